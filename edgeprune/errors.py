@@ -1,0 +1,68 @@
+"""Every error edgeprune raises on purpose, with the exit code the command line gives it."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class EdgepruneError(Exception):
+    """Base of all errors raised on purpose; the message is meant for the user as it stands."""
+
+    exit_code = 1
+
+
+class UserError(EdgepruneError):
+    """Something the user gave cannot be used: the message names it and what is allowed."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """A pipeline or target file is wrong: file, line, value, what is allowed."""
+
+
+class WorkloadError(UserError):
+    """A model, its weights or its data cannot be loaded."""
+
+
+class SpaceError(UserError):
+    """Channel groups, widths or a plan do not fit the model."""
+
+
+class SearchError(UserError):
+    """A sampler or reward is unknown or its options are wrong."""
+
+
+class TargetError(UserError):
+    """A target cannot be reached or lacks what its profile asks for."""
+
+
+class RunError(UserError):
+    """A run directory cannot be used: another pipeline's, read-only, or no run at all."""
+
+
+class MeasurementError(EdgepruneError):
+    """A latency could not be trusted (zero, NaN, worker lost); never turned into a number."""
+
+
+class VerificationError(EdgepruneError):
+    """A written artifact does not compute what the torch model computes."""
+
+
+class BudgetError(EdgepruneError):
+    """The latency budget cannot be met; the best artifact has been written."""
+
+    exit_code = 3
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """A hint for a misspelt word.
+
+    Args:
+        word: what the user wrote.
+        allowed: what would have been accepted.
+
+    Returns:
+        ``"; did you mean 'x'?"`` for the closest allowed word, or ``""`` when none is close.
+    """
+    matches = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
