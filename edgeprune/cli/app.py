@@ -1,0 +1,111 @@
+"""The `edgeprune` command and its sub-commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeprune import __version__
+from edgeprune.cli.outcomes import exit_for_errors, print_json
+
+app = typer.Typer(
+    help="Prune a trained CNN until it meets a latency budget measured on your device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN_DIR")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a setting: budget.latency=0.4x", metavar="KEY=VALUE"),
+]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"edgeprune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    pipeline: Annotated[Path, typer.Argument(help="The pipeline file.")],
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Where to keep the run; a new folder in runs/ by default.")
+    ] = None,
+    overrides: Overrides = None,
+    seed: Annotated[int | None, typer.Option(help="The search's seed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a pipeline: trained CNN in, verified smaller artifact out.
+
+    Exit status: 0 the budget is met, 2 something you gave cannot be used, 3 the budget cannot be
+    met (the best artifact is written all the same), 130 interrupted.
+    """
+    from edgeprune.cli.results import show_result
+
+    with exit_for_errors():
+        from edgeprune.pipeline import run as run_pipeline
+
+        result = run_pipeline(pipeline, run_dir=run_dir, overrides=overrides or (), seed=seed)
+        show_result(result, as_json=as_json)
+
+
+@app.command()
+def resume(run_dir: RunDir, as_json: Json = False) -> None:
+    """Go on with an interrupted run; nothing finished is done again."""
+    from edgeprune.cli.results import show_result
+
+    with exit_for_errors():
+        from edgeprune.pipeline import resume as resume_run
+
+        show_result(resume_run(run_dir), as_json=as_json)
+
+
+@app.command()
+def report(run_dir: RunDir) -> None:
+    """Write the HTML page of a run again."""
+    with exit_for_errors():
+        from edgeprune.pipeline import write_report
+
+        typer.echo(write_report(run_dir))
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(help="A pipeline file, or module:function.")],
+    shape: Annotated[
+        str | None, typer.Option("--input", help="Input shape of a module:function: 1x3x224x224")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Show a model's channel groups: layers, channels, share of MACs, what is fixed and why."""
+    from edgeprune.cli.inspection import open_space, space_record, space_table
+
+    with exit_for_errors():
+        space = open_space(model, shape, overrides or ())
+        if as_json:
+            print_json(space_record(space))
+        else:
+            space_table(space)
+
+
+def main() -> None:
+    """Entry point of the `edgeprune` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""`edgeprune inspect`: the channel groups of a pipeline's model or of any model."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from edgeprune.config import load_pipeline, load_target
+from edgeprune.errors import UserError
+from edgeprune.pruning import ChannelSpace
+from edgeprune.workloads import ModelConfig, build_model, load_workload
+
+
+def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> ChannelSpace:
+    """The channel space of a pipeline file's model, or of ``module:function`` with a shape.
+
+    Raises:
+        UserError: neither a pipeline file nor ``module:function``, or a wrong shape.
+    """
+    if shape is None and ":" in model and not Path(model).exists():
+        msg = f"{model!r} needs an input shape: --input 1x3x224x224"
+        raise UserError(msg)
+    if shape is not None:
+        sys.path.insert(0, "")  # the user's own module lies where the command runs
+        built = build_model(ModelConfig(name=model)).eval()
+        return ChannelSpace.from_model(built, torch.randn(parse_shape(shape)))
+    config = load_pipeline(model, overrides)
+    workload = load_workload(config.workload)
+    return ChannelSpace.from_model(
+        workload.model,
+        workload.example_input,
+        include=config.prune.include,
+        exclude=config.prune.exclude,
+        multiple=config.prune.channel_multiple or load_target(config.target).channel_multiple,
+        min_keep=config.prune.min_keep,
+    )
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Read ``1x3x224x224``.
+
+    Raises:
+        UserError: it is not of that form.
+    """
+    parts = text.lower().split("x")
+    if len(parts) != 4 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        msg = f"--input {text!r} is no image shape; allowed: BATCHxCHANNELSxHEIGHTxWIDTH"
+        raise UserError(msg)
+    return tuple(int(part) for part in parts)
+
+
+def space_record(space: ChannelSpace) -> dict[str, Any]:
+    """The channel space as plain values."""
+    return {
+        "macs": space.macs(space.full),
+        "parameters": space.params(space.full),
+        "cuttable_macs_share": space.cuttable_macs_share,
+        "groups": [
+            {
+                "name": group.name,
+                "layers": list(group.layers),
+                "channels": group.channels,
+                "unit": group.unit,
+                "macs_share": group.macs_share,
+                "fixed": group.fixed,
+                "widths": list(space.choices.get(group.name, ())),
+            }
+            for group in space.groups
+        ],
+    }
+
+
+def space_table(space: ChannelSpace) -> None:
+    """Print the groups for a person."""
+    table = Table()
+    table.add_column("group")
+    table.add_column("channels", justify="right")
+    table.add_column("MACs", justify="right")
+    table.add_column("may be cut")
+    table.add_column("layers", overflow="fold")
+    for group in space.groups:
+        layers = ", ".join(group.layers[:4]) + (" …" if len(group.layers) > 4 else "")
+        table.add_row(
+            group.name,
+            str(group.channels),
+            f"{group.macs_share:.1%}",
+            f"no: {group.fixed}" if group.fixed else "yes",
+            layers,
+            style="dim" if group.fixed else None,
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"{space.macs(space.full) / 1e6:.1f} M MACs, {space.params(space.full) / 1e6:.2f} M "
+        f"parameters, {len(space.free)} of {len(space.groups)} groups may be cut; "
+        f"{space.cuttable_macs_share:.1%} of the MACs lie in layers they touch"
+    )

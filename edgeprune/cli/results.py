@@ -1,0 +1,82 @@
+"""What `run` and `resume` print when they are done."""
+
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from edgeprune.cli.outcomes import print_json
+from edgeprune.errors import BudgetError
+from edgeprune.pipeline import RunResult
+
+
+def show_result(result: RunResult, *, as_json: bool) -> None:
+    """Print a finished run, as a table or as JSON; a missed budget is an error with code 3.
+
+    Raises:
+        BudgetError: the budget is not met; everything has been printed and written.
+    """
+    if as_json:
+        print_json(_record(result))
+    else:
+        _table(result)
+    if not result.met:
+        budget = result.manifest["budget"]
+        msg = (
+            f"the budget of {budget['text']} is not met: the fastest candidate measures "
+            f"{result.manifest['result']['ratio']:.3f}x; the best artifact is in {result.directory}"
+        )
+        raise BudgetError(msg)
+
+
+def _record(result: RunResult) -> dict[str, Any]:
+    manifest = result.manifest
+    rows = _rows(manifest)
+    return {
+        "directory": str(result.directory),
+        "report": str(result.report),
+        "budget": manifest["budget"],
+        "widths": manifest["widths"],
+        "contenders": {
+            name: {
+                "accuracy": row["verification"]["accuracy"],
+                "latency_ratio": row.get("ratio", 1.0),
+                "macs": row["macs"],
+                "parameters": row["parameters"],
+                "bytes": row["bytes"],
+            }
+            for name, row in rows.items()
+        },
+    }
+
+
+def _rows(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {"base": manifest["base"], "result": manifest["result"], **manifest["baselines"]}
+
+
+def _table(result: RunResult) -> None:
+    manifest = result.manifest
+    labels = {
+        "base": "base model",
+        "result": f"edgeprune ({manifest['sampler']})",
+        "uniform": "uniform-L1, same latency",
+        "random": "random search, same trials",
+    }
+    table = Table(title=None, title_justify="left")
+    for heading in ("", "test accuracy", "latency", "MACs", "file"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, row in _rows(manifest).items():
+        ratio = row.get("ratio", 1.0)
+        latency = row.get("candidate", row.get("latency", {}))
+        table.add_row(
+            labels[name],
+            f"{row['verification']['accuracy']:.2%}",
+            f"{latency['median_ms']:.3g} ms ({ratio:.2f}x)",
+            f"{row['macs'] / 1e6:.1f} M",
+            f"{row['bytes'] / 1e3:.0f} kB",
+            style="bold" if name == "result" else None,
+        )
+    Console(highlight=False).print(table)
+    typer.echo(f"model:  {result.directory / 'model.onnx'}")
+    typer.echo(f"report: {result.report}")

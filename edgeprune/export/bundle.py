@@ -1,0 +1,92 @@
+"""The bundle: what a run hands over, and how to get the torch model back from it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import load_file
+
+from edgeprune.config import ModelConfig
+from edgeprune.errors import RunError
+from edgeprune.files import sha256
+from edgeprune.pruning import Plan
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FILES = ("model.onnx", "plan.json", "weights.safetensors")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a bundle's manifest and check that its files are the ones that were written.
+
+    Args:
+        folder: the run directory, or a folder with the bundle's files.
+
+    Raises:
+        RunError: there is no manifest, a file is missing or its SHA-256 differs.
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        msg = f"{folder} holds no bundle: manifest.json is missing (has the run finished?)"
+        raise RunError(msg)
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+        expected = {name: manifest["files"][name]["sha256"] for name in FILES}
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        msg = f"{path} is no edgeprune manifest: {error!r}"
+        raise RunError(msg) from error
+    # The names are ours, not the manifest's: a bundle cannot make us read outside its folder.
+    for name, digest in expected.items():
+        if not (folder / name).is_file():
+            msg = f"{folder} is incomplete: {name} is missing"
+            raise RunError(msg)
+        if (found := sha256(folder / name)) != digest:
+            msg = (
+                f"{folder / name} was changed after the run: "
+                f"SHA-256 {found[:12]}…, manifest says {str(digest)[:12]}…"
+            )
+            raise RunError(msg)
+    return manifest
+
+
+def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = None) -> "nn.Module":
+    """Rebuild the pruned torch model of a finished run, without pickles.
+
+    Build the architecture, prune it by the plan, load the weights.
+
+    Args:
+        path: the run directory, or a folder with the bundle's files.
+        build: makes the *unpruned* model; needed only for models given as ``module:function``,
+            because a bundle must not decide which code is imported.
+
+    Returns:
+        The pruned model in eval mode, its outputs bit-equal to the model that was saved.
+
+    Raises:
+        RunError: the bundle is incomplete or was changed, or `build` is needed or does not fit.
+    """
+    from edgeprune.workloads import build_model
+
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    if build is None:
+        config = ModelConfig.model_validate(manifest["model"])
+        if ":" in config.name:
+            msg = (
+                f"the model of {folder} is {config.name!r}, your own code: "
+                "give it as load_bundle(path, build=...)"
+            )
+            raise RunError(msg)
+        base = build_model(config)
+    else:
+        base = build()
+    model = Plan.load(folder / "plan.json").apply(base)
+    weights = load_file(folder / "weights.safetensors")
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        msg = f"the weights of {folder} do not fit the model it names: {error}"
+        raise RunError(msg) from error
+    return model.eval()

@@ -1,0 +1,51 @@
+"""Stage 1, the base model: load the workload and train it where no weights are given."""
+
+from safetensors.torch import load_file, save_file
+
+from edgeprune.config import PipelineConfig
+from edgeprune.errors import ConfigError
+from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.training import fit
+from edgeprune.workloads import Workload, load_workload
+
+
+def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> Workload:
+    """Load the workload with a trained base model.
+
+    A base model trained here is kept in the run directory and never trained twice.
+
+    Raises:
+        ConfigError: neither weights nor a training recipe are given.
+        WorkloadError: model, weights or data cannot be used.
+    """
+    workload = load_workload(config.workload)
+    if workload.trained:
+        return workload
+    weights = directory.contender("base", "safetensors")
+    if weights.exists():
+        workload.model.load_state_dict(load_file(weights))
+        return workload
+    recipe = config.workload.train
+    if recipe is None:
+        msg = (
+            "workload.model.weights is null and there is no workload.train: "
+            "give trained weights, or `train: {epochs: 12}` to train here"
+        )
+        raise ConfigError(msg)
+    with reporter.task("train base", recipe.epochs) as task:
+        fit(
+            workload.model,
+            workload.splits.train,
+            epochs=recipe.epochs,
+            lr=recipe.lr,
+            batch_size=recipe.batch_size,
+            weight_decay=recipe.weight_decay,
+            seed=config.workload.data.seed,
+            checkpoint=directory.contender("base", "checkpoint"),
+            on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+        )
+    workload.model.eval()
+    save_file(workload.model.state_dict(), weights)
+    directory.contender("base", "checkpoint").unlink(missing_ok=True)
+    return workload

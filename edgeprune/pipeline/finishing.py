@@ -1,0 +1,137 @@
+"""Stage 4, the finish: every contender is fine-tuned alike, written, verified and measured."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from edgeprune.devices import Comparison
+from edgeprune.export import verify_onnx
+from edgeprune.files import write_atomic
+from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.settling import Settled, shrink
+from edgeprune.search import Widths
+from edgeprune.training import fit
+
+#: How often a fine-tuned result may be shrunk and tuned again when its latency misses.
+MAX_ATTEMPTS = 3
+
+
+def finish_base(session: Session) -> dict[str, Any]:
+    """Write the unpruned model, and score it on the test split: the only time it is."""
+    if (record := session.directory.record("base")) is not None:
+        return dict(record)
+    path = session.directory.contender("base", "onnx")
+    write_atomic(path, session.space.template.base)
+    verification = verify_onnx(path, session.workload.model, session.workload.splits.test)
+    space = session.space
+    return dict(
+        session.directory.finish(
+            "base",
+            {
+                "name": "base",
+                "widths": space.full,
+                "macs": space.macs(space.full),
+                "parameters": space.params(space.full),
+                "bytes": path.stat().st_size,
+                "verification": asdict(verification),
+            },
+        )
+    )
+
+
+def finish(
+    session: Session, name: str, settled: Settled, limit: float, *, retry: bool
+) -> dict[str, Any]:
+    """Fine-tune a contender's plan, write it, verify the file and measure it.
+
+    Args:
+        session: the open run.
+        name: ``result``, ``uniform`` or ``random``; names its files.
+        settled: its widths, already measured.
+        limit: largest latency as a ratio to the base.
+        retry: shrink and tune again when the written file misses the limit.
+
+    Returns:
+        The contender's record, as kept in ``stages/``.
+    """
+    if (record := session.directory.record(name)) is not None:
+        return dict(record)
+    widths = settled.widths
+    for attempt in range(MAX_ATTEMPTS):
+        model, content = _tune(session, name, widths, attempt)
+        comparison = session.device.compare(content, session.space.template.base)
+        met = comparison.ratio <= limit
+        smaller = shrink(session, widths)
+        if met or not retry or not settled.met or smaller == widths:
+            break
+        session.reporter.say(
+            f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: shrinking"
+        )
+        widths = smaller
+    return _record(session, name, widths, model, content, comparison, met)
+
+
+def _tune(
+    session: Session, name: str, widths: Widths, attempt: int
+) -> tuple[torch.nn.Module, bytes]:
+    recipe = session.config.finetune
+    model = session.recovery.recover(session.plan(widths))
+    checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
+    if recipe.epochs:
+        with session.reporter.task(f"fine-tune {name}", recipe.epochs) as task:
+            fit(
+                model,
+                session.workload.splits.train,
+                epochs=recipe.epochs,
+                lr=recipe.lr,
+                batch_size=recipe.batch_size,
+                weight_decay=recipe.weight_decay,
+                seed=session.config.search.seed,
+                teacher=session.workload.model if recipe.distill else None,
+                temperature=recipe.temperature,
+                checkpoint=checkpoint,
+                on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+            )
+    model.eval()
+    return model, session.space.template.candidate(model.state_dict())
+
+
+def _record(
+    session: Session,
+    name: str,
+    widths: Widths,
+    model: torch.nn.Module,
+    content: bytes,
+    comparison: Comparison,
+    met: bool,
+) -> dict[str, Any]:
+    directory, space = session.directory, session.space
+    path = directory.contender(name, "onnx")
+    write_atomic(path, content)
+    session.plan(widths).save(directory.contender(name, "plan.json"))
+    save_file(
+        {key: value.contiguous() for key, value in model.state_dict().items()},
+        directory.contender(name, "safetensors"),
+    )
+    verification = verify_onnx(path, model, session.workload.splits.test)
+    record = directory.finish(
+        name,
+        {
+            "name": name,
+            "widths": widths,
+            "met": met,
+            "macs": space.macs(widths),
+            "parameters": space.params(widths),
+            "bytes": len(content),
+            "ratio": comparison.ratio,
+            "ratio_interval": list(comparison.ratio_interval),
+            "candidate": comparison.candidate.to_json(),
+            "baseline": comparison.baseline.to_json(),
+            "verification": asdict(verification),
+        },
+    )
+    for checkpoint in directory.path.glob(f"contenders/{name}-*.checkpoint"):
+        checkpoint.unlink()
+    return dict(record)

@@ -1,0 +1,82 @@
+"""Progress bars on the terminal, and the same news in the run's log file."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Task:
+    """One bar: a stage of known length, with a note on what is best so far."""
+
+    def __init__(self, progress: Progress, name: str, total: int) -> None:
+        self._progress = progress
+        self._id = progress.add_task(name, total=total, note="")
+
+    def advance(self, count: int = 1, note: str | None = None) -> None:
+        """Move the bar by `count` steps and change the note, if one is given."""
+        if note is None:
+            self._progress.update(self._id, advance=count)
+        else:
+            self._progress.update(self._id, advance=count, note=note)
+
+
+class Reporter:
+    """Tells the person at the terminal and the log file what a run is doing.
+
+    Args:
+        log: the run's log file, appended to.
+        enabled: show bars and lines on standard error; the log is written either way.
+    """
+
+    def __init__(self, log: Path, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._console = Console(stderr=True, quiet=not enabled, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description:<16}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            disable=not enabled,
+        )
+        self._logger = logging.Logger(f"edgeprune.run.{log.parent}")
+        self._handler = logging.FileHandler(log)
+        self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._logger.addHandler(self._handler)
+
+    def __enter__(self) -> "Reporter":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+        if kind is not None:
+            self._logger.error("stopped by %s: %s", kind.__name__, error)
+        self._handler.close()
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Task]:
+        """A bar for `total` steps; it stays on the screen when finished."""
+        self._logger.info("%s: started, %d steps", name, total)
+        yield Task(self._progress, name, total)
+        self._logger.info("%s: finished", name)
+
+    def say(self, text: str) -> None:
+        """One line, on the terminal above the bars and in the log."""
+        self._logger.info(text)
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def log(self, text: str) -> None:
+        """One line in the log only."""
+        self._logger.info(text)

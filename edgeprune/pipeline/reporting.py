@@ -1,0 +1,117 @@
+"""Stage 6, the report: everything the page shows, read back from the run directory."""
+
+from pathlib import Path
+from typing import Any
+
+from edgeprune.errors import RunError
+from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.report import Summary, write_report
+from edgeprune.search import SearchTrial, read_trials
+
+_ROLES = {
+    "base": ("base model", "base"),
+    "result": ("edgeprune", "result"),
+    "uniform": ("uniform-L1, same latency", "uniform"),
+    "random": ("random search, same trials", "random"),
+}
+
+
+def write_run_report(directory: RunDirectory) -> Path:
+    """Write the HTML page of a finished run.
+
+    Raises:
+        RunError: the run has not finished.
+    """
+    directory.check()
+    manifest = directory.record("bundle")
+    if manifest is None:
+        msg = (
+            f"{directory.path} has not finished, so there is nothing to report yet: "
+            f"`edgeprune resume {directory.path}` goes on with it"
+        )
+        raise RunError(msg)
+    write_report(_summary(directory, manifest), directory.report)
+    return directory.report
+
+
+def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
+    trials = {name: read_trials(directory.path / name) for name in ("search", "random")}
+    pipeline = directory.pipeline
+    return Summary.from_json(
+        {
+            "title": directory.path.name,
+            "created": manifest["created"],
+            "version": manifest["edgeprune"],
+            "seed": manifest["seed"],
+            "pipeline": pipeline.read_text(),
+            "target": manifest["target"],
+            "budget": manifest["budget"],
+            "rows": _rows(manifest, {name: len(found) for name, found in trials.items()}),
+            "trials": [
+                _trial(trial, manifest["sampler"] if name == "search" else "random", manifest)
+                for name, found in trials.items()
+                for trial in found
+            ],
+            "groups": [
+                {
+                    "name": group["name"],
+                    "layers": group["layers"],
+                    "before": group["channels"],
+                    "after": manifest["widths"].get(group["name"], group["channels"]),
+                    "macs_share": group["macs_share"],
+                    "fixed": group["fixed"],
+                }
+                for group in manifest["groups"]
+            ],
+            "layers": manifest["layers"],
+            "seconds": _median_seconds(trials["search"]),
+            "verification": manifest["result"]["verification"],
+            "notes": [],
+        }
+    )
+
+
+def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, Any]]:
+    rows = []
+    records = {"base": manifest["base"], "result": manifest["result"], **manifest["baselines"]}
+    for key, record in records.items():
+        name, role = _ROLES[key]
+        latency = record.get("candidate") or record["latency"]
+        rows.append(
+            {
+                "name": f"{name} ({manifest['sampler']})" if key == "result" else name,
+                "role": role,
+                "accuracy": record["verification"]["accuracy"],
+                "latency_ms": latency["median_ms"],
+                "latency_interval": latency["interval_ms"],
+                "ratio": record.get("ratio", 1.0),
+                "ratio_interval": record.get("ratio_interval", [1.0, 1.0]),
+                "macs": record["macs"],
+                "parameters": record["parameters"],
+                "bytes": record["bytes"],
+                "trials": {"result": trials["search"], "random": trials["random"]}.get(key),
+                "note": "",
+            }
+        )
+    return rows
+
+
+def _trial(trial: SearchTrial, sampler: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    outcome = trial.outcome
+    return {
+        "number": trial.number,
+        "sampler": sampler,
+        "accuracy": outcome.accuracy,
+        "ratio": outcome.latency_ratio,
+        "latency_ms": outcome.latency_ms,
+        "macs": outcome.macs,
+        "reward": trial.reward,
+        "feasible": outcome.latency_ratio <= manifest["budget"]["ratio"],
+    }
+
+
+def _median_seconds(trials: list[SearchTrial]) -> dict[str, float]:
+    import statistics
+
+    steps = trials[0].seconds if trials else {}
+    return {step: statistics.median(trial.seconds[step] for trial in trials) for step in steps}

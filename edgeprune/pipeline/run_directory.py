@@ -1,0 +1,118 @@
+"""The run directory: where a run keeps everything it has done, so that it can be resumed."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgeprune.errors import RunError
+from edgeprune.files import write_atomic, write_json
+
+
+class RunDirectory:
+    """Files of one run; a stage is done once its record is in ``stages/``.
+
+    ::
+
+        pipeline.yaml            the pipeline as it runs: paths absolute, overrides applied
+        log.txt                  what happened, with times
+        stages/<stage>.json      the record of each finished stage
+        search/ random/          one Optuna journal and sampler snapshot per search
+        contenders/              weights and plan of base, result, uniform and random
+        model.onnx plan.json weights.safetensors manifest.json    the bundle
+        report.html
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+
+    @property
+    def pipeline(self) -> Path:
+        """The resolved pipeline file."""
+        return self.path / "pipeline.yaml"
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.path / "report.html"
+
+    def create(self, pipeline_text: str) -> None:
+        """Make the directory for this pipeline, or take up the one that has it already.
+
+        Raises:
+            RunError: it holds another pipeline's run, other files, or cannot be written.
+        """
+        try:
+            if self.pipeline.exists():
+                self._same_pipeline(pipeline_text)
+            elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                msg = (
+                    f"{self.path} is not an empty folder and not a run directory; "
+                    "give another --run-dir"
+                )
+                raise RunError(msg)
+            for folder in ("stages", "contenders"):
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
+            if not self.pipeline.exists():
+                write_atomic(self.pipeline, pipeline_text.encode())
+        except OSError as error:
+            msg = f"cannot write the run directory {self.path}: {error.strerror or error}"
+            raise RunError(msg) from error
+
+    def _same_pipeline(self, text: str) -> None:
+        kept = self.pipeline.read_text()
+        if kept == text:
+            return
+        changes = [
+            f"{old.strip()!r} there, {new.strip()!r} now"
+            for old, new in zip(kept.splitlines(), text.splitlines(), strict=False)
+            if old != new
+        ]
+        msg = (
+            f"{self.path} holds the run of another pipeline ({'; '.join(changes[:3]) or 'longer'}); "
+            f"give another --run-dir, or `edgeprune resume {self.path}` to go on with that one"
+        )
+        raise RunError(msg)
+
+    def check(self) -> None:
+        """Raise `RunError` unless this is a run directory."""
+        if not self.pipeline.is_file():
+            missing = "has no pipeline.yaml" if self.path.is_dir() else "does not exist"
+            msg = f"{self.path} is no run directory: it {missing}"
+            raise RunError(msg)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out while this one works; a killed process lets go by itself.
+
+        Raises:
+            RunError: another process is running here, or the directory is read-only.
+        """
+        try:
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            msg = f"cannot write the run directory {self.path}: {error.strerror}"
+            raise RunError(msg) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                msg = f"another edgeprune process is running in {self.path}"
+                raise RunError(msg) from error
+            yield
+
+    def contender(self, name: str, suffix: str) -> Path:
+        """A contender's file, e.g. ``contenders/uniform.safetensors``."""
+        return self.path / "contenders" / f"{name}.{suffix}"
+
+    def record(self, stage: str) -> Any | None:
+        """What a finished stage left, or None when it has not finished."""
+        path = self.path / "stages" / f"{stage}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def finish(self, stage: str, record: Any) -> Any:
+        """Mark a stage as finished with its record, and give the record back as JSON reads it."""
+        write_json(self.path / "stages" / f"{stage}.json", record)
+        return self.record(stage)

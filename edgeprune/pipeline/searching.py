@@ -1,0 +1,98 @@
+"""Stage 3, the searches: the chosen sampler, and random search with as many trials."""
+
+from edgeprune.evaluation import Evaluator
+from edgeprune.pipeline.probe import Probe
+from edgeprune.pipeline.session import Session
+from edgeprune.search import (
+    SearchProblem,
+    SearchResult,
+    SearchTrial,
+    Widths,
+    make_reward,
+    make_sampler,
+    run_search,
+)
+
+
+def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchResult:
+    """Run one search to its end, from wherever its journal stands.
+
+    Args:
+        session: the open run.
+        probe: the budget and the estimator's first points.
+        name: the search's folder in the run directory.
+        sampler: a sampler's name.
+
+    Returns:
+        All trials, those of earlier processes included.
+    """
+    config = session.config.search
+    estimator = probe.estimator(session)
+    space = session.space
+    problem = SearchProblem(
+        groups=tuple(group.name for group in space.free),
+        choices=space.choices,
+        features=space.features,
+        feature_names=space.feature_names,
+        macs=space.macs,
+        cost=estimator.ratio,
+        target=probe.budget,
+        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
+    )
+    chosen = sampler == config.sampler
+    options = dict(config.options) if chosen else {}
+    evaluator = Evaluator(
+        plan=session.plan,
+        space=space,
+        recovery=session.recovery,
+        split=session.workload.splits.reward,
+        device=session.device,
+    )
+    best: list[SearchTrial] = []
+    with session.reporter.task(f"search {sampler}", config.trials) as task:
+
+        def on_trial(trial: SearchTrial) -> None:
+            outcome = trial.outcome
+            if outcome.latency_ratio <= probe.budget and (
+                not best or trial.reward > best[0].reward
+            ):
+                best[:] = [trial]
+            session.reporter.log(
+                f"{name} trial {trial.number}: reward {trial.reward:.4f}, "
+                f"accuracy {outcome.accuracy:.4f}, latency {outcome.latency_ratio:.3f}x"
+            )
+            task.advance(note=_note(best))
+
+        return run_search(
+            problem,
+            make_sampler(sampler, problem, config.seed, config.trials, options),
+            evaluator,
+            make_reward(config.reward, probe.budget),
+            trials=config.trials,
+            directory=session.directory.path / name,
+            on_trial=on_trial,
+            enqueue=_first_widths(session, probe, sampler),
+        )
+
+
+def _note(best: list[SearchTrial]) -> str:
+    if not best:
+        return "none within the budget yet"
+    outcome = best[0].outcome
+    return f"best {outcome.accuracy:.1%} at {outcome.latency_ratio:.2f}x (trial {best[0].number})"
+
+
+def _first_widths(session: Session, probe: Probe, sampler: str) -> list[Widths]:
+    """Learning samplers begin with the uniform plan at the budget: it is hard to beat.
+
+    The random and uniform samplers are the comparison and stay what they are.
+    """
+    if sampler in {"random", "uniform"}:
+        return []
+    estimator = probe.estimator(session)
+    ratios = [percent / 100 for percent in range(100, 0, -1)]
+    for ratio in ratios:
+        widths = session.space.scaled(ratio)
+        if estimator.ratio(widths) <= probe.budget:
+            return [widths]
+    return []

@@ -1,0 +1,87 @@
+"""What all stages of one run share while it is open."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from edgeprune.config import PipelineConfig, load_target
+from edgeprune.devices import Comparison, Device, open_device
+from edgeprune.evaluation import Recovery
+from edgeprune.pipeline.base import open_base
+from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pruning import ChannelSpace, Plan
+from edgeprune.search import Widths
+from edgeprune.workloads import Workload
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Images a data-driven importance criterion (Taylor) looks at.
+IMPORTANCE_IMAGES = 256
+
+
+@dataclass
+class Session:
+    """A run that is open: its settings, base model, channel space and device.
+
+    Attributes:
+        config: the resolved pipeline.
+        directory: where everything is kept.
+        reporter: tells the user.
+        workload: the trained base model and its data.
+        space: the base model's channel groups.
+        device: measures latency; open.
+    """
+
+    config: PipelineConfig
+    directory: RunDirectory
+    reporter: Reporter
+    workload: Workload
+    space: ChannelSpace
+    device: Device
+
+    @cached_property
+    def scores(self) -> "dict[str, np.ndarray]":
+        """Importance of every unit of every free group, by the pipeline's criterion."""
+        criterion = self.config.prune.importance
+        images = self.workload.splits.train.subset(IMPORTANCE_IMAGES, self.config.search.seed)
+        return self.space.importance(criterion, images.batches(64))
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """Repairs a pruned model before it is scored; its statistics are gathered once."""
+        return Recovery(self.workload.model, self.workload.splits.train, self.config.recover)
+
+    def plan(self, widths: Widths) -> Plan:
+        """The plan of these widths: the most important channels stay."""
+        return self.space.plan(widths, self.config.prune.importance, scores=self.scores)
+
+    def compare(self, widths: Widths) -> Comparison:
+        """Measure the sliced model of these widths beside the base model."""
+        sliced = self.space.slice_state(self.plan(widths))
+        return self.device.compare(self.space.template.candidate(sliced), self.space.template.base)
+
+
+@contextmanager
+def open_session(
+    config: PipelineConfig, directory: RunDirectory, reporter: Reporter
+) -> Iterator[Session]:
+    """Open a run: train or load the base, find its channel groups, reach the device.
+
+    The device is opened before the base is trained, so that a broken target costs no time.
+    """
+    target = load_target(config.target)
+    with open_device(target) as device:
+        workload = open_base(config, directory, reporter)
+        space = ChannelSpace.from_model(
+            workload.model,
+            workload.example_input,
+            include=config.prune.include,
+            exclude=config.prune.exclude,
+            multiple=config.prune.channel_multiple or target.channel_multiple,
+            min_keep=config.prune.min_keep,
+        )
+        yield Session(config, directory, reporter, workload, space, device)
