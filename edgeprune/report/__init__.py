@@ -1,0 +1,26 @@
+"""The report: one self-contained HTML page per run, made from plain data."""
+
+from edgeprune.report.page import render, write_report
+from edgeprune.report.summary import (
+    Budget,
+    Group,
+    Layer,
+    Row,
+    Summary,
+    Target,
+    Trial,
+    Verification,
+)
+
+__all__ = [
+    "Budget",
+    "Group",
+    "Layer",
+    "Row",
+    "Summary",
+    "Target",
+    "Trial",
+    "Verification",
+    "render",
+    "write_report",
+]

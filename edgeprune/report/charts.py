@@ -1,0 +1,244 @@
+"""The two interactive charts, as Plotly figures in plain data.
+
+Colours are written ``var(--name)``: the page's script puts in the style sheet's values, so that
+charts follow the reader's light or dark scheme.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from edgeprune.report import numbers
+from edgeprune.report.fronts import best_so_far, by_sampler, pareto_front
+from edgeprune.report.summary import Role, Row, Summary, Trial
+
+Figure = dict[str, Any]
+
+_SYMBOLS = ("circle", "square", "cross")
+_EXTRA_COLOURS = ("var(--extra-1)", "var(--extra-2)", "var(--extra-3)")
+_ROLE_COLOURS: dict[Role, str] = {
+    "uniform": "var(--uniform)",
+    "random": "var(--random)",
+    "result": "var(--result)",
+}
+_ROLE_NAMES: dict[Role, str] = {
+    "uniform": "uniform-L1, finished",
+    "random": "random search, finished",
+    "result": "result, finished",
+}
+_HOVER = "%{text}<extra></extra>"
+
+
+def trials_figure(summary: Summary) -> Figure:
+    """All trials by latency and accuracy, with front, budget, finalists and finished models.
+
+    Args:
+        summary: with at least one trial.
+    """
+    trials = summary.trials
+    styles = _styles(trials)
+    traces = [
+        trace
+        for name, found in by_sampler(trials).items()
+        for trace in _markers(name, found, styles[name], summary)
+    ]
+    traces.append(_front(pareto_front(trials)))
+    if finalists := [trial for trial in trials if trial.finalist]:
+        traces.append(_rings(finalists))
+    finished: tuple[Role, ...] = ("uniform", "random", "result")
+    traces += [_diamond(role, summary.row(role)) for role in finished]
+    ratios = [trial.ratio for trial in trials] + [summary.row(role).ratio for role in finished]
+    low, high = min(*ratios, summary.budget.ratio), max(*ratios, summary.budget.ratio)
+    pad = 0.05 * (high - low) or 0.05
+    base = summary.row("base")
+    layout = {
+        "xaxis": {
+            "title": {"text": "latency, relative to the base model"},
+            "range": [low - pad, high + pad],
+            "ticksuffix": "x",
+        },
+        "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".0%"},
+        # The base model itself is far to the right: its accuracy is what matters here.
+        "shapes": [*_budget_shapes(summary.budget.ratio, high + pad), _base_shape(base)],
+        "annotations": [
+            {
+                "x": summary.budget.ratio,
+                "xanchor": "left",
+                "y": 0,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "text": f"over the budget of {numbers.ratio(summary.budget.ratio)}",
+                "showarrow": False,
+                "font": {"color": "var(--budget)"},
+            },
+            {
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": base.accuracy,
+                "yanchor": "bottom",
+                "text": f"base model {numbers.percent(base.accuracy)} at 1x",
+                "showarrow": False,
+                "font": {"color": "var(--soft)"},
+            },
+        ],
+    }
+    return {"data": traces, "layout": layout}
+
+
+def progress_figure(summary: Summary) -> Figure:
+    """The best trial within the budget after 1, 2, 3, … trials of each sampler.
+
+    Where the reward is the accuracy itself, the axis says so.
+
+    Args:
+        summary: with at least one trial.
+    """
+    trials = summary.trials
+    styles = _styles(trials)
+    plain = all(abs(trial.reward - trial.accuracy) < 1e-9 for trial in trials)
+    traces = []
+    for name, found in by_sampler(trials).items():
+        course = best_so_far(found)
+        colour, _ = styles[name]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": escape(name),
+                "x": list(range(1, len(course) + 1)),
+                "y": [None if best is None else best.reward for best in course],
+                "text": ["" if best is None else _describe(best, summary) for best in course],
+                "hovertemplate": _HOVER,
+                "line": {"shape": "hv", "color": colour, "width": 2.5},
+            }
+        )
+    y_axis: dict[str, Any] = {"title": {"text": "best accuracy so far" if plain else "best reward"}}
+    if plain:
+        y_axis["tickformat"] = ".0%"
+    layout = {"xaxis": {"title": {"text": "trials"}, "rangemode": "tozero"}, "yaxis": y_axis}
+    return {"data": traces, "layout": layout}
+
+
+def _styles(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each sampler; random search looks the same in every report."""
+    styles: dict[str, tuple[str, str]] = {}
+    colours = ["var(--result)", *_EXTRA_COLOURS]
+    others = [name for name in by_sampler(trials) if name != "random"]
+    for index, name in enumerate(others):
+        styles[name] = (colours[index % len(colours)], _SYMBOLS[index % len(_SYMBOLS)])
+    return styles | {"random": ("var(--random)", "triangle-up")}
+
+
+def _markers(
+    name: str, trials: Sequence[Trial], style: tuple[str, str], summary: Summary
+) -> list[dict[str, Any]]:
+    """Trials within the budget filled, the others hollow; one entry in the legend for both."""
+    colour, symbol = style
+    traces: list[dict[str, Any]] = []
+    for marker, found in (
+        (symbol, [trial for trial in trials if trial.feasible]),
+        (f"{symbol}-open", [trial for trial in trials if not trial.feasible]),
+    ):
+        if not found:
+            continue
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": escape(f"{name} trials"),
+                "legendgroup": escape(name),
+                "showlegend": not traces,
+                "x": [trial.ratio for trial in found],
+                "y": [trial.accuracy for trial in found],
+                "text": [_describe(trial, summary) for trial in found],
+                "hovertemplate": _HOVER,
+                "marker": {"color": colour, "symbol": marker, "size": 8, "opacity": 0.7},
+            }
+        )
+    return traces
+
+
+def _front(front: Sequence[Trial]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "Pareto front of the trials",
+        "x": [trial.ratio for trial in front],
+        "y": [trial.accuracy for trial in front],
+        "hoverinfo": "skip",
+        "line": {"shape": "hv", "color": "var(--ink)", "width": 1.5},
+    }
+
+
+def _rings(trials: Sequence[Trial]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "finalists",
+        "x": [trial.ratio for trial in trials],
+        "y": [trial.accuracy for trial in trials],
+        "hoverinfo": "skip",
+        "marker": {
+            "color": "var(--ink)",
+            "symbol": "circle-open",
+            "size": 14,
+            "line": {"width": 1.5},
+        },
+    }
+
+
+def _diamond(role: Role, row: Row) -> dict[str, Any]:
+    text = (
+        f"<b>{escape(row.name)}</b><br>{numbers.percent(row.accuracy)} on the test split"
+        f"<br>{numbers.ratio(row.ratio, 3)}"
+    )
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _ROLE_NAMES[role],
+        "x": [row.ratio],
+        "y": [row.accuracy],
+        "text": [text],
+        "hovertemplate": _HOVER,
+        "marker": {
+            "color": _ROLE_COLOURS[role],
+            "symbol": "star" if role == "result" else "diamond",
+            "size": 15 if role == "result" else 11,
+            "line": {"color": "var(--card)", "width": 1.5},
+        },
+    }
+
+
+def _base_shape(base: Row) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": base.accuracy,
+        "y1": base.accuracy,
+        "line": {"color": "var(--base)", "width": 1.5, "dash": "dot"},
+        "layer": "below",
+    }
+
+
+def _budget_shapes(budget: float, right: float) -> list[dict[str, Any]]:
+    tall = {"yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+    over = {"type": "rect", "x0": budget, "x1": right, "fillcolor": "var(--over)"}
+    line = {"color": "var(--budget)", "width": 1.5, "dash": "dash"}
+    return [
+        {**tall, **over, "line": {"width": 0}},
+        {**tall, "type": "line", "x0": budget, "x1": budget, "line": line},
+    ]
+
+
+def _describe(trial: Trial, summary: Summary) -> str:
+    return (
+        f"<b>{escape(trial.sampler)}, trial {trial.number}</b>"
+        f"<br>{numbers.percent(trial.accuracy)} on the reward split"
+        f"<br>{numbers.ratio(trial.ratio, 3)}"
+        f" ({numbers.three_digits(trial.latency_ms)} {summary.target.unit})"
+        f"<br>{numbers.count(trial.macs)} MACs, reward {trial.reward:.4g}"
+        f"{'' if trial.feasible else '<br>over the budget'}"
+    )

@@ -1,0 +1,115 @@
+"""Putting a summary into the page's templates."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgeprune.files import write_atomic
+from edgeprune.report import numbers
+from edgeprune.report.charts import progress_figure, trials_figure
+from edgeprune.report.layer_lines import closing_sentence, layer_lines
+from edgeprune.report.plotly_source import packed_plotly
+from edgeprune.report.sentences import accuracy_interval, headline, result_ratio, verdicts
+from edgeprune.report.summary import Summary
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+#: What the steps of a trial are called on the page.
+_STEPS = {
+    "propose": "propose widths",
+    "candidate": "make the candidate",
+    "recover": "recover accuracy",
+    "accuracy": "score accuracy",
+    "latency": "measure latency",
+}
+
+
+def render(summary: Summary) -> str:
+    """One self-contained page: it loads nothing, from the network or from beside it.
+
+    Args:
+        summary: what the page shows; checked again, so one built by hand is held to the same.
+
+    Returns:
+        The HTML text.
+
+    Raises:
+        RunError: the summary is incomplete or impossible, for example has no uniform-L1 row.
+    """
+    summary = Summary.from_json(summary.to_json())
+    return _environment().get_template("page.html.j2").render(_context(summary))
+
+
+def write_report(summary: Summary, path: str | Path) -> Path:
+    """Write the page, whole or not at all.
+
+    Args:
+        summary: what the page shows.
+        path: of the HTML file; its folder exists.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the summary is incomplete or impossible.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    write_atomic(path, render(summary).encode())
+    return path
+
+
+def _context(summary: Summary) -> dict[str, Any]:
+    base, result = summary.row("base"), summary.row("result")
+    lines = layer_lines(summary.layers, summary.groups)
+    weighted = [line for line in lines if line.layer.before_channels is not None]
+    free = [group for group in summary.groups if group.fixed is None]
+    steps = {_STEPS.get(name, name): value for name, value in summary.seconds.items()}
+    charts = {}
+    if summary.trials:
+        charts = {"trials": trials_figure(summary), "progress": progress_figure(summary)}
+    return {
+        "summary": summary,
+        "unit": summary.target.unit,
+        "base": base,
+        "result": result,
+        "headline": headline(summary),
+        "result_ratio": result_ratio(summary),
+        "latency_pair": numbers.alike(base.latency_ms, result.latency_ms),
+        "verdicts": verdicts(summary),
+        "charts": charts,
+        "plotly": packed_plotly() if charts else "",
+        "free": free,
+        "widest": max((group.before for group in free), default=1),
+        "fixed": [group for group in summary.groups if group.fixed is not None],
+        "layers": weighted or lines,
+        "other_layers": [line for line in lines if line not in weighted] if weighted else [],
+        "longest_ms": max(
+            (ms for line in lines for ms in (line.layer.before_ms, line.layer.after_ms) if ms),
+            default=1.0,
+        ),
+        "layers_sentence": closing_sentence(lines, summary.target.unit) if lines else "",
+        "steps": steps,
+        "steps_total": sum(steps.values()),
+    }
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("ratio", "three_digits", "percent", "points", "count", "size", "seconds"):
+        environment.filters[name] = getattr(numbers, name)
+    environment.globals["accuracy_interval"] = accuracy_interval
+    # Our own style sheet and script are the only texts that are not escaped.
+    environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text("utf-8"))
+    environment.globals["script"] = Markup((_TEMPLATES / "charts.js").read_text("utf-8"))
+    return environment

@@ -1,0 +1,96 @@
+"""What the page says in words: the headline, and how the result stands beside the others."""
+
+import math
+
+from edgeprune.report import numbers
+from edgeprune.report.summary import Row, Summary
+
+#: Ratios further apart than this are not "the same latency", and the page says so.
+SAME_LATENCY = 0.03
+#: Half-width of a 95 % interval of a normal distribution, in standard deviations.
+_Z = 1.959964
+
+
+def headline(summary: Summary) -> str:
+    """``0.49x the latency (1.21 → 0.59 ms) for -0.3 points of accuracy; budget 0.5x met``."""
+    base, result = summary.row("base"), summary.row("result")
+    difference = result.accuracy - base.accuracy
+    before, after = numbers.alike(base.latency_ms, result.latency_ms)
+    latency = f"{result_ratio(summary)} the latency ({before} → {after} {summary.target.unit})"
+    outcome = "met" if summary.budget.met else "missed"
+    return f"{latency} {_for_accuracy(difference)}; budget {summary.budget.text} {outcome}"
+
+
+def result_ratio(summary: Summary) -> str:
+    """The result's ratio, with enough digits that a missed budget does not look like a met one."""
+    value, budget = summary.row("result").ratio, summary.budget
+    for digits in (2, 3, 4):
+        text = numbers.ratio(value, digits)
+        if budget.met or text != numbers.ratio(budget.ratio, digits):
+            break
+    return text
+
+
+def verdicts(summary: Summary) -> list[str]:
+    """One sentence each on uniform-L1 and random search, whoever wins, and one on the test split.
+
+    Returns:
+        Sentences without markup.
+    """
+    result, random = summary.row("result"), summary.row("random")
+    trials = "" if random.trials is None else f" with {random.trials} trials"
+    return [
+        _comparison("Uniform-L1", summary.row("uniform"), result),
+        _comparison(f"Random search{trials}", random, result),
+        _resolution(result.accuracy, summary.verification.images),
+    ]
+
+
+def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of an accuracy measured on a number of images.
+
+    Args:
+        accuracy: share of right answers.
+        images: how many were asked.
+
+    Returns:
+        Lower and upper end, 0 to 1.
+    """
+    z = _Z
+    spread = z * math.sqrt(accuracy * (1 - accuracy) / images + z * z / (4 * images * images))
+    centre, scale = accuracy + z * z / (2 * images), 1 + z * z / images
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def _for_accuracy(difference: float) -> str:
+    text = numbers.points(difference)
+    if text == "±0.0":
+        return "at the same accuracy"
+    return f"for {text} {numbers.points_noun(difference)} of accuracy"
+
+
+def _comparison(name: str, other: Row, result: Row) -> str:
+    difference = other.accuracy - result.accuracy
+    text = numbers.points(difference)
+    if text == "±0.0":
+        outcome = "as accurate as the result"
+    else:
+        size = f"{text[1:]} {numbers.points_noun(difference)}"
+        outcome = f"{size} {'better' if difference > 0 else 'worse'} than the result"
+    apart = other.ratio / result.ratio - 1
+    latency = f"the same latency ({numbers.ratio(other.ratio)})"
+    if abs(apart) > SAME_LATENCY:
+        more = "more" if apart > 0 else "less"
+        latency = f"{abs(apart):.0%} {more} latency ({numbers.ratio(other.ratio)})"
+    return f"{name} reaches {numbers.percent(other.accuracy)} at {latency}: {outcome}."
+
+
+def _resolution(accuracy: float, images: int) -> str:
+    step = 100 / images
+    worth = f"{step:.2f}" if step >= 0.005 else "less than 0.01"
+    sentence = f"Accuracy is of {images:,} test images: one image is worth {worth} points"
+    # Of two models on equal images this is an upper bound: their mistakes are mostly shared.
+    chance = _Z * math.sqrt(2 * accuracy * (1 - accuracy) / images)
+    if chance == 0:
+        return f"{sentence}."
+    return f"{sentence}, and differences below about {100 * chance:.1f} points can be chance."

@@ -1,0 +1,298 @@
+"""What a report page shows, as plain data: the contract between the pipeline and the page."""
+
+import dataclasses
+import datetime
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from edgeprune.errors import RunError, nearest
+
+Role = Literal["base", "result", "uniform", "random"]
+
+#: Every page shows these four: AMC replications have lost to uniform one-shot L1, so a result
+#: without its two comparisons says little (architecture, decision 9).
+ROLES: tuple[Role, ...] = ("base", "result", "uniform", "random")
+
+
+def _iso_time(text: str) -> str:
+    datetime.datetime.fromisoformat(text)
+    return text
+
+
+def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
+    if interval[0] > interval[1]:
+        msg = f"the lower end {interval[0]} is above the upper end {interval[1]}"
+        raise ValueError(msg)
+    return interval
+
+
+_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=0)]
+_Width = Annotated[int, Field(ge=1)]
+_Interval = Annotated[tuple[_Positive, _Positive], AfterValidator(_ordered)]
+_Channels = Annotated[str, Field(pattern=r"^\d+->\d+$")]
+
+#: A misspelt key must not silently become a missing value.
+_EXACT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the latency was measured.
+
+    Attributes:
+        name: of the target's profile.
+        runtime: for example ``onnxruntime``.
+        version: of the runtime.
+        cpu: model of the device's processor.
+        threads: the runtime may use.
+        clock: what the milliseconds are; a text with ``instruction`` or ``simulated`` in it marks
+            them as virtual, which the page says wherever it shows them.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    name: str
+    runtime: str
+    version: str | None = None
+    cpu: str | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    clock: str = "wall"
+
+    @property
+    def unit(self) -> str:
+        """The unit of every latency on the page: ``ms``, or ``virtual ms``."""
+        virtual = any(word in self.clock.lower() for word in ("instruction", "simulat", "virtual"))
+        return "virtual ms" if virtual else "ms"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What was asked for: `text` as the user wrote it, `ratio` to the base, whether it is `met`."""
+
+    __pydantic_config__ = _EXACT
+
+    text: str
+    ratio: _Positive
+    met: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finished model of the before/after table.
+
+    Attributes:
+        name: shown as it is.
+        role: exactly one row of each role belongs to a summary.
+        accuracy: of the written file on the test split, 0 to 1.
+        latency_ms: median latency.
+        latency_interval: 95 % interval of that median, in ms.
+        ratio: latency relative to the base, timed interleaved with it; 1 for the base.
+        ratio_interval: 95 % interval of `ratio`.
+        macs: multiply-accumulate operations of one image.
+        parameters: number of weights.
+        bytes: size of the written file.
+        reward_accuracy: on the reward split, before fine-tuning, where known.
+        trials: how many candidates its search evaluated, where there was one.
+        note: anything a reader must know about this row.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    name: str
+    role: Role
+    accuracy: _Share
+    latency_ms: _Positive
+    latency_interval: _Interval
+    ratio: _Positive
+    ratio_interval: _Interval
+    macs: _Count
+    parameters: _Count
+    bytes: _Count
+    reward_accuracy: _Share | None = None
+    trials: _Count | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated candidate of a search.
+
+    Attributes:
+        number: of the trial within its sampler's search, from 0.
+        sampler: which search it belongs to.
+        accuracy: on the reward split, before fine-tuning, 0 to 1.
+        ratio: latency relative to the base.
+        latency_ms: median latency.
+        macs: multiply-accumulate operations of one image.
+        reward: what the sampler maximises.
+        feasible: whether it is within the budget.
+        finalist: whether it was measured again when the result was chosen.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    number: _Count
+    sampler: str
+    accuracy: _Share
+    ratio: _Positive
+    latency_ms: _Positive
+    macs: _Count
+    reward: _Finite
+    feasible: bool
+    finalist: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """A channel group's width `before` and `after`; `fixed` says why it could not be cut."""
+
+    __pydantic_config__ = _EXACT
+
+    name: str
+    layers: tuple[str, ...]
+    before: _Width
+    after: _Width
+    macs_share: _Share
+    fixed: str | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer's own latency in the base model and in the result.
+
+    Attributes:
+        name: of the layer.
+        op: its ONNX operator.
+        before_ms: in the base model; None where the runtime has no such layer there.
+        after_ms: in the result; None where the runtime has no such layer there.
+        before_channels: ``"16->32"``, input to output channels, where known.
+        after_channels: the same in the result.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    name: str
+    op: str
+    before_ms: _NotNegative | None
+    after_ms: _NotNegative | None
+    before_channels: _Channels | None = None
+    after_channels: _Channels | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the written file compares with the torch model over the test split."""
+
+    __pydantic_config__ = _EXACT
+
+    max_abs_difference: _NotNegative
+    top1_agreement: _Share
+    images: _Width
+    output_scale: _NotNegative | None = None
+    accuracy: _Share | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything one report page shows.
+
+    Attributes:
+        title: of the page.
+        created: when the run finished, ISO 8601.
+        version: of edgeprune.
+        seed: of the search.
+        pipeline: the pipeline file's text.
+        target: where latency was measured.
+        budget: what was asked for.
+        rows: the finished models, exactly one of each of `ROLES`.
+        trials: of every search, in the order they ran.
+        groups: channel groups in the model's order.
+        layers: per-layer latency in the model's order.
+        seconds: median seconds of a trial by step, such as ``{"recover": 0.4}``.
+        verification: of the result's written file.
+        notes: anything else the reader must know.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    title: str
+    created: Annotated[str, AfterValidator(_iso_time)]
+    version: str
+    seed: int
+    pipeline: str
+    target: Target
+    budget: Budget
+    rows: tuple[Row, ...]
+    trials: tuple[Trial, ...]
+    groups: tuple[Group, ...]
+    layers: tuple[Layer, ...]
+    seconds: dict[str, _NotNegative]
+    verification: Verification
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Summary":
+        """Check plain values and make a summary of them.
+
+        Args:
+            data: what `to_json` gives, or the same read from a JSON file.
+
+        Raises:
+            RunError: values are missing, misspelt or impossible, or a role has not exactly one
+                row; one message names all of them.
+        """
+        try:
+            summary = _ADAPTER.validate_python(dict(data))
+        except ValidationError as error:
+            problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
+            msg = f"the run's summary cannot be reported:\n{problems}"
+            raise RunError(msg) from error
+        _check_roles(summary.rows)
+        return summary
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `from_json` accepts."""
+        return dataclasses.asdict(self)
+
+    def row(self, role: Role) -> Row:
+        """The one row of a role."""
+        return next(row for row in self.rows if row.role == role)
+
+
+_ADAPTER = TypeAdapter(Summary)
+
+_KEYS = {
+    field.name
+    for kind in (Summary, Target, Budget, Row, Trial, Group, Layer, Verification)
+    for field in dataclasses.fields(kind)
+}
+
+
+def _explain(problem: Any) -> str:
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        return f"{path}: unknown key{nearest(str(problem['loc'][-1]), _KEYS)}"
+    if problem["type"] == "missing":
+        return f"{path}: missing"
+    got = repr(problem["input"])
+    return f"{path}: {problem['msg']} (got {got if len(got) <= 80 else got[:79] + '…'})"
+
+
+def _check_roles(rows: tuple[Row, ...]) -> None:
+    counts = Counter(row.role for row in rows)
+    wrong = [f"{role}: {counts[role]} rows" for role in ROLES if counts[role] != 1]
+    if wrong:
+        msg = (
+            "the run's summary cannot be reported: its rows must hold the base model, the result, "
+            "uniform-L1 at the same latency and random search, each exactly once; "
+            f"got {', '.join(wrong)}"
+        )
+        raise RunError(msg)
