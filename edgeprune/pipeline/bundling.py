@@ -2,7 +2,6 @@
 
 import datetime
 import platform
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ import torch
 from edgeprune import __version__
 from edgeprune.export import FILES
 from edgeprune.files import sha256, write_atomic, write_json
+from edgeprune.pipeline.layers import layer_rows
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 
@@ -37,8 +37,9 @@ def write_bundle(
     for name in FILES:
         source = directory.contender("result", _SOURCES[name])
         write_atomic(directory.path / name, source.read_bytes())
-    base = session.device.profile(session.space.template.base)
-    after = session.device.profile((directory.path / "model.onnx").read_bytes())
+    before = session.space.template.base
+    after = (directory.path / "model.onnx").read_bytes()
+    profiles = [session.device.profile(content) for content in (before, after)]
     result = contenders["result"]
     manifest = {
         "edgeprune": __version__,
@@ -76,10 +77,7 @@ def write_bundle(
             }
             for group in session.space.groups
         ],
-        "layers": {
-            "before": [asdict(layer) for layer in base],
-            "after": [asdict(layer) for layer in after],
-        },
+        "layers": layer_rows(before, after, *profiles),
     }
     write_json(directory.path / "manifest.json", manifest)
     return dict(directory.finish("bundle", manifest))

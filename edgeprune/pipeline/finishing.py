@@ -1,12 +1,12 @@
 """Stage 4, the finish: every contender is fine-tuned alike, written, verified and measured."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from edgeprune.devices import Comparison
 from edgeprune.export import verify_onnx
 from edgeprune.files import write_atomic
 from edgeprune.pipeline.session import Session
@@ -22,27 +22,22 @@ def finish_base(session: Session) -> dict[str, Any]:
     """Write the unpruned model, and score it on the test split: the only time it is."""
     if (record := session.directory.record("base")) is not None:
         return dict(record)
-    path = session.directory.contender("base", "onnx")
-    write_atomic(path, session.space.template.base)
-    verification = verify_onnx(path, session.workload.model, session.workload.splits.test)
-    space = session.space
+    model, content = session.workload.model, session.space.template.base
     return dict(
         session.directory.finish(
-            "base",
-            {
-                "name": "base",
-                "widths": space.full,
-                "macs": space.macs(space.full),
-                "parameters": space.params(space.full),
-                "bytes": path.stat().st_size,
-                "verification": asdict(verification),
-            },
+            "base", _write(session, "base", session.space.full, model, content)
         )
     )
 
 
 def finish(
-    session: Session, name: str, settled: Settled, limit: float, *, retry: bool
+    session: Session,
+    name: str,
+    settled: Settled,
+    limit: float,
+    *,
+    retry: bool,
+    finalists: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Fine-tune a contender's plan, write it, verify the file and measure it.
 
@@ -52,6 +47,7 @@ def finish(
         settled: its widths, already measured.
         limit: largest latency as a ratio to the base.
         retry: shrink and tune again when the written file misses the limit.
+        finalists: numbers of the trials among which it was chosen.
 
     Returns:
         The contender's record, as kept in ``stages/``.
@@ -70,7 +66,20 @@ def finish(
             f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: shrinking"
         )
         widths = smaller
-    return _record(session, name, widths, model, content, comparison, met)
+    written = _write(session, name, widths, model, content)
+    record = {
+        **written,
+        "met": met,
+        "finalists": list(finalists),
+        "ratio": comparison.ratio,
+        "ratio_interval": list(comparison.ratio_interval),
+        "candidate": comparison.candidate.to_json(),
+        "baseline": comparison.baseline.to_json(),
+    }
+    record = dict(session.directory.finish(name, record))
+    for checkpoint in session.directory.path.glob(f"contenders/{name}-*.checkpoint"):
+        checkpoint.unlink()
+    return record
 
 
 def _tune(
@@ -98,14 +107,8 @@ def _tune(
     return model, session.space.template.candidate(model.state_dict())
 
 
-def _record(
-    session: Session,
-    name: str,
-    widths: Widths,
-    model: torch.nn.Module,
-    content: bytes,
-    comparison: Comparison,
-    met: bool,
+def _write(
+    session: Session, name: str, widths: Widths, model: torch.nn.Module, content: bytes
 ) -> dict[str, Any]:
     directory, space = session.directory, session.space
     path = directory.contender(name, "onnx")
@@ -115,23 +118,11 @@ def _record(
         {key: value.contiguous() for key, value in model.state_dict().items()},
         directory.contender(name, "safetensors"),
     )
-    verification = verify_onnx(path, model, session.workload.splits.test)
-    record = directory.finish(
-        name,
-        {
-            "name": name,
-            "widths": widths,
-            "met": met,
-            "macs": space.macs(widths),
-            "parameters": space.params(widths),
-            "bytes": len(content),
-            "ratio": comparison.ratio,
-            "ratio_interval": list(comparison.ratio_interval),
-            "candidate": comparison.candidate.to_json(),
-            "baseline": comparison.baseline.to_json(),
-            "verification": asdict(verification),
-        },
-    )
-    for checkpoint in directory.path.glob(f"contenders/{name}-*.checkpoint"):
-        checkpoint.unlink()
-    return dict(record)
+    return {
+        "name": name,
+        "widths": widths,
+        "macs": space.macs(widths),
+        "parameters": space.params(widths),
+        "bytes": len(content),
+        "verification": asdict(verify_onnx(path, model, session.workload.splits.test)),
+    }

@@ -1,5 +1,6 @@
 """Stage 6, the report: everything the page shows, read back from the run directory."""
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ _ROLES = {
     "uniform": ("uniform-L1, same latency", "uniform"),
     "random": ("random search, same trials", "random"),
 }
+
+_TARGET = ("name", "runtime", "version", "cpu", "threads", "clock")
 
 
 def write_run_report(directory: RunDirectory) -> Path:
@@ -44,13 +47,11 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "version": manifest["edgeprune"],
             "seed": manifest["seed"],
             "pipeline": pipeline.read_text(),
-            "target": manifest["target"],
+            "target": {key: manifest["target"].get(key) for key in _TARGET},
             "budget": manifest["budget"],
             "rows": _rows(manifest, {name: len(found) for name, found in trials.items()}),
             "trials": [
-                _trial(trial, manifest["sampler"] if name == "search" else "random", manifest)
-                for name, found in trials.items()
-                for trial in found
+                _trial(trial, name, manifest) for name, found in trials.items() for trial in found
             ],
             "groups": [
                 {
@@ -96,8 +97,11 @@ def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, An
     return rows
 
 
-def _trial(trial: SearchTrial, sampler: str, manifest: dict[str, Any]) -> dict[str, Any]:
+def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[str, Any]:
     outcome = trial.outcome
+    contender = manifest["result"] if search == "search" else manifest["baselines"]["random"]
+    # The user's own search may be random search too: two searches, two names.
+    sampler = manifest["sampler"] if search == "search" else "random (comparison)"
     return {
         "number": trial.number,
         "sampler": sampler,
@@ -107,11 +111,10 @@ def _trial(trial: SearchTrial, sampler: str, manifest: dict[str, Any]) -> dict[s
         "macs": outcome.macs,
         "reward": trial.reward,
         "feasible": outcome.latency_ratio <= manifest["budget"]["ratio"],
+        "finalist": trial.number in contender["finalists"],
     }
 
 
 def _median_seconds(trials: list[SearchTrial]) -> dict[str, float]:
-    import statistics
-
     steps = trials[0].seconds if trials else {}
     return {step: statistics.median(trial.seconds[step] for trial in trials) for step in steps}

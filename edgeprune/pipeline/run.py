@@ -18,7 +18,7 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import Settled, settle, settle_uniform
-from edgeprune.search import SearchResult, Widths
+from edgeprune.search import SearchResult, SearchTrial
 
 #: How many of a search's best trials are measured again before one is taken.
 FINALISTS = 5
@@ -147,20 +147,19 @@ def _stages(session: Session) -> dict[str, Any]:
     return write_bundle(session, probed, contenders)
 
 
-def _finish_best(
-    session: Session, name: str, found: SearchResult, probed: Probe
-) -> dict[str, Any]:
+def _finish_best(session: Session, name: str, found: SearchResult, probed: Probe) -> dict[str, Any]:
     if (record := session.directory.record(name)) is not None:
         return dict(record)
-    settled = settle(session, _finalists(found, probed.budget), probed.budget)
-    return finish(session, name, settled, probed.budget, retry=True)
+    finalists = _finalists(found, probed.budget)
+    settled = settle(session, [trial.widths for trial in finalists], probed.budget)
+    numbers = [trial.number for trial in finalists]
+    return finish(session, name, settled, probed.budget, retry=True, finalists=numbers)
 
 
-def _finalists(found: SearchResult, budget: float) -> list[Widths]:
+def _finalists(found: SearchResult, budget: float) -> list[SearchTrial]:
     """The best trials within the budget, best first; the nearest miss if there is none."""
     within = [trial for trial in found.trials if trial.outcome.latency_ratio <= budget]
-    ranked = sorted(within, key=lambda trial: -trial.reward)[:FINALISTS] or [found.best]
-    return [trial.widths for trial in ranked]
+    return sorted(within, key=lambda trial: -trial.reward)[:FINALISTS] or [found.best]
 
 
 def _finish_smallest(session: Session, name: str, probed: Probe) -> dict[str, Any]:

@@ -70,8 +70,9 @@ class RunDirectory:
             for old, new in zip(kept.splitlines(), text.splitlines(), strict=False)
             if old != new
         ]
+        what = "; ".join(changes[:3]) or "other settings"
         msg = (
-            f"{self.path} holds the run of another pipeline ({'; '.join(changes[:3]) or 'longer'}); "
+            f"{self.path} holds the run of another pipeline ({what}); "
             f"give another --run-dir, or `edgeprune resume {self.path}` to go on with that one"
         )
         raise RunError(msg)
