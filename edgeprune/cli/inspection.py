@@ -1,6 +1,5 @@
 """`edgeprune inspect`: the channel groups of a pipeline's model or of any model."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from edgeprune.config import load_pipeline, load_target
+from edgeprune.config import ModelConfig, load_pipeline, load_target
 from edgeprune.errors import UserError
 from edgeprune.pruning import ChannelSpace
-from edgeprune.workloads import ModelConfig, build_model, load_workload
+from edgeprune.workloads import build_model, load_workload
 
 
 def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> ChannelSpace:
@@ -25,7 +24,6 @@ def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> Chann
         msg = f"{model!r} needs an input shape: --input 1x3x224x224"
         raise UserError(msg)
     if shape is not None:
-        sys.path.insert(0, "")  # the user's own module lies where the command runs
         built = build_model(ModelConfig(name=model)).eval()
         return ChannelSpace.from_model(built, torch.randn(parse_shape(shape)))
     config = load_pipeline(model, overrides)

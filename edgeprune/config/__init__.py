@@ -1,22 +1,18 @@
-"""Config: the schema of pipeline files and target profiles, and reading them."""
+"""Pipeline and target files: strict schemas, and errors that name the line and the nearest key."""
 
-from edgeprune.config.load import dump_pipeline, load_pipeline, load_target
-from edgeprune.config.schema import (
-    BudgetConfig,
-    DataConfig,
+from edgeprune.config.budget import BudgetConfig
+from edgeprune.config.dump import dump_pipeline
+from edgeprune.config.load import load_pipeline, load_target
+from edgeprune.config.pipeline import PipelineConfig
+from edgeprune.config.stages import (
     ExportConfig,
     FinetuneConfig,
-    MeasureConfig,
-    ModelConfig,
-    PipelineConfig,
     PruneConfig,
     RecoverConfig,
     SearchConfig,
-    SimulatedConfig,
-    TargetConfig,
-    TrainConfig,
-    WorkloadConfig,
 )
+from edgeprune.config.target import MeasureConfig, SimulatedConfig, TargetConfig
+from edgeprune.config.workload import DataConfig, ModelConfig, TrainConfig, WorkloadConfig
 
 __all__ = [
     "BudgetConfig",

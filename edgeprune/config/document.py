@@ -1,146 +1,151 @@
-"""A YAML file as plain values that remember the line and column they came from."""
+"""A YAML text as plain values that still know where they were written."""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from edgeprune.errors import ConfigError
+from edgeprune.config.problem import KeyPath, Place, Problem, raise_all
+from edgeprune.config.yaml_rules import Loader, no_such_tag, scalar_value
+from edgeprune.errors import ConfigError, nearest
 
-#: Keys and indices from the top of a document to a value.
-Location = tuple[str | int, ...]
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that also takes ``1e-3`` for a number, as YAML 1.2 does."""
+#: Anything larger is no file that a person wrote: most likely a checkpoint.
+LARGEST_FILE = 1 << 20
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)$"),
-    list("-+0123456789."),
-)
-
-
-@dataclass
 class Document:
-    """Plain values, and where each of them stands.
+    """Plain values and the place of each.
+
+    Args:
+        text: YAML.
+        name: what the user calls it; messages start with it.
 
     Attributes:
-        source: what messages call the document: the path as the user wrote it.
-        values: the top-level mapping.
-        marks: ``source:line:column`` of keys and values, by location.
+        value: mappings, lists and scalars.
+        problems: duplicate keys and the like; `value` is what can be made of the rest.
+
+    Raises:
+        ConfigError: it is not YAML, or more than one document.
     """
 
-    source: str
-    values: dict[str, Any]
-    marks: dict[Location, str] = field(default_factory=dict)
-
-    def mark(self, location: Location) -> str:
-        """Where a value stands; for one that is not there, where its parent stands."""
-        for end in range(len(location), 0, -1):
-            if (mark := self.marks.get(location[:end])) is not None:
-                return mark
-        return self.source
-
-    def override(self, setting: str) -> None:
-        """Change one value, as ``--set budget.latency=0.4x`` asks.
-
-        Raises:
-            ConfigError: it is not of the form ``key=value``, or goes through a plain value.
-        """
-        path, equals, text = setting.partition("=")
-        keys = path.strip().split(".")
-        mark = f"--set {setting}"
-        if not equals or not all(keys):
-            msg = f"{mark}: not of the form key=value, e.g. --set budget.latency=0.4x"
-            raise ConfigError(msg)
+    def __init__(self, text: str, name: str) -> None:
+        self.name = name
+        self.problems: list[Problem] = []
         try:
-            value = yaml.load(text, _Loader)
+            self._root = yaml.compose(text, Loader=Loader)
+            self.value = None if self._root is None else self._read(self._root, ())
+        except RecursionError:
+            problem = Problem(Place(name), (), "is nested too deeply, or an alias contains itself")
+            raise_all([problem])
         except yaml.YAMLError as error:
-            msg = f"{mark}: {text!r} is no YAML value: {_problem(error)}"
-            raise ConfigError(msg) from error
-        inside = self.values
-        for depth, key in enumerate(keys[:-1]):
-            inner = inside.setdefault(key, {})
-            if inner is None:
-                inner = inside[key] = {}
-            if not isinstance(inner, dict):
-                where = ".".join(keys[: depth + 1])
-                msg = f"{mark}: {where} is {inner!r}, which has no keys"
-                raise ConfigError(msg)
-            inside = inner
-        if keys[0] == "budget" and keys[-1] in {"latency", "latency_ms"}:
-            # The two exclude each other, so the last one said wins.
-            inside.clear()
-        inside[keys[-1]] = value
-        for depth in range(1, len(keys)):
-            self.marks.setdefault(tuple(keys[:depth]), mark)
-        self.marks[tuple(keys)] = mark
+            raise_all([_unreadable(error, name)])
+
+    def place(self, path: KeyPath, *, key: bool = False) -> Place:
+        """Where a value was written, or the nearest thing around it that was.
+
+        Args:
+            path: keys and indices from the top.
+            key: the place of its key instead of the value itself.
+        """
+        label = node = self._root
+        for part in path:
+            found = _entry(node, part)
+            if found is None:
+                key = True  # a section around it: its key says more than where its content starts
+                break
+            label, node = found
+        return self._at(label if key else node)
+
+    def _at(self, node: yaml.Node | None) -> Place:
+        if node is None:
+            return Place(self.name)
+        position = (node.start_mark.line + 1, node.start_mark.column + 1)
+        return Place(":".join(map(str, (self.name, *position))), position)
+
+    def _problem(self, node: yaml.Node, path: KeyPath, text: str) -> None:
+        self.problems.append(Problem(self._at(node), path, text))
+
+    def _read(self, node: yaml.Node, path: KeyPath) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                return scalar_value(node)
+            except ValueError as error:
+                self._problem(node, path, str(error))
+                return None
+        if not node.tag.endswith((":map", ":seq")):
+            self._problem(node, path, no_such_tag(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._read(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._read_mapping(node, path)
+
+    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        lines: dict[str, int] = {}
+        values: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
+                got = key.value if isinstance(key, yaml.ScalarNode) else "a list or section"
+                self._problem(key, path, f"a key must be text; got {got}")
+            elif key.value in lines:
+                text = f"the key is given twice; first in line {lines[key.value]}"
+                self._problem(key, (*path, key.value), text)
+            else:
+                lines[key.value] = key.start_mark.line + 1
+                values[key.value] = self._read(value, (*path, key.value))
+        return values
 
 
 def read_document(path: str | Path) -> Document:
-    """Read a YAML file whose top level is a mapping.
+    """Read a YAML file.
 
     Raises:
-        ConfigError: the file is not there, not YAML, empty, or says a key twice.
+        ConfigError: it is not there, cannot be read, is not text, not YAML, or empty.
     """
-    source = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        msg = f"{source}: no such file"
-        raise ConfigError(msg) from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        msg = f"{source}: cannot be read: {reason}"
-        raise ConfigError(msg) from error
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            what = "empty" if node is None else "not a mapping of keys to values"
-            msg = f"{source}: the file is {what}"
-            raise ConfigError(msg)
-        document = Document(source, {})
-        for location, mark in _walk(node, (), source):
-            document.marks.setdefault(location, mark)
-        document.values = loader.construct_document(node)
-    except yaml.YAMLError as error:
-        msg = f"{source}{_position(error)}: not valid YAML: {_problem(error)}"
-        raise ConfigError(msg) from error
-    finally:
-        loader.dispose()
+    document = Document(_read_text(path), str(path))
+    if document.value is None and not document.problems:
+        msg = f"{path}: is empty; give a YAML file with settings"
+        raise ConfigError(msg)
     return document
 
 
-def _walk(node: yaml.Node, location: Location, source: str) -> Iterator[tuple[Location, str]]:
-    if isinstance(node, yaml.SequenceNode):
-        for index, child in enumerate(node.value):
-            yield (*location, index), _mark(source, child)
-            yield from _walk(child, (*location, index), source)
+def _read_text(path: str | Path) -> str:
+    try:
+        file = Path(path).expanduser()
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+        if len(data) <= LARGEST_FILE:
+            return data.decode("utf-8-sig")
+        reason = "is larger than 1 MiB; give a YAML file"
+    except FileNotFoundError:
+        siblings = [each.name for each in file.parent.glob("*.y*ml")]
+        reason = f"there is no such file{nearest(file.name, siblings)}"
+    except IsADirectoryError:
+        reason = "is a directory; give a YAML file"
+    except UnicodeDecodeError as error:
+        reason = f"is not UTF-8 text (from byte {error.start} on); give a YAML file"
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    msg = f"{path}: {reason}"
+    raise ConfigError(msg)
+
+
+def _entry(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """The key's and the value's node of one entry; a list item is its own key."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
     if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, child in node.value:
-            if key.value in seen:
-                msg = f"{_mark(source, key)}: key {key.value!r} is said twice"
-                raise ConfigError(msg)
-            seen.add(key.value)
-            yield (*location, key.value), _mark(source, key)
-            yield from _walk(child, (*location, key.value), source)
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value == part:
+                return key, value
+    return None
 
 
-def _mark(source: str, node: yaml.Node) -> str:
-    return f"{source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-
-
-def _position(error: yaml.YAMLError) -> str:
+def _unreadable(error: yaml.YAMLError, name: str) -> Problem:
+    """What the YAML parser says, with its line."""
     mark = getattr(error, "problem_mark", None)
-    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    return str(getattr(error, "problem", None) or error)
+    if mark is None:
+        return Problem(Place(name), (), f"is not YAML: {' '.join(str(error).split())}")
+    said = [getattr(error, "context", None), getattr(error, "problem", None)]
+    text = ", ".join(part for part in said if part)
+    if "'\\t'" in text:
+        text += "; indent with spaces"
+    return Problem(Place(f"{name}:{mark.line + 1}:{mark.column + 1}"), (), f"is not YAML: {text}")

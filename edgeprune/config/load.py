@@ -1,81 +1,97 @@
-"""Reading pipeline files and target profiles."""
+"""Loading pipeline and target files."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
-import edgeprune
-from edgeprune.config.document import Document, read_document
-from edgeprune.config.problems import describe
-from edgeprune.config.schema import PipelineConfig, Settings, TargetConfig
-from edgeprune.config.values import expand_path
-from edgeprune.errors import ConfigError, nearest
+from edgeprune.config.document import read_document
+from edgeprune.config.explain import explain
+from edgeprune.config.overrides import apply_overrides, read_overrides, with_value
+from edgeprune.config.paths import resolve_paths
+from edgeprune.config.pipeline import PipelineConfig
+from edgeprune.config.places import Places
+from edgeprune.config.problem import Problem, raise_all
+from edgeprune.config.profiles import locate_profile
+from edgeprune.config.section import Section
+from edgeprune.config.target import TargetConfig
+from edgeprune.errors import ConfigError
 
-S = TypeVar("S", bound=Settings)
+_S = TypeVar("_S", bound=Section)
 
 
 def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> PipelineConfig:
-    """Read a pipeline file.
+    """Load a pipeline file.
+
+    Paths inside the file are relative to it, those in overrides to the current folder; ``~``,
+    ``${VAR}`` and ``${VAR:-default}`` are expanded. What is returned holds absolute paths.
 
     Args:
-        path: the YAML file; paths in it are relative to its folder.
-        overrides: settings that win over the file, like ``budget.latency=0.4x``.
+        path: the YAML file.
+        overrides: ``"budget.latency=0.4x"``-like settings that win over the file; the last of
+            several on one key holds.
 
     Raises:
-        ConfigError: one line for each problem: file, line, key, value, what is allowed.
+        ConfigError: one line for each thing that is wrong, with its line, key and value, what is
+            allowed, and the nearest key.
     """
     document = read_document(path)
-    for setting in overrides:
-        document.override(setting)
-    return _validate(document, PipelineConfig, Path(path).absolute().parent)
-
-
-def dump_pipeline(config: PipelineConfig) -> str:
-    """YAML text that `load_pipeline` reads back as the same settings."""
-    values = config.model_dump(mode="json", exclude_none=True)
-    if config.budget.latency is not None:
-        values["budget"]["latency"] = f"{config.budget.latency!r}x"
-    return yaml.safe_dump(values, sort_keys=False)
+    settings, problems = read_overrides(overrides, PipelineConfig)
+    places = Places(document, settings)
+    base = _folder(path)
+    value = apply_overrides(document.value, settings)
+    value, misplaced = _resolve_target(value, places, base)
+    return _validated(PipelineConfig, value, places, base, problems + misplaced)
 
 
 def load_target(name_or_path: str, *, base: Path | None = None) -> TargetConfig:
-    """Read a target profile.
+    """Load a target's profile.
 
     Args:
-        name_or_path: a shipped profile's name, or the path of a YAML file.
-        base: the folder a relative path starts from; the working directory by default.
+        name_or_path: a profile that comes with edgeprune, such as ``local``, or a YAML file.
+        base: where relative paths start; the current folder if not given.
 
     Raises:
         ConfigError: there is no such profile, or something in it is wrong.
     """
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
-        path = expand_path(name_or_path, base or Path.cwd())
-    else:
-        shipped = {file.stem: file for file in _profiles().glob("*.yaml")}
-        if name_or_path not in shipped:
-            msg = (
-                f"target: unknown profile {name_or_path!r}; allowed: {', '.join(sorted(shipped))}, "
-                f"or the path of a .yaml file{nearest(name_or_path, shipped)}"
-            )
-            raise ConfigError(msg)
-        path = shipped[name_or_path]
-    return _validate(read_document(path), TargetConfig, path.parent)
-
-
-def _profiles() -> Path:
-    """The shipped profiles: inside an installed package, beside it in a checkout."""
-    package = Path(edgeprune.__file__).parent
-    return next(
-        (folder for folder in (package / "targets", package.parent / "targets") if folder.is_dir()),
-        package / "targets",
-    )
-
-
-def _validate(document: Document, schema: type[S], base: Path) -> S:
     try:
-        return schema.model_validate(document.values, context={"base": base})
+        _, file = locate_profile(name_or_path, base or Path.cwd())
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    document = read_document(file)
+    return _validated(TargetConfig, document.value, Places(document), _folder(file), [])
+
+
+def _validated(
+    schema: type[_S], value: Any, places: Places, base: Path, problems: list[Problem]
+) -> _S:
+    value, unresolved = resolve_paths(value, schema, places, base)
+    problems = [*places.document.problems, *problems, *unresolved]
+    try:
+        config = schema.model_validate(value, context={"written": True})
     except ValidationError as error:
-        raise ConfigError(describe(error, document, schema)) from None
+        known = {problem.path for problem in problems}
+        explained = explain(error, schema, places)
+        raise_all(problems + [each for each in explained if each.path not in known])
+    if problems:
+        raise_all(problems)
+    return config
+
+
+def _resolve_target(value: Any, places: Places, base: Path) -> tuple[Any, list[Problem]]:
+    """Check that the target is there, so that a misspelt one is found before a model is trained."""
+    path = ("target",)
+    reference = value.get("target") if isinstance(value, dict) else None
+    if not isinstance(reference, str) or not reference:
+        return value, []
+    try:
+        folder = Path.cwd() if places.override(path) else base
+        resolved, _ = locate_profile(reference, folder)
+    except ValueError as error:
+        return value, [Problem(places.value(path), path, str(error))]
+    return with_value(value, path, resolved), []
+
+
+def _folder(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute().parent

@@ -1,0 +1,22 @@
+"""Writing a pipeline so that it loads to the same one, from any folder."""
+
+from pathlib import Path
+
+import yaml
+
+from edgeprune.config.overrides import with_value
+from edgeprune.config.paths import escape_variables, path_texts
+from edgeprune.config.pipeline import PipelineConfig
+from edgeprune.config.yaml_rules import Dumper
+
+
+def dump_pipeline(config: PipelineConfig) -> str:
+    """The pipeline as YAML with every setting written out, defaults too.
+
+    A run keeps this text: it says what happened even after a default has changed.
+    """
+    value = config.model_dump(mode="json")
+    value["target"] = escape_variables(value["target"])
+    for path, text in list(path_texts(value, PipelineConfig)):
+        value = with_value(value, path, escape_variables(str(Path(text).absolute())))
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

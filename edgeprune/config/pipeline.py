@@ -1,0 +1,41 @@
+"""The pipeline file as a whole."""
+
+from pydantic import Field
+
+from edgeprune.config.budget import BudgetConfig
+from edgeprune.config.section import Section
+from edgeprune.config.stages import (
+    ExportConfig,
+    FinetuneConfig,
+    PruneConfig,
+    RecoverConfig,
+    SearchConfig,
+)
+from edgeprune.config.workload import WorkloadConfig
+
+
+class PipelineConfig(Section):
+    """One run: what is pruned, for which target, within which budget, and how."""
+
+    workload: WorkloadConfig = Field(description="The model and its data.")
+    target: str = Field(
+        "local",
+        min_length=1,
+        description="Name of a profile that comes with edgeprune, or path of your own YAML file.",
+    )
+    budget: BudgetConfig = Field(description="What the finished model may cost on the target.")
+    prune: PruneConfig = Field(
+        default_factory=PruneConfig, description="What may be cut, and which channels go first."
+    )
+    search: SearchConfig = Field(
+        default_factory=SearchConfig, description="How widths are searched for."
+    )
+    recover: RecoverConfig = Field(
+        default_factory=RecoverConfig, description="How a candidate is repaired before its score."
+    )
+    finetune: FinetuneConfig = Field(
+        default_factory=FinetuneConfig, description="Training of the finished models."
+    )
+    export: ExportConfig = Field(
+        default_factory=ExportConfig, description="What is written in the end."
+    )

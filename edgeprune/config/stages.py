@@ -1,0 +1,85 @@
+"""The stages after the workload is open: pruning, search, recovery, fine-tuning, export."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from edgeprune.config.section import LARGEST_SEED, Section, Texts
+
+
+class PruneConfig(Section):
+    """What may be cut, and which channels go first."""
+
+    importance: Literal["l1", "l2", "fpgm", "bn_scale", "taylor"] = Field(
+        "l1", description="Criterion that ranks the channels of a group; the lowest are cut."
+    )
+    min_keep: float = Field(
+        0.1, gt=0, le=1, description="Smallest share of its channels that a group keeps."
+    )
+    channel_multiple: int | None = Field(
+        None,
+        ge=1,
+        description="Widths are multiples of this; null leaves it to the target's profile.",
+    )
+    include: Texts = Field(
+        (), description="Globs over group names; where given, only these may be cut."
+    )
+    exclude: Texts = Field((), description="Globs over group names that are never cut.")
+
+
+class SearchConfig(Section):
+    """How widths are searched for."""
+
+    sampler: str = Field(
+        "amc",
+        min_length=1,
+        description="amc, uniform, random, or any Optuna sampler as `optuna:TPESampler`.",
+    )
+    trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Seed of the sampler, recovery and fine-tuning."
+    )
+    reward: str = Field(
+        "accuracy",
+        min_length=1,
+        description=(
+            "accuracy (the budget is held by the action wall), mnas (accuracy times latency to a "
+            "power), amc (minus error times log latency), or `module:function`."
+        ),
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the sampler, by its own names."
+    )
+
+
+class RecoverConfig(Section):
+    """How a candidate is repaired before it is scored."""
+
+    reconstruction: Literal["least_squares", "none"] = Field(
+        "least_squares",
+        description="How the layers that read a cut group are refitted to the base model.",
+    )
+    recalibrate_bn: bool = Field(
+        True, description="Whether batch-norm statistics are estimated again."
+    )
+    images: int = Field(512, ge=1, description="Training images that recovery looks at.")
+
+
+class FinetuneConfig(Section):
+    """Training of the finished models, the compared ones included."""
+
+    epochs: int = Field(8, ge=0, description="Passes over the training images; 0 for none.")
+    lr: float = Field(0.02, gt=0, description="Highest learning rate; it falls along a cosine.")
+    batch_size: int = Field(64, ge=1, description="Images per step.")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty on the weights.")
+    distill: bool = Field(True, description="Whether the base model teaches the smaller one.")
+    temperature: float = Field(4.0, gt=0, description="Softening of both outputs in distillation.")
+
+
+_Formats = Annotated[tuple[Literal["onnx"], ...], Field(strict=False, min_length=1)]
+
+
+class ExportConfig(Section):
+    """What is written in the end."""
+
+    formats: _Formats = Field(("onnx",), description="File formats of the finished model.")

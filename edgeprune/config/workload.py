@@ -1,0 +1,136 @@
+"""The workload: model, data, and how the base model is trained where no weights are given."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from edgeprune.config.section import LARGEST_SEED, FilePath, Section
+
+_ChannelMeans = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
+_ChannelDeviations = Annotated[
+    tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False, min_length=1)
+]
+
+
+class ModelConfig(Section):
+    """The trained CNN to prune."""
+
+    name: str = Field(
+        min_length=1,
+        description=(
+            "resnet20, resnet32, resnet44, resnet56, resnet110 or mobilenet_v1 (CIFAR sizes), any "
+            "torchvision classifier, or your own as `module:function`."
+        ),
+    )
+    num_classes: int | None = Field(
+        None, ge=2, description="Number of classes; null leaves the model's own default."
+    )
+    weights: Literal["pretrained"] | FilePath | None = Field(
+        None,
+        description=(
+            "A .pt, .pth or .safetensors file with a state dict, or `pretrained` for torchvision's "
+            "own weights; null trains here, with workload.train."
+        ),
+    )
+    shortcut: Literal["A", "B"] = Field(
+        "A", description="Shortcut of the CIFAR ResNets: A pads channels, B is a 1x1 convolution."
+    )
+    args: dict[str, Any] = Field(
+        default_factory=dict, description="Keyword arguments of the function that builds the model."
+    )
+
+
+class DataConfig(Section):
+    """The images, and how they are split into train, reward and test."""
+
+    name: str = Field(
+        min_length=1, description="digits, cifar10, imagefolder, or your own as `module:function`."
+    )
+    root: FilePath | None = Field(
+        None,
+        description=(
+            "Folder of the data; for imagefolder a folder or a .tar, .tar.gz or .tar.xz archive "
+            "with train/ and test/ (or val/), one folder per class in each."
+        ),
+    )
+    reward_split: float = Field(
+        0.25,
+        gt=0,
+        lt=1,
+        description=(
+            "Share of the training images that is kept for the reward and never trained on; used "
+            "where no reward_list is given."
+        ),
+    )
+    reward_list: FilePath | None = Field(
+        None,
+        description=(
+            "Text file that names the reward images, one path relative to root a line; needed "
+            "where weights are given, because those may have seen any training image."
+        ),
+    )
+    test_list: FilePath | None = Field(
+        None, description="Text file that names the test images, like reward_list."
+    )
+    image_size: int | None = Field(
+        None, ge=1, description="Height and width in pixels; null leaves the dataset's own default."
+    )
+    mean: _ChannelMeans | None = Field(
+        None,
+        description=(
+            "Mean of each channel, for pixels from 0 to 1, that the weights were trained with; "
+            "null leaves the dataset's own default."
+        ),
+    )
+    std: _ChannelDeviations | None = Field(
+        None, description="Standard deviation of each channel, like mean."
+    )
+    augment: bool = Field(
+        True, description="Whether training images are cropped and flipped at random."
+    )
+    download: bool = Field(False, description="Whether a missing dataset may be downloaded.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Seed of the splits and of training the base model."
+    )
+    args: dict[str, Any] = Field(
+        default_factory=dict, description="Keyword arguments of the function that opens the data."
+    )
+
+    @model_validator(mode="after")
+    def _matching_channels(self) -> Self:
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            msg = (
+                f"mean has {len(self.mean)} values and std has {len(self.std)}; "
+                "allowed: one of each per channel"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class TrainConfig(Section):
+    """Training the base model here."""
+
+    epochs: int = Field(12, ge=1, description="Passes over the training images.")
+    lr: float = Field(0.1, gt=0, description="Highest learning rate; it falls along a cosine.")
+    batch_size: int = Field(64, ge=1, description="Images per step.")
+    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty on the weights.")
+
+
+class WorkloadConfig(Section):
+    """A model with its data."""
+
+    model: ModelConfig = Field(description="The trained CNN to prune.")
+    data: DataConfig = Field(description="The images it is trained, rewarded and tested with.")
+    train: TrainConfig | None = Field(
+        None, description="How the base model is trained; only where no weights are given."
+    )
+
+    @model_validator(mode="after")
+    def _trained_once(self) -> Self:
+        if self.model.weights is not None and self.train is not None:
+            msg = (
+                f"got both model.weights {str(self.model.weights)!r} and train, which would never "
+                "be used; allowed: one of them. Set train to null, or model.weights to null"
+            )
+            raise ValueError(msg)
+        return self

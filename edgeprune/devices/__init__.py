@@ -1,0 +1,6 @@
+"""Latency on a target: bytes of a model go in, measurements come out. No torch here."""
+
+from edgeprune.devices.device import Device, open_device
+from edgeprune.devices.measurement import Comparison, LayerTime, Measurement
+
+__all__ = ["Comparison", "Device", "LayerTime", "Measurement", "open_device"]

@@ -1,0 +1,173 @@
+"""A Python interpreter somewhere, started through execnet, that runs the worker's sources.
+
+Knows how to start it, ask it, give up on it and end it; nothing about latency. Which interpreter
+is execnet's spec: ``popen`` is this one, ``popen//python=COMMAND`` any other that COMMAND
+reaches (an emulator, a container), ``ssh=HOST`` one on another machine.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+import execnet
+from execnet import gateway_bootstrap, gateway_io
+
+#: Sources sent to the device, in the order in which they import one another.
+_MODULES = ("failures", "timing", "conditions", "serve")
+#: How long an ended worker may take to go before it is killed, seconds.
+_GRACE_S = 2.0
+
+
+class WorkerLostError(Exception):
+    """The worker ended or the connection broke; the text says how it ended."""
+
+
+class StepTimeoutError(Exception):
+    """A step took longer than its limit; the worker has been killed."""
+
+
+class StepFailedError(Exception):
+    """The worker answered that a step failed.
+
+    Attributes:
+        failure: ``runtime`` (missing on the device), ``build`` (the model) or ``crash``.
+    """
+
+    def __init__(self, failure: str, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+class Connection:
+    """A running worker.
+
+    Args:
+        spec: execnet's description of the interpreter.
+        runtime: name of the runtime's file in ``worker/``.
+        settings: what the runtime is made with.
+        timeout_s: limit for starting the interpreter and for each step, seconds.
+
+    Raises:
+        WorkerLostError: the interpreter cannot be started.
+        StepTimeoutError: it did not start in time.
+    """
+
+    def __init__(self, spec: str, runtime: str, settings: dict[str, Any], timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._group = execnet.Group()
+        self._channel: Any = None
+        described = execnet.XSpec(spec)
+        self._group.allocate_id(described)
+        described.execmodel = "thread"
+        self._io: Any = None
+        sources = [(name, _source(name)) for name in (*_MODULES, runtime)]
+        with self._limited("start"):
+            # What Group.makegateway does, in two steps: to be able to give up on an interpreter
+            # that does not answer, its process must be known before it has.
+            with _interrupts_held():
+                self._io = gateway_io.create_io(described, self._group.execmodel)
+            gateway = gateway_bootstrap.bootstrap(self._io, described)
+            gateway.spec = described
+            self._group._register(gateway)
+            self._channel = gateway.remote_exec(_source("boot"))
+            self._channel.send({"modules": sources, "runtime": runtime, "settings": settings})
+
+    def ask(self, step: str, **arguments: Any) -> dict[str, Any]:
+        """Have the worker do one step.
+
+        Raises:
+            WorkerLostError: the worker is gone; the connection is of no more use.
+            StepTimeoutError: so it is here.
+            StepFailedError: the worker is well, the step failed.
+        """
+        if self._channel is None:
+            msg = "the connection is closed"
+            raise WorkerLostError(msg)
+        with self._limited(step):
+            self._channel.send({"step": step, **arguments})
+            answer: dict[str, Any] = self._channel.receive()
+        if "failure" in answer:
+            raise StepFailedError(answer["failure"], answer["message"])
+        return answer
+
+    def close(self) -> None:
+        """End the worker and wait until it is gone; may be called twice."""
+        if self._channel is not None:
+            self._end()
+
+    @contextmanager
+    def _limited(self, step: str) -> Iterator[None]:
+        """Talk to the worker within the time limit; end it if that fails or is interrupted."""
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            # The only call that neither waits for the worker nor writes to it. It breaks the
+            # pipe, which ends a send or a receive that would otherwise block for ever.
+            if self._io is not None:
+                self._io.kill()
+
+        timer = threading.Timer(self._timeout_s, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (OSError, EOFError, AssertionError, execnet.RemoteError) as error:
+            how = self._end() or str(error)
+            if late.is_set():
+                raise StepTimeoutError(step) from error
+            if isinstance(error, execnet.RemoteError):
+                # An error outside a step, such as numpy missing: the traceback's last line.
+                how = str(error).strip().splitlines()[-1]
+            raise WorkerLostError(how) from error
+        except BaseException:
+            # Interrupted between question and answer: the next answer would be the wrong one.
+            self._end()
+            raise
+        finally:
+            timer.cancel()
+
+    def _end(self) -> str:
+        """End the process; tells how it ended, nothing if there was none."""
+        self._channel = None
+        if self._io is None:
+            return ""
+        if len(self._group):
+            self._group.terminate(timeout=_GRACE_S)
+        else:
+            self._io.kill()
+        code = self._io.wait()
+        if code is not None and code < 0:
+            return f"killed by {_signal_name(-code)}"
+        return f"ended with exit code {code}"
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep SIGINT back; a child that is started meanwhile never gets it.
+
+    The terminal sends Ctrl-C to every process of the group, and Python's start-up would answer
+    it with a traceback. A child inherits which signals are blocked where it is started.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _source(name: str) -> str:
+    return resources.files("edgeprune.devices.worker").joinpath(f"{name}.py").read_text("utf-8")

@@ -1,0 +1,68 @@
+"""What every kind of target can do, and opening one."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, Self
+
+from edgeprune.config import TargetConfig
+from edgeprune.devices.local import open_local
+from edgeprune.devices.measurement import Comparison, LayerTime
+from edgeprune.devices.simulated import SimulatedDevice
+from edgeprune.errors import TargetError, nearest
+
+
+class Device(Protocol):
+    """A place where ONNX files are timed; a context manager that closes itself."""
+
+    def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
+        """Time two ONNX files in turns.
+
+        Raises:
+            MeasurementError: no latency that can be trusted: the worker was lost, did not answer
+                in time, could not build a model, or a time was zero or NaN.
+        """
+        ...
+
+    def profile(self, model: bytes) -> list[LayerTime]:
+        """Mean time of every layer of an ONNX file, in execution order.
+
+        Raises:
+            MeasurementError: as `compare`.
+        """
+        ...
+
+    def conditions(self) -> dict[str, Any]:
+        """What the device is and how it stands now, JSON-able.
+
+        Always has ``kind``, ``runtime``, ``version``, ``cpu``, ``threads`` and ``clock``; what
+        cannot be read is None.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the device; nothing of it is left running. May be called twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+_KINDS: dict[str, Callable[[TargetConfig], Device]] = {
+    "local": open_local,
+    "simulated": SimulatedDevice,
+}
+
+
+def open_device(target: TargetConfig) -> Device:
+    """Reach a target and check that its runtime is there.
+
+    Raises:
+        TargetError: the target cannot be reached or lacks what its profile asks for.
+    """
+    if target.kind not in _KINDS:
+        msg = (
+            f"target {target.name!r}: unknown kind {target.kind!r}; "
+            f"allowed: {', '.join(_KINDS)}{nearest(target.kind, _KINDS)}"
+        )
+        raise TargetError(msg)
+    return _KINDS[target.kind](target)

@@ -1,0 +1,94 @@
+"""Kernels back to the layers of the ONNX file they came from."""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import onnx
+
+from edgeprune.devices.measurement import LayerTime
+
+#: What ONNX Runtime appends where it lays channels out in blocks or splits a node.
+_SUFFIX = re.compile(r"(_nchwc)?(_token_\d+)?$")
+#: Operators that a fused kernel is named after, by the kernel's operator.
+_FUSED = {"FusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"}
+_WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
+#: Share of the runs left out at either end before the mean.
+_TRIM = 0.1
+
+
+def layer_times(
+    model: bytes, kernels: Iterable[tuple[str, str, Sequence[float]]]
+) -> list[LayerTime]:
+    """Mean times by layer.
+
+    The runtime fuses batch norms, activations and additions into the convolution before them
+    and names the kernel after that node, after the tensor the fused chain writes, or after the
+    node with a word appended. All count under the convolution.
+
+    Args:
+        model: the ONNX file.
+        kernels: name, operator and microseconds of each run.
+
+    Returns:
+        One entry per layer, in the order in which they ran; 10 % trimmed means.
+    """
+    names = _Names(onnx.load_model_from_string(model).graph)
+    found: dict[str, LayerTime] = {}
+    for kernel, operator, microseconds in kernels:
+        name, layer_operator = names.resolve(kernel, operator)
+        before = found[name].ms if name in found else 0.0
+        found[name] = LayerTime(name, layer_operator, before + _mean(microseconds) / 1e3)
+    return list(found.values())
+
+
+def node_name(node: onnx.NodeProto) -> str:
+    """A node's name, or its first output's where it has none."""
+    return str(node.name or node.output[0])
+
+
+class _Names:
+    """Finds the node that a kernel stands for."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self._by_name = {node_name(node): node for node in graph.node}
+        self._by_output = {name: node for node in graph.node for name in node.output}
+
+    def resolve(self, kernel: str, operator: str) -> tuple[str, str]:
+        wanted = _FUSED.get(operator, operator)
+        if kernel in self._by_name:
+            return kernel, str(self._by_name[kernel].op_type)
+        node = self._by_output.get(_SUFFIX.sub("", kernel))
+        if node is not None:
+            node = self._source(node, wanted) if wanted in _WEIGHTED else node
+            return node_name(node), str(node.op_type)
+        # "/fc/MatMul/MatMulAddFusion": the longest name of a node that the kernel's starts with.
+        parts = kernel.split("/")
+        for end in range(len(parts) - 1, 0, -1):
+            prefix = "/".join(parts[:end])
+            if prefix in self._by_name:
+                return prefix, str(self._by_name[prefix].op_type)
+        return kernel, operator
+
+    def _source(self, start: onnx.NodeProto, wanted: str) -> onnx.NodeProto:
+        """The nearest node upstream with the wanted operator, through what can be fused."""
+        waiting, seen = deque([start]), {id(start)}
+        while waiting:
+            node = waiting.popleft()
+            if node.op_type == wanted:
+                return node
+            if node.op_type in _WEIGHTED:
+                continue
+            for name in node.input:
+                upstream = self._by_output.get(name)
+                if upstream is not None and id(upstream) not in seen:
+                    seen.add(id(upstream))
+                    waiting.append(upstream)
+        return start
+
+
+def _mean(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    cut = int(len(ordered) * _TRIM)
+    kept = ordered[cut : len(ordered) - cut]
+    return sum(kept) / len(kept)

@@ -1,0 +1,91 @@
+"""What a device reports: raw samples with their conditions, and what they amount to."""
+
+import statistics as stdlib_statistics
+from dataclasses import dataclass
+from typing import Any
+
+from edgeprune.devices.statistics import level, level_ratio_interval, median_interval
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """Mean time of one layer.
+
+    Attributes:
+        name: the node's name in the ONNX file; kernels that were fused into a convolution count
+            under the convolution, kernels the runtime added itself keep the runtime's name.
+        op: operator, as in the file.
+        ms: milliseconds per run.
+    """
+
+    name: str
+    op: str
+    ms: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Latency of one model under recorded conditions.
+
+    Attributes:
+        samples_ms: every timed run, in the order taken, none dropped.
+        build_ms: what loading and optimising the model took.
+        conditions: JSON-able; what the device was and did meanwhile (see `Device.conditions`).
+    """
+
+    samples_ms: tuple[float, ...]
+    build_ms: float
+    conditions: dict[str, Any]
+
+    @property
+    def median_ms(self) -> float:
+        """Median of the samples."""
+        return stdlib_statistics.median(self.samples_ms)
+
+    @property
+    def interval_ms(self) -> tuple[float, float]:
+        """Distribution-free 95 % interval of the median."""
+        return median_interval(self.samples_ms)
+
+    @property
+    def level_ms(self) -> float:
+        """Mean of the fastest fifth of the runs: a run that nothing disturbed."""
+        return level(self.samples_ms)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain data, with the summaries."""
+        return {
+            "median_ms": self.median_ms,
+            "interval_ms": list(self.interval_ms),
+            "level_ms": self.level_ms,
+            "samples_ms": list(self.samples_ms),
+            "build_ms": self.build_ms,
+            "conditions": self.conditions,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A candidate and the baseline, timed in turns: the i-th samples were taken side by side."""
+
+    candidate: Measurement
+    baseline: Measurement
+
+    @property
+    def ratio(self) -> float:
+        """Latency of the candidate over the baseline's, by the levels of both."""
+        return self.candidate.level_ms / self.baseline.level_ms
+
+    @property
+    def ratio_interval(self) -> tuple[float, float]:
+        """95 % interval of the ratio."""
+        return level_ratio_interval(self.candidate.samples_ms, self.baseline.samples_ms)
+
+    def to_json(self) -> dict[str, Any]:
+        """Both measurements, ratio and interval as plain data."""
+        return {
+            "ratio": self.ratio,
+            "ratio_interval": list(self.ratio_interval),
+            "candidate": self.candidate.to_json(),
+            "baseline": self.baseline.to_json(),
+        }

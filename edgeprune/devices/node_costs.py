@@ -1,0 +1,118 @@
+"""Work per node of an ONNX file, for the simulated device."""
+
+import math
+from dataclasses import dataclass
+
+import onnx
+from onnx import shape_inference
+
+from edgeprune.devices.layer_names import node_name
+from edgeprune.errors import MeasurementError
+
+#: Operators a runtime fuses into the node before them, or that only move names around.
+_FREE = frozenset(
+    "BatchNormalization Cast Clip Constant ConstantOfShape Dropout Flatten Gather HardSigmoid "
+    "HardSwish Identity Relu Reshape Shape Sigmoid Squeeze Unsqueeze".split()
+)
+#: Initialisers up to this many elements are kept for shape inference: shapes, axes, pads.
+_SMALL = 64
+
+_Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class NodeCost:
+    """One node that takes time.
+
+    Attributes:
+        name: of the node.
+        op: operator.
+        macs: multiply-accumulates per run, channels rounded up to the staircase.
+        elements: of its outputs, channels rounded up likewise.
+    """
+
+    name: str
+    op: str
+    macs: int
+    elements: int
+
+
+def node_costs(model: bytes, staircase: int) -> list[NodeCost]:
+    """Work of every node that is not fused away, in the file's order.
+
+    Args:
+        model: ONNX file.
+        staircase: channels are counted as the next multiple of this.
+
+    Raises:
+        MeasurementError: not an ONNX file, or a shape in it cannot be inferred.
+    """
+    try:
+        parsed = onnx.load_model_from_string(model)
+        shapes = {entry.name: tuple(entry.dims) for entry in parsed.graph.initializer}
+        _drop_weights(parsed.graph)
+        shapes |= _inferred(parsed)
+    except Exception as error:
+        msg = f"the model is not an ONNX file that can be read: {error}"
+        raise MeasurementError(msg) from error
+    nodes = [node for node in parsed.graph.node if node.op_type not in _FREE]
+    if not nodes:
+        msg = "the model is not an ONNX file that can be read: it has no layers"
+        raise MeasurementError(msg)
+    return [_cost(node, shapes, staircase) for node in nodes]
+
+
+def _drop_weights(graph: onnx.GraphProto) -> None:
+    """Turn weights into inputs of their shape; inference copies the file, weights and all."""
+    given = {value.name for value in graph.input}
+    kept = [entry for entry in graph.initializer if math.prod(entry.dims) <= _SMALL]
+    graph.input.extend(
+        onnx.helper.make_tensor_value_info(entry.name, entry.data_type, list(entry.dims))
+        for entry in graph.initializer
+        if math.prod(entry.dims) > _SMALL and entry.name not in given
+    )
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    # Shapes noted before the weights were cut would be believed.
+    del graph.value_info[:]
+
+
+def _inferred(model: onnx.ModelProto) -> _Shapes:
+    graph = shape_inference.infer_shapes(model, data_prop=True).graph
+    return {
+        value.name: tuple(size.dim_value or 1 for size in value.type.tensor_type.shape.dim)
+        for value in (*graph.input, *graph.value_info, *graph.output)
+        if value.type.tensor_type.HasField("shape")
+    }
+
+
+def _cost(node: onnx.NodeProto, shapes: _Shapes, staircase: int) -> NodeCost:
+    def shape(name: str) -> tuple[int, ...]:
+        if name not in shapes:
+            msg = f"node {node_name(node)!r}: the shape of {name!r} cannot be inferred"
+            raise MeasurementError(msg)
+        return shapes[name]
+
+    def stepped(channels: int) -> int:
+        return math.ceil(channels / staircase) * staircase
+
+    def elements(name: str) -> int:
+        sizes = shape(name)
+        if len(sizes) < 2:
+            return math.prod(sizes)
+        return sizes[0] * stepped(sizes[1]) * math.prod(sizes[2:])
+
+    macs = 0
+    if node.op_type == "Conv":
+        output, weight = shape(node.output[0]), shape(node.input[1])
+        groups = next((entry.i for entry in node.attribute if entry.name == "group"), 1)
+        taken = stepped(weight[1]) if groups == 1 else weight[1]
+        positions = output[0] * math.prod(output[2:])
+        macs = positions * stepped(output[1]) * taken * math.prod(weight[2:])
+    elif node.op_type in ("Gemm", "MatMul"):
+        output, left = shape(node.output[0]), shape(node.input[0])
+        transposed = any(entry.name == "transA" and entry.i for entry in node.attribute)
+        inner = left[0] if transposed else left[-1]
+        macs = math.prod(output[:-1]) * stepped(output[-1]) * stepped(inner)
+    written = sum(elements(name) for name in node.output if name)
+    return NodeCost(node_name(node), str(node.op_type), macs, written)

@@ -1,0 +1,128 @@
+"""The measuring protocol: build, warm up, time in turns until the ratio is known well enough."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from edgeprune.config import MeasureConfig
+from edgeprune.devices.measurement import Comparison, Measurement
+from edgeprune.devices.statistics import level, level_ratio_interval
+from edgeprune.errors import MeasurementError
+
+#: A comparison ends when the 95 % interval of the ratio reaches no further than this from its
+#: middle ...
+TOLERANCE = 0.01
+#: ... but not before so many pairs, and in any case after the target's ``runs``.
+MIN_PAIRS = 30
+#: Fewest pairs that an interval can be given for; ``runs`` below it are raised to it.
+FEWEST_PAIRS = 10
+_CHUNK_PAIRS = 10
+#: The worker answers of itself after this share of a step's time limit, however many pairs it
+#: has by then: slow models are timed in smaller portions, and a silent worker hangs.
+_STEP_SHARE = 0.25
+#: Below this share of the wall time the calling thread did not do the work alone.
+_ALONE = 0.8
+_SIDES: tuple[Literal["candidate"], Literal["baseline"]] = ("candidate", "baseline")
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def compare(
+    ask: Ask, candidate: str, baseline: str, config: MeasureConfig, facts: dict[str, Any]
+) -> Comparison:
+    """Time two models on a worker.
+
+    With one thread that does all the work, samples are CPU time of that thread: the same as the
+    wall clock's on a device that does nothing else, and without the time in which another
+    process had the core. Otherwise, or where that clock is too coarse, they are wall time. The
+    conditions say which (``clock``), and which share of the wall time went to others
+    (``waiting``).
+
+    Args:
+        ask: has the worker do a step.
+        candidate: digest of the candidate.
+        baseline: digest of the baseline.
+        config: warm-up, most pairs, time limit.
+        facts: what the worker said of itself.
+
+    Raises:
+        MeasurementError: a time was zero, negative or not a number.
+    """
+    build_ms = {
+        side: float(ask("build", model=digest)["build_ms"])
+        for side, digest in zip(_SIDES, (candidate, baseline), strict=True)
+    }
+    portion = {"model": candidate, "other": baseline, "seconds": config.timeout_s * _STEP_SHARE}
+    warm = 0
+    while warm < config.warmup:
+        warm += len(ask("measure", pairs=config.warmup - warm, **portion)["candidate"])
+    before = ask("state")
+    taken = _Samples(bool(facts["single_thread"]))
+    most = max(config.runs, FEWEST_PAIRS)
+    wanted = min(MIN_PAIRS, most)
+    while wanted > 0:
+        taken.add(ask("measure", pairs=wanted, **portion))
+        if len(taken) < min(MIN_PAIRS, most):
+            wanted = min(MIN_PAIRS, most) - len(taken)
+        else:
+            wanted = 0 if taken.precise else min(_CHUNK_PAIRS, most - len(taken))
+    after = ask("state")
+    conditions = {**facts, **taken.conditions, "before": before, "after": after}
+    sides = [
+        Measurement(tuple(taken.samples_ms(side)), build_ms[side], conditions) for side in _SIDES
+    ]
+    return Comparison(*sides)
+
+
+class _Samples:
+    """Pairs timed so far, by both clocks."""
+
+    def __init__(self, single_thread: bool) -> None:
+        self._single_thread = single_thread
+        self._ms: dict[str, list[float]] = {
+            name: [] for side in _SIDES for name in (side, f"{side}_cpu")
+        }
+
+    def __len__(self) -> int:
+        return len(self._ms["candidate"])
+
+    def add(self, nanoseconds: dict[str, Sequence[float]]) -> None:
+        for name, values in self._ms.items():
+            values.extend(value / 1e6 for value in nanoseconds[name])
+        for side in _SIDES:
+            for value in self._ms[side][-len(nanoseconds[side]) :]:
+                if not (math.isfinite(value) and value > 0):
+                    msg = (
+                        f"a run of the {side} took {value} ms by the device's clock: "
+                        "its latency cannot be trusted"
+                    )
+                    raise MeasurementError(msg)
+
+    @property
+    def clock(self) -> str:
+        """``thread`` where the calling thread's CPU time is the whole work, else ``wall``."""
+        alone = self._single_thread and all(
+            min(self._ms[f"{side}_cpu"]) > _ALONE * min(self._ms[side]) for side in _SIDES
+        )
+        return "thread" if alone else "wall"
+
+    @property
+    def precise(self) -> bool:
+        first, second = (self.samples_ms(side) for side in _SIDES)
+        low, high = level_ratio_interval(first, second)
+        return (high - low) / 2 <= TOLERANCE * level(first) / level(second)
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        wall = sum(sum(self._ms[side]) for side in _SIDES)
+        busy = sum(sum(self._ms[f"{side}_cpu"]) for side in _SIDES)
+        waiting = round(max(0.0, 1 - busy / wall), 4) if self._single_thread else None
+        return {
+            "clock": self.clock,
+            "pairs": len(self),
+            "waiting": waiting,
+            "reached_tolerance": self.precise,
+        }
+
+    def samples_ms(self, side: str) -> list[float]:
+        return self._ms[f"{side}_cpu" if self.clock == "thread" else side]

@@ -1,0 +1,71 @@
+"""What the machine is and how it stands: read from /proc and /sys, None where not readable."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    """What does not change: processor, board, system, Python."""
+    return {
+        "cpu": _cpu_model(),
+        "board": _read("/proc/device-tree/model"),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "system": platform.system() + " " + platform.release(),
+        "python": platform.python_version(),
+    }
+
+
+def state() -> dict[str, Any]:
+    """What changes while measuring: clock, governor, temperature, load."""
+    return {
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "frequency_mhz": _frequency_mhz(),
+        "temperature_c": _temperature_c(),
+        "load": _load(),
+    }
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip("\0\n ") or None
+    except OSError:
+        return None
+
+
+def _cpu_model() -> str:
+    fields: dict[str, str] = {}
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip().lower(), value.strip())
+    if fields.get("model name"):
+        return fields["model name"]
+    if "cpu part" in fields:
+        return "implementer {} part {}".format(fields.get("cpu implementer"), fields["cpu part"])
+    return platform.processor() or platform.machine()
+
+
+def _frequency_mhz() -> float | None:
+    text = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    return int(text) / 1000 if text and text.isdigit() else None
+
+
+def _temperature_c() -> float | None:
+    hottest: list[int] = []
+    for path in glob.glob("/sys/class/thermal/thermal_zone*/temp"):
+        text = _read(path)
+        if text and text.lstrip("-").isdigit():
+            hottest.append(int(text))
+    return max(hottest) / 1000 if hottest else None
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None

@@ -1,0 +1,135 @@
+"""ONNX Runtime on the device.
+
+Every runtime file has a class ``Runtime`` with the three methods of this one.
+
+Threads: ``intra_op_num_threads`` as the target says, one inter-op thread, nodes in sequence. With
+several threads ONNX Runtime's pool spins while it waits for work, as it does in deployment, but
+stops spinning when a run ends (``session.force_spinning_stop``): otherwise the pool of the model
+that has just run would take cores from the one that runs next.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .failures import BuildFailed, RuntimeMissing
+
+# Read when the library loads, hence before its import; onnxruntime sends telemetry otherwise.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+_PROVIDERS = ["CPUExecutionProvider"]
+_KERNEL = "_kernel_time"
+_FLOATS = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+}
+_INTEGERS = {
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
+
+
+class Runtime:
+    """Builds, runs and profiles ONNX files.
+
+    Args:
+        settings: ``threads``, the number of intra-op threads.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise RuntimeMissing("onnxruntime cannot be imported: " + str(error)) from error
+        onnxruntime.set_default_logger_severity(4)
+        self._library = onnxruntime
+        self._threads = int(settings["threads"])
+
+    def describe(self) -> dict[str, Any]:
+        """Name, version and providers; whether a run is the calling thread's work alone."""
+        return {
+            "runtime": "onnxruntime",
+            "version": self._library.__version__,
+            "providers": _PROVIDERS,
+            "threads": self._threads,
+            "single_thread": self._threads == 1,
+        }
+
+    def build(self, model: bytes) -> Callable[[], object]:
+        """Load a model; the result runs it once on fixed inputs."""
+        return self._open(model, self._options())[1]
+
+    def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[int]]]:
+        """Kernel times of single runs.
+
+        Args:
+            model: ONNX file.
+            runs: how many runs, after five that are not counted.
+            folder: an empty folder for the runtime's own trace; left empty.
+
+        Returns:
+            For each kernel, in execution order, its name, operator and microseconds per run.
+        """
+        options = self._options()
+        options.enable_profiling = True
+        options.profile_file_prefix = os.path.join(folder, "trace")
+        session, run = self._open(model, options)
+        for _ in range(runs + 5):
+            run()
+        trace = session.end_profiling()
+        with open(trace, encoding="utf-8") as file:
+            events = json.load(file)
+        os.remove(trace)
+        kernels: dict[tuple[str, str], tuple[str, str, list[int]]] = {}
+        for event in events:
+            name = event.get("name", "")
+            if event.get("cat") != "Node" or not name.endswith(_KERNEL):
+                continue
+            arguments = event.get("args", {})
+            key = (name, arguments.get("node_index", ""))
+            operator = arguments.get("op_name", "")
+            kernel = kernels.setdefault(key, (name[: -len(_KERNEL)], operator, []))
+            kernel[2].append(event["dur"])
+        return [(name, operator, times[-runs:]) for name, operator, times in kernels.values()]
+
+    def _options(self) -> Any:
+        options = self._library.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = self._library.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = self._library.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        return options
+
+    def _open(self, model: bytes, options: Any) -> tuple[Any, Callable[[], object]]:
+        try:
+            session = self._library.InferenceSession(model, options, providers=_PROVIDERS)
+        except Exception as error:
+            raise BuildFailed("onnxruntime cannot load the model: " + str(error)) from error
+        feeds = {entry.name: _example(entry) for entry in session.get_inputs()}
+        return session, functools.partial(session.run, None, feeds)
+
+
+def _example(entry: Any) -> Any:
+    """A fixed input of the asked type and shape; dimensions left open are 1."""
+    shape = [size if isinstance(size, int) and size > 0 else 1 for size in entry.shape]
+    if entry.type in _FLOATS:
+        # Not zeros: some kernels take short cuts on them.
+        values = np.random.default_rng(0).standard_normal(shape)
+        return values.astype(_FLOATS[entry.type])
+    if entry.type in _INTEGERS:
+        return np.zeros(shape, _INTEGERS[entry.type])
+    allowed = ", ".join([*_FLOATS, *_INTEGERS])
+    msg = f"input {entry.name!r} is a {entry.type}; allowed: {allowed}"
+    raise BuildFailed(msg)

@@ -1,0 +1,132 @@
+"""MACs, parameters and per-layer costs of any widths, from precomputed linear forms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeprune.pruning.flow import Layer
+from edgeprune.pruning.groups import ChannelGroup
+from edgeprune.pruning.labels import Axes, Classes, Ids
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayerCosts:
+    """What every convolution and linear layer costs, for one image; arrays are float64 (layers,).
+
+    Attributes:
+        names: torch modules in the order of execution; a module that runs twice is there twice.
+        macs: multiply-accumulates, without biases.
+        input_elements: numbers read.
+        output_elements: numbers written.
+        weights: weights, without biases.
+    """
+
+    names: tuple[str, ...]
+    macs: Floats
+    input_elements: Floats
+    output_elements: Floats
+    weights: Floats
+
+
+class Lengths:
+    """Counts of kept positions as linear functions of the kept units of the free groups."""
+
+    def __init__(self, groups: Sequence[ChannelGroup], classes: Classes) -> None:
+        self._groups = len(groups)
+        self._classes = classes
+        self._group_of = np.full(classes.count, len(groups))
+        self._units = np.array([group.units for group in groups], np.float64)
+        for index, group in enumerate(groups):
+            self._group_of[group.classes] = index
+
+    def of(self, axes: Sequence[Ids | int]) -> tuple[Floats, Floats]:
+        """Lengths of some axes.
+
+        Args:
+            axes: labels, or a plain number that never changes.
+
+        Returns:
+            `(base, slope)`: with `units` kept per group the lengths are `base + slope @ units`.
+        """
+        base = np.zeros(len(axes))
+        slope = np.zeros((len(axes), self._groups))
+        for row, ids in enumerate(axes):
+            if isinstance(ids, int):
+                base[row] = ids
+                continue
+            owners = self._group_of[self._classes.of[ids]]
+            counts = np.bincount(owners, minlength=self._groups + 1)
+            base[row] = counts[-1]
+            slope[row] = counts[:-1] / self._units
+        return base, slope
+
+
+class CostModel:
+    """Costs of widths.
+
+    Args:
+        layers: of the model, in the order of execution.
+        parameters: labels by state-dict name and axis, of what counts as a parameter.
+        sizes: number of elements of parameters that are never cut.
+        lengths: linear forms over the kept units.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], parameters: Mapping[str, Axes], sizes: int, lengths: Lengths
+    ) -> None:
+        self.names = tuple(layer.name for layer in layers)
+        count = len(layers)
+        parts = [lengths.of([layer.outputs for layer in layers])]
+        parts.append(lengths.of([layer.fan_in for layer in layers]))
+        parts.append(lengths.of([layer.inputs for layer in layers]))
+        base = np.concatenate([part[0] for part in parts])
+        slope = np.concatenate([part[1] for part in parts])
+        out_positions = np.array([float(np.prod(layer.out_size)) for layer in layers])
+        in_positions = np.array([float(layer.in_positions) for layer in layers])
+        kernels = np.array([float(np.prod(layer.kernel)) for layer in layers])
+        # Kernel size and positions are folded into the rows: a cost is then a product of two.
+        scale = np.concatenate([np.ones(count), kernels, in_positions])
+        self._base = base * scale
+        self._slope = np.ascontiguousarray(slope * scale[:, None])
+        self._out_positions = out_positions
+        # A transposed convolution multiplies at every input pixel, not at every output pixel.
+        transposed = np.array([layer.op == "ConvTranspose" for layer in layers], bool)
+        self._mac_positions = np.where(transposed, in_positions, out_positions)
+        self._pair_rows = count
+        cut = [axes for axes in parameters.values() if any(ids is not None for ids in axes)]
+        flat = [1 if ids is None else ids for axes in cut for ids in axes]
+        self._parameter_base, self._parameter_slope = lengths.of(flat)
+        self._starts = np.cumsum([0, *(len(axes) for axes in cut)])[:-1]
+        self._never_cut = sizes
+
+    def layers(self, units: Floats) -> LayerCosts:
+        """Costs of every layer with `units` kept per free group."""
+        count = self._pair_rows
+        lengths = self._base + self._slope @ units
+        outputs = lengths[:count]
+        weights = outputs * lengths[count : 2 * count]
+        return LayerCosts(
+            self.names,
+            weights * self._mac_positions,
+            lengths[2 * count :],
+            outputs * self._out_positions,
+            weights,
+        )
+
+    def macs(self, units: Floats) -> int:
+        """MACs of the model for one image; counts of this size are exact in float64."""
+        count = self._pair_rows
+        lengths = self._base[: 2 * count] + self._slope[: 2 * count] @ units
+        return round(float((lengths[:count] * lengths[count:]) @ self._mac_positions))
+
+    def parameters(self, units: Floats) -> int:
+        """Number of parameters, biases and normalisation included, buffers not."""
+        if not len(self._starts):
+            return self._never_cut
+        lengths = self._parameter_base + self._parameter_slope @ units
+        return self._never_cut + round(float(np.multiply.reduceat(lengths, self._starts).sum()))

@@ -1,0 +1,217 @@
+"""What is known of every tensor while channel labels travel through a graph."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from edgeprune.pruning.graph import Graph, Node, Shape
+from edgeprune.pruning.integers import Integers
+from edgeprune.pruning.labels import Axes, Ids, Labels
+
+
+class UnknownShapeError(Exception):
+    """The size of a tensor cannot be found; the message names the module."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One tensor.
+
+    Attributes:
+        shape: its size, for the example input.
+        axes: the labels of each axis; None for an axis that is never cut.
+        why: why axes without labels have none; ends "...: <why>" of a reason.
+        ints: its numbers, if it holds sizes.
+        parameter: the state-dict name, if it is a parameter or made from parameters alone.
+        batched: whether it depends on the images, so that its first axis is the batch.
+    """
+
+    shape: Shape
+    axes: Axes
+    why: str = ""
+    ints: Integers | None = None
+    parameter: str | None = None
+    batched: bool = False
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution or matrix product with weights.
+
+    Attributes:
+        name: the torch module.
+        op: ``Conv``, ``ConvTranspose``, ``Gemm`` or ``MatMul``.
+        weight: state-dict name of its weights.
+        inputs: labels, or just the number, of the channels it reads.
+        outputs: labels, or just the number, of the channels it makes.
+        fan_in: labels, or just the number, of the channels one output channel reads.
+        kernel: height and width; (1, 1) for a matrix product.
+        stride: first stride.
+        groups: of a convolution; 1 otherwise.
+        in_positions: pixels (or rows) of the input.
+        out_size: height and width of the output; a matrix product's rows stand as width.
+    """
+
+    name: str
+    op: str
+    weight: str
+    inputs: Ids | int
+    outputs: Ids | int
+    fan_in: Ids | int
+    kernel: tuple[int, int]
+    stride: int
+    groups: int
+    in_positions: int
+    out_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """An integer input of a node that has to follow the cut.
+
+    Attributes:
+        name: of the initialiser a candidate gets.
+        numbers: one entry per element: a plain number, or the labels whose kept ones count.
+    """
+
+    name: str
+    numbers: tuple[int | Ids, ...]
+
+
+@dataclass(frozen=True)
+class GroupedConv:
+    """A grouped convolution: its `group` attribute follows the cut.
+
+    Attributes:
+        node: the node.
+        weight: state-dict name of its weights.
+        outputs_per_group: output channels of one conv group.
+    """
+
+    node: Node
+    weight: str
+    outputs_per_group: int
+
+
+@dataclass
+class Flow:
+    """The state of one pass over a graph, in the order of execution.
+
+    Attributes:
+        graph: the graph.
+        labels: where labels come from; several passes may share one.
+        values: what is known of the tensors so far.
+        layers: the layers with weights, in the order of execution.
+        grouped: the grouped convolutions among them.
+        sizes: replaced inputs, by tensor name of a node's output and input position.
+        batch_first: whether the first axis of all activations is still the batch.
+    """
+
+    graph: Graph
+    labels: Labels
+    values: dict[str, Value] = field(default_factory=dict)
+    layers: list[Layer] = field(default_factory=list)
+    grouped: list[GroupedConv] = field(default_factory=list)
+    sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
+    batch_first: bool = True
+
+    def value(self, name: str) -> Value:
+        """What is known of a tensor; parameters and constants are looked up when first used."""
+        if name not in self.values:
+            self.values[name] = self._leaf(name)
+        return self.values[name]
+
+    def put(self, node: Node, axes: Axes, *, output: int = 0, why: str = "") -> None:
+        """Set the labels of a node's output; its shape must be known.
+
+        Args:
+            node: the node.
+            axes: labels by axis.
+            output: which of its outputs.
+            why: why axes without labels have none; taken over from the inputs by default.
+        """
+        name = node.outputs[output]
+        shape = self.shape_of(node, output)
+        inputs = [self.value(one) for one in node.inputs if one and one not in self.graph.constants]
+        made_of = [one for one in inputs if one.ints is None]
+        only_parameters = made_of and all(one.parameter for one in made_of)
+        self.values[name] = Value(
+            shape,
+            axes,
+            why or next((one.why for one in made_of if one.why), node.where),
+            parameter=made_of[0].parameter if only_parameters else None,
+            batched=any(one.batched for one in made_of),
+        )
+
+    def shape_of(self, node: Node, output: int = 0) -> Shape:
+        """Shape of a node's output.
+
+        Raises:
+            UnknownShapeError: it cannot be found.
+        """
+        shape = self.graph.shape(node.outputs[output])
+        if shape is None:
+            msg = f"the size of the output of {node.where} is not known"
+            raise UnknownShapeError(msg)
+        return shape
+
+    def unify(self, first: Value, axis: int, second: Value, other: int) -> None:
+        """Say that an axis of one tensor is cut like an axis of another of the same size."""
+        left, right = first.axes[axis], second.axes[other]
+        if left is not None and right is not None:
+            self.labels.unify(left, right)
+        elif left is not None:
+            self.labels.fix(left, f"tied to channels that stay: {second.why}")
+        elif right is not None:
+            self.labels.fix(right, f"tied to channels that stay: {first.why}")
+
+    def fix_all(self, node: Node, reason: str) -> None:
+        """Fix the channels of all inputs, and give the outputs no labels."""
+        for name in filter(None, node.inputs):
+            self.fix(self.value(name), reason)
+        for output, name in enumerate(node.outputs):
+            if name:
+                self.put(
+                    node, (None,) * len(self.shape_of(node, output)), output=output, why=reason
+                )
+
+    def fix(self, value: Value, reason: str, *, but: int | None = None) -> None:
+        """Fix the channels on all axes of a tensor, or on all but one."""
+        rank = len(value.axes)
+        for axis, ids in enumerate(value.axes):
+            if but is None or axis != but % rank:
+                self.labels.fix(ids, reason)
+
+    def follow(self, node: Node, position: int, numbers: tuple[int | Ids, ...]) -> None:
+        """Replace an integer input of a node by one that is computed from the kept channels."""
+        self.sizes[node.outputs[0], position] = Sizes(f"{node.outputs[0]}.{position}", numbers)
+
+    def _leaf(self, name: str) -> Value:
+        if name in self.graph.parameters:
+            shape = self.graph.parameters[name]
+            return Value(shape, self.labels.parameter(name, shape), parameter=name)
+        shape = self.graph.shape(name) or ()
+        constant = self.graph.constants.get(name)
+        ints = None
+        if constant is not None and np.issubdtype(constant.dtype, np.integer):
+            ints = Integers.literal(constant)
+        why = "the model's input" if name == self.graph.input else "a constant in the model's code"
+        return Value(shape, (None,) * len(shape), why, ints, batched=name == self.graph.input)
+
+
+Rule: TypeAlias = Callable[[Flow, Node], None]
+#: How channel labels pass through each ONNX operator; filled by the modules of `rules/`.
+RULES: dict[str, Rule] = {}
+
+
+def rule(*operators: str) -> Callable[[Rule], Rule]:
+    """Register how labels pass through these operators."""
+
+    def register(function: Rule) -> Rule:
+        for operator in operators:
+            RULES[operator] = function
+        return function
+
+    return register

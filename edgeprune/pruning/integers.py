@@ -1,0 +1,208 @@
+"""Arithmetic on tensor sizes inside a graph: its values, and where each number comes from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeprune.pruning.graph import Node
+
+#: Integer tensors larger than this are data, not sizes.
+MAX_ELEMENTS = 4096
+
+
+class Source(IntEnum):
+    """Where a number in a graph comes from; the larger one wins when two are combined."""
+
+    LITERAL = 0  # written in the model's code: stays when channels are cut
+    SIZE = 1  # computed from a tensor's size: follows the cut
+    BATCH = 2  # computed from the batch size
+
+
+@dataclass(frozen=True)
+class Integers:
+    """A small integer tensor that is known while the graph is read.
+
+    Attributes:
+        values: the numbers, int64.
+        sources: a `Source` per number, int8, of the same shape.
+    """
+
+    values: NDArray[np.int64]
+    sources: NDArray[np.int8]
+
+    @classmethod
+    def literal(cls, array: NDArray[Any]) -> "Integers":
+        """Numbers that the model's code spells out."""
+        return cls(np.asarray(array, np.int64), np.zeros(np.shape(array), np.int8))
+
+    @classmethod
+    def sizes(cls, shape: tuple[int, ...], *, batch_first: bool) -> "Integers":
+        """A tensor's shape."""
+        sources = np.full(len(shape), Source.SIZE, np.int8)
+        if batch_first and len(shape):
+            sources[0] = Source.BATCH
+        return cls(np.array(shape, np.int64), sources)
+
+    def both(self, apply: Callable[[NDArray[Any]], NDArray[Any]]) -> "Integers":
+        """Move numbers about: the same for the values and their sources."""
+        return Integers(apply(self.values), apply(self.sources))
+
+
+def evaluate(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    """The outcome of an operation on sizes.
+
+    Args:
+        node: any operation.
+        inputs: what is known of its inputs; None for one that is left out.
+
+    Returns:
+        The numbers of its output, or None where the operation is not one on sizes.
+    """
+    rule = _RULES.get(node.op)
+    known = [one for one in inputs if one is not None]
+    if rule is None or not known:
+        return None
+    try:
+        result = rule(node, inputs)
+    except _UnknownSizeError:
+        return None
+    return None if result is None or result.values.size > MAX_ELEMENTS else result
+
+
+class _UnknownSizeError(Exception):
+    """An operation on sizes needs one that is not known."""
+
+
+def _arithmetic(
+    operation: Callable[..., NDArray[Any]],
+) -> Callable[[Node, list[Integers | None]], Integers | None]:
+    def rule(node: Node, inputs: list[Integers | None]) -> Integers | None:
+        first, second = inputs[0], inputs[1]
+        if first is None or second is None:
+            return None
+        return Integers(
+            np.asarray(operation(first.values, second.values), np.int64),
+            np.maximum(first.sources, second.sources),
+        )
+
+    return rule
+
+
+def _divide(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    # ONNX division of integers truncates; sizes are not negative, and 0 never divides.
+    return np.where(second == 0, 0, first // np.where(second == 0, 1, second))
+
+
+def _moved(
+    move: Callable[[Node, NDArray[Any], list[NDArray[np.int64] | None]], NDArray[Any]],
+) -> Callable[[Node, list[Integers | None]], Integers | None]:
+    def rule(node: Node, inputs: list[Integers | None]) -> Integers | None:
+        first = inputs[0]
+        if first is None:
+            return None
+        rest = [None if one is None else one.values for one in inputs[1:]]
+        return first.both(lambda array: move(node, array, rest))
+
+    return rule
+
+
+def _reshape(node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]) -> NDArray[Any]:
+    return array.reshape(_given(rest, 0).tolist())
+
+
+def _gather(node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]) -> NDArray[Any]:
+    return np.take(array, _given(rest, 0), axis=node.attributes.get("axis", 0))
+
+
+def _squeeze(node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]) -> NDArray[Any]:
+    axes = rest[0] if rest and rest[0] is not None else node.attributes.get("axes")
+    return np.squeeze(array, None if axes is None else tuple(int(axis) for axis in axes))
+
+
+def _unsqueeze(
+    node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]
+) -> NDArray[Any]:
+    axes = rest[0] if rest and rest[0] is not None else node.attributes["axes"]
+    return np.expand_dims(array, tuple(int(axis) for axis in axes))
+
+
+def _slice(node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]) -> NDArray[Any]:
+    starts, ends = _given(rest, 0), _given(rest, 1)
+    axes = rest[2] if len(rest) > 2 and rest[2] is not None else np.arange(len(starts))
+    steps = rest[3] if len(rest) > 3 and rest[3] is not None else np.ones_like(starts)
+    index: list[slice] = [slice(None)] * array.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # An end below every index means "down to the first one", which None says in Python.
+        stop = None if step < 0 and end < -array.shape[axis] else int(end)
+        index[axis] = slice(int(start), stop, int(step))
+    return array[tuple(index)]
+
+
+def _transpose(
+    node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]
+) -> NDArray[Any]:
+    return array.transpose(node.attributes.get("perm"))
+
+
+def _given(rest: list[NDArray[np.int64] | None], index: int) -> NDArray[np.int64]:
+    values = rest[index]
+    if values is None:
+        raise _UnknownSizeError
+    return values
+
+
+def _concat(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    known = [one for one in inputs if one is not None]
+    if len(known) < len(inputs):
+        return None
+    axis = node.attributes["axis"]
+    return Integers(
+        np.concatenate([one.values for one in known], axis),
+        np.concatenate([one.sources for one in known], axis),
+    )
+
+
+def _filled(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    shape, value = inputs[0], node.attributes.get("value")
+    if shape is None or value is None or not np.issubdtype(value.dtype, np.integer):
+        return None
+    return Integers.literal(np.full(shape.values.tolist(), value.item(), np.int64))
+
+
+def _cast(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    # To a floating-point type the numbers stop being sizes: leave them to the runtime.
+    return inputs[0] if node.attributes["to"] in (6, 7) else None
+
+
+def _range(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    start, limit, step = inputs
+    if start is None or limit is None or step is None:
+        return None
+    values = np.arange(start.values.item(), limit.values.item(), step.values.item())
+    source = max(one.sources.item() for one in (start, limit, step))
+    return Integers(values, np.full(len(values), source, np.int8))
+
+
+_RULES: dict[str, Callable[[Node, list[Integers | None]], Integers | None]] = {
+    "Add": _arithmetic(np.add),
+    "Sub": _arithmetic(np.subtract),
+    "Mul": _arithmetic(np.multiply),
+    "Div": _arithmetic(_divide),
+    "Max": _arithmetic(np.maximum),
+    "Min": _arithmetic(np.minimum),
+    "Identity": _moved(lambda node, array, rest: array),
+    "Reshape": _moved(_reshape),
+    "Gather": _moved(_gather),
+    "Squeeze": _moved(_squeeze),
+    "Unsqueeze": _moved(_unsqueeze),
+    "Slice": _moved(_slice),
+    "Transpose": _moved(_transpose),
+    "Concat": _concat,
+    "ConstantOfShape": _filled,
+    "Cast": _cast,
+    "Range": _range,
+}

@@ -1,0 +1,174 @@
+"""A plan: which channels of a model stay. It prunes the model without looking at it again."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgeprune.errors import SpaceError
+from edgeprune.files import write_json
+from edgeprune.pruning.resizing import resize
+
+Widths: TypeAlias = dict[str, int]
+#: Kept positions by parameter name and axis; axes that keep everything are left out.
+Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Widths, and which channels they keep.
+
+    Attributes:
+        widths: kept channels of every free group.
+        kept: kept units of every free group, ascending; a unit is one channel unless the group
+            says otherwise.
+        slices: kept positions of every parameter and buffer that is cut, by axis.
+        full: channels of every free group in the base model.
+        fingerprint: of the base architecture, see `fingerprint`.
+        criterion: the importance that chose the channels.
+    """
+
+    widths: Widths
+    kept: dict[str, tuple[int, ...]]
+    slices: Slices
+    full: Widths
+    fingerprint: str
+    criterion: str
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """Make the pruned model.
+
+        Args:
+            model: of the base architecture, with any weights; left untouched.
+
+        Returns:
+            A new, physically smaller model; no more than its own weights are copied.
+
+        Raises:
+            SpaceError: the model has another architecture than the plan was made for.
+        """
+        self.check(model)
+        memo: dict[int, Any] = {}
+        cutter = Cutter(self.slices)
+        for name, tensor in _tensors(model):
+            if id(tensor) not in memo:
+                memo[id(tensor)] = _replacement(tensor, cutter.cut(name, tensor))
+        # deepcopy takes what the memo holds, so the full weights are never copied.
+        pruned = copy.deepcopy(model, memo)
+        for name, module in pruned.named_modules():
+            prefix = f"{name}." if name else ""
+            if any(
+                f"{prefix}{own}" in self.slices for own in (*module._parameters, *module._buffers)
+            ):
+                resize(module)
+        return pruned
+
+    def check(self, model: nn.Module) -> None:
+        """Check that a model is of the architecture this plan was made for.
+
+        Raises:
+            SpaceError: it is not.
+        """
+        found = fingerprint(model)
+        if found != self.fingerprint:
+            msg = (
+                f"the plan was made for another architecture: fingerprint "
+                f"{self.fingerprint[:12]}…, this model has {found[:12]}… (the same network, number "
+                f"of classes and shortcut type?)"
+            )
+            raise SpaceError(msg)
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON, atomically."""
+        write_json(Path(path), {"format": _FORMAT} | vars(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Plan":
+        """Read a plan that `save` wrote.
+
+        Raises:
+            SpaceError: there is no such file or it is no plan.
+        """
+        try:
+            return cls._from_record(json.loads(Path(path).read_text()))
+        except OSError as error:
+            msg = f"the plan {path} cannot be read: {error.strerror}"
+            raise SpaceError(msg) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = f"{path} is no edgeprune plan: {error!r}"
+            raise SpaceError(msg) from error
+
+    @classmethod
+    def _from_record(cls, record: Mapping[str, Any]) -> "Plan":
+        if record["format"] != _FORMAT:
+            msg = f"format {record['format']!r}; allowed: {_FORMAT}"
+            raise ValueError(msg)
+        values = {field.name: record[field.name] for field in fields(cls)}
+        values["widths"] = {name: int(width) for name, width in record["widths"].items()}
+        values["full"] = {name: int(width) for name, width in record["full"].items()}
+        values["kept"] = {name: tuple(map(int, kept)) for name, kept in record["kept"].items()}
+        values["slices"] = {
+            name: {int(axis): tuple(map(int, kept)) for axis, kept in axes.items()}
+            for name, axes in record["slices"].items()
+        }
+        return cls(**values)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of the names, shapes and types of a model's weights and buffers, hexadecimal."""
+    listed = [(name, list(one.shape), str(one.dtype)) for name, one in sorted(_named(model))]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+class Cutter:
+    """Cuts tensors by a plan's slices.
+
+    Args:
+        slices: of the plan. Most of its tuples of positions are one object used many times (a
+            convolution, its bias and its normalisation are cut alike): each is converted once.
+    """
+
+    def __init__(self, slices: Slices) -> None:
+        self._slices = slices
+        self._indices: dict[int, torch.Tensor] = {}
+
+    def cut(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
+        """The kept positions of a tensor: a new one, or itself where everything is kept."""
+        tensor = tensor.detach()
+        for axis, kept in sorted(self._slices.get(name, {}).items()):
+            index = self._indices.get(id(kept))
+            if index is None:
+                index = torch.from_numpy(np.fromiter(kept, np.int64, len(kept)))
+                self._indices[id(kept)] = index
+            tensor = tensor.index_select(axis, index.to(tensor.device))
+        return tensor
+
+
+def _replacement(tensor: torch.Tensor, cut: torch.Tensor) -> torch.Tensor:
+    """A cut tensor of the same kind, with memory of its own."""
+    if cut.data_ptr() == tensor.data_ptr():
+        cut = cut.clone()
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(cut, requires_grad=tensor.requires_grad)
+    return cut
+
+
+def _named(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    return [(name, one) for name, one in model.state_dict(keep_vars=True).items()]
+
+
+def _tensors(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Parameters and buffers, also those that a state dict leaves out, tied ones by each name."""
+    return [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]

@@ -1,0 +1,169 @@
+"""Operators that take parts of a tensor, join tensors or add a border."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgeprune.pruning.flow import Flow, Value, rule
+from edgeprune.pruning.graph import Node
+from edgeprune.pruning.integers import Integers, Source
+from edgeprune.pruning.labels import Ids
+
+
+@rule("Concat")
+def concat(flow: Flow, node: Node) -> None:
+    """Labels are joined along the axis; along the others all tensors are cut alike."""
+    values = [flow.value(name) for name in node.inputs]
+    rank = len(values[0].shape)
+    joined = int(node.attributes["axis"]) % rank
+    if joined == 0 and any(one.batched for one in values):
+        flow.batch_first = False
+    axes: list[Ids | None] = []
+    for axis in range(rank):
+        if axis == joined:
+            axes.append(_joined(flow, values, axis))
+            continue
+        for other in values[1:]:
+            flow.unify(values[0], axis, other, axis)
+        axes.append(values[0].axes[axis])
+    flow.put(node, tuple(axes))
+
+
+def _joined(flow: Flow, values: list[Value], axis: int) -> Ids | None:
+    if all(one.axes[axis] is None for one in values):
+        return None
+    parts = []
+    for one in values:
+        ids = one.axes[axis]
+        if ids is None:
+            ids = flow.labels.fresh(one.shape[axis])
+            flow.labels.fix(ids, f"tied to channels that stay: {one.why}")
+        parts.append(ids)
+    return np.concatenate(parts)
+
+
+@rule("Slice")
+def slicing(flow: Flow, node: Node) -> None:
+    """Channels pass a slice that is one of several equal parts with computed bounds (`chunk`)."""
+    value = flow.value(node.inputs[0])
+    given = [flow.value(name).ints if name else None for name in node.inputs[1:]]
+    starts, ends = given[0], given[1]
+    if starts is None or ends is None:
+        flow.fix_all(node, f"bounds that cannot be followed: {node.where}")
+        return
+    rank = len(value.shape)
+    which = (
+        given[2].values if len(given) > 2 and given[2] is not None else range(starts.values.size)
+    )
+    steps = given[3].values if len(given) > 3 and given[3] is not None else [1] * starts.values.size
+    axes = list(value.axes)
+    new_starts: list[int | Ids] = starts.values.tolist()
+    new_ends: list[int | Ids] = ends.values.tolist()
+    for index, (axis, step) in enumerate(zip(which, steps, strict=True)):
+        axis = int(axis) % rank
+        ids = axes[axis]
+        if axis == 0 and value.batched and not _whole(starts, ends, index, value.shape[0]):
+            flow.batch_first = False
+        if ids is None:
+            continue
+        start, end, _ = slice(
+            int(starts.values[index]), int(ends.values[index]), int(step)
+        ).indices(ids.size)
+        if (start, end, step) == (0, ids.size, 1):
+            new_starts[index], new_ends[index] = 0, np.iinfo(np.int64).max
+            continue
+        sources = max(starts.sources[index], ends.sources[index])
+        if step != 1 or sources == Source.LITERAL or not _equal_parts(flow, ids, start, end):
+            flow.labels.fix(ids, _apart(node))
+            axes[axis] = None
+            continue
+        axes[axis] = ids[start:end]
+        new_starts[index], new_ends[index] = ids[:start], ids[:end]
+    flow.put(node, tuple(axes), why=_apart(node) if _lost(value, axes) else "")
+    flow.follow(node, 1, tuple(new_starts))
+    flow.follow(node, 2, tuple(new_ends))
+
+
+def _apart(node: Node) -> str:
+    return f"taken apart at fixed channels: {node.where}"
+
+
+def _lost(value: Value, axes: Sequence[Ids | None]) -> bool:
+    """Whether an axis had labels and has none any more."""
+    return any(a is not None and b is None for a, b in zip(value.axes, axes, strict=True))
+
+
+def _whole(starts: Integers, ends: Integers, index: int, size: int) -> bool:
+    return bool(starts.values[index] == 0 and ends.values[index] >= size)
+
+
+def _equal_parts(flow: Flow, ids: Ids, start: int, end: int) -> bool:
+    """Tie the parts of an axis to each other, so that they stay equally long."""
+    length = end - start
+    if length <= 0 or ids.size % length or start % length:
+        return False
+    parts = ids.reshape(-1, length)
+    flow.labels.unify(parts[:1], parts)
+    return True
+
+
+@rule("Split")
+def split(flow: Flow, node: Node) -> None:
+    """Channels pass a split into equal parts."""
+    value = flow.value(node.inputs[0])
+    axis = int(node.attributes.get("axis", 0)) % len(value.shape)
+    sizes = [flow.shape_of(node, output)[axis] for output in range(len(node.outputs))]
+    ids = value.axes[axis]
+    if axis == 0 and value.batched:
+        flow.batch_first = False
+    if ids is not None and (len(set(sizes)) > 1 or not _equal_parts(flow, ids, 0, sizes[0])):
+        flow.labels.fix(ids, _apart(node))
+        ids = None
+    bounds = np.cumsum([0, *sizes])
+    for output in range(len(node.outputs)):
+        part = None if ids is None else ids[bounds[output] : bounds[output + 1]]
+        axes = tuple(part if index == axis else one for index, one in enumerate(value.axes))
+        flow.put(node, axes, output=output, why=_apart(node) if _lost(value, axes) else "")
+    if ids is not None and node.has_input(1):
+        flow.follow(node, 1, tuple(ids[bounds[i] : bounds[i + 1]] for i in range(len(sizes))))
+
+
+@rule("Gather")
+def gather(flow: Flow, node: Node) -> None:
+    """Channels pass where another axis is looked up."""
+    value, index = flow.value(node.inputs[0]), flow.value(node.inputs[1])
+    axis = int(node.attributes.get("axis", 0)) % len(value.shape)
+    if axis == 0 and value.batched:
+        flow.batch_first = False
+    flow.labels.fix(value.axes[axis], f"looked up by number: {node.where}")
+    flow.fix(index, f"used as an index: {node.where}")
+    found = (None,) * len(index.shape)
+    flow.put(node, (*value.axes[:axis], *found, *value.axes[axis + 1 :]))
+
+
+@rule("Pad")
+def pad(flow: Flow, node: Node) -> None:
+    """Channels pass a border around the image; channels added by number fix the others."""
+    value = flow.value(node.inputs[0])
+    pads = flow.value(node.inputs[1]).ints
+    if pads is None or pads.values.size != 2 * len(value.shape):
+        flow.fix_all(node, f"a border that cannot be followed: {node.where}")
+        return
+    reason = f"padded with a fixed number of channels (as in option-A shortcuts): {node.where}"
+    axes = list(value.axes)
+    for axis, (before, after) in enumerate(pads.values.reshape(2, -1).T.tolist()):
+        if (before or after) and axes[axis] is not None:
+            flow.labels.fix(axes[axis], reason)
+            axes[axis] = None
+    flow.put(node, tuple(axes), why=reason if _lost(value, axes) else "")
+
+
+@rule("Resize", "Upsample")
+def resize(flow: Flow, node: Node) -> None:
+    """Channels pass where only the image is resized, by factors."""
+    value = flow.value(node.inputs[0])
+    if node.has_input(3) or flow.shape_of(node)[:2] != value.shape[:2]:
+        flow.fix_all(node, f"resized to literal sizes: {node.where}")
+        return
+    flow.fix(value, f"an axis of the image: {node.where}", but=1)
+    flow.put(node, (None, value.axes[1], *[None] * (len(value.shape) - 2)))

@@ -1,0 +1,128 @@
+"""Operators that keep all numbers and give them another shape."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from edgeprune.pruning.flow import Flow, Value, rule
+from edgeprune.pruning.graph import Node, Shape
+from edgeprune.pruning.integers import Source
+from edgeprune.pruning.labels import Axes, Ids
+
+
+@rule("Transpose")
+def transpose(flow: Flow, node: Node) -> None:
+    """Labels move with their axes."""
+    value = flow.value(node.inputs[0])
+    order = node.attributes.get("perm") or tuple(reversed(range(len(value.shape))))
+    if order[0] != 0 and value.batched:
+        flow.batch_first = False
+    flow.put(node, tuple(value.axes[axis] for axis in order))
+
+
+@rule("Flatten")
+def flatten(flow: Flow, node: Node) -> None:
+    """All axes but the first become one: a channel is a run of positions in it."""
+    value = flow.value(node.inputs[0])
+    if node.attributes.get("axis", 1) != 1:
+        flow.fix_all(node, f"not flattened from the channels on: {node.where}")
+        return
+    flow.put(node, _reshaped(flow, node, value, [False, False]))
+
+
+@rule("Squeeze", "Unsqueeze")
+def squeeze(flow: Flow, node: Node) -> None:
+    """Axes of size 1 come and go."""
+    value = flow.value(node.inputs[0])
+    shape = flow.shape_of(node)
+    if value.batched and (not shape or shape[0] != value.shape[0]):
+        flow.batch_first = False
+    flow.put(node, _reshaped(flow, node, value, [False] * len(shape)))
+
+
+@rule("Reshape")
+def reshape(flow: Flow, node: Node) -> None:
+    """Channels pass where the model's code computes the sizes, and are fixed where it spells them.
+
+    A `view` that spells out a size that is cut would fail in the pruned torch model.
+    """
+    value = flow.value(node.inputs[0])
+    asked = flow.value(node.inputs[1]).ints
+    shape = flow.shape_of(node)
+    if asked is None:
+        flow.fix_all(node, f"a shape that cannot be followed: {node.where}")
+        flow.batch_first = False
+        return
+    literal = [
+        bool(source == Source.LITERAL and number not in (0, -1))
+        for number, source in zip(asked.values, asked.sources, strict=True)
+    ]
+    flow.put(node, _reshaped(flow, node, value, literal))
+    if not value.batched:
+        return
+    if not shape or shape[0] != value.shape[0]:
+        flow.batch_first = False
+    axes = flow.value(node.outputs[0]).axes
+    sizes = tuple(size if ids is None else ids for size, ids in zip(shape, axes, strict=True))
+    # A literal batch of 1 becomes "what is left", so that the file runs on any batch.
+    flow.follow(node, 1, (-1, *sizes[1:]) if flow.batch_first else sizes)
+
+
+def _reshaped(flow: Flow, node: Node, value: Value, literal: Sequence[bool]) -> Axes:
+    """Labels of a tensor's numbers in another shape."""
+    shape = flow.shape_of(node)
+    axes: list[Ids | None] = [None] * len(shape)
+    for before, after in segments(value.shape, shape):
+        labelled = [axis for axis in before if value.axes[axis] is not None]
+        if not labelled:
+            continue
+        wide = [axis for axis in after if shape[axis] > 1]
+        flat = _flattened(value, before, labelled[0])
+        # One axis at most may follow the cut: the one whose size the code computes.
+        free = [axis for axis in wide if not literal[axis]]
+        if len(labelled) > 1 or len(free) != 1:
+            for axis in labelled:
+                flow.labels.fix(value.axes[axis], f"a view with literal sizes: {node.where}")
+            continue
+        axes[free[0]] = _along(flow, flat, [shape[axis] for axis in wide], wide.index(free[0]))
+    return tuple(axes)
+
+
+def segments(before: Shape, after: Shape) -> Iterator[tuple[list[int], list[int]]]:
+    """Split two shapes of one size into runs of axes that hold the same numbers.
+
+    Yields:
+        Axes of the first shape and axes of the second, in order, with equal products.
+    """
+    left, right = 0, 0
+    while left < len(before) or right < len(after):
+        run, other = [], []
+        size = goal = 1
+        if left < len(before):
+            size, run, left = before[left], [left], left + 1
+        if right < len(after):
+            goal, other, right = after[right], [right], right + 1
+        while size != goal:
+            if size < goal:
+                size, run, left = size * before[left], [*run, left], left + 1
+            else:
+                goal, other, right = goal * after[right], [*other, right], right + 1
+        yield run, other
+
+
+def _flattened(value: Value, axes: list[int], labelled: int) -> Ids:
+    """Labels of a run of axes as one axis."""
+    ids = value.axes[labelled]
+    inner = math.prod(value.shape[axis] for axis in axes if axis > labelled)
+    outer = math.prod(value.shape[axis] for axis in axes if axis < labelled)
+    return np.tile(np.repeat(ids if ids is not None else [], inner), outer)
+
+
+def _along(flow: Flow, flat: Ids, sizes: list[int], axis: int) -> Ids:
+    """Labels of one axis after a split; positions that differ on the others are cut alike."""
+    table = np.moveaxis(flat.reshape(sizes), axis, -1).reshape(-1, sizes[axis])
+    if len(table) > 1:
+        flow.labels.unify(table[:1], table)
+    first: Ids = table[0]
+    return first

@@ -1,0 +1,323 @@
+"""The channel space of a model: what may be cut, at what cost, and how to cut it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgeprune.errors import SpaceError
+from edgeprune.pruning import importance as criteria
+from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
+from edgeprune.pruning.features import NAMES, feature_table
+from edgeprune.pruning.groups import ChannelGroup
+from edgeprune.pruning.importance import Batches, Scores
+from edgeprune.pruning.plan import Cutter, Plan, Slices, Widths, fingerprint
+from edgeprune.pruning.soundness import culprits, problem_with, template_runs
+from edgeprune.pruning.structure import Structure, read_structure
+from edgeprune.pruning.template import Template
+from edgeprune.pruning.tracing import evaluating
+from edgeprune.pruning.widths import (
+    WidthRules,
+    allowed_widths,
+    check_ratio,
+    check_settings,
+    fix_unwanted,
+)
+
+
+class ChannelSpace:
+    """The channel groups of a model, with the costs, plans and ONNX files of any widths.
+
+    Open one with `ChannelSpace.from_model`. Widths are kept channels by group name; groups that
+    are left out keep everything.
+
+    Attributes:
+        groups: all channel groups, in the order of execution, with the reason of those that may
+            not be cut.
+        free: the groups that may be cut.
+        full: channels of the free groups.
+        choices: allowed widths of the free groups, ascending.
+        feature_names: columns of `features`.
+    """
+
+    feature_names: tuple[str, ...] = NAMES
+
+    def __init__(
+        self,
+        model: nn.Module,
+        structure: Structure,
+        groups: Sequence[ChannelGroup],
+        choices: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        self.groups = tuple(groups)
+        self.free = tuple(group for group in groups if group.fixed is None)
+        self.full: Widths = {group.name: group.channels for group in self.free}
+        self.choices = {group.name: choices[group.name] for group in self.free}
+        self._model = model
+        self._structure = structure
+        self._rules = WidthRules(self.free, self.choices)
+        self._lengths = Lengths(self.free, structure.classes)
+        self._costs = CostModel(
+            structure.flow.layers, structure.parameters, structure.never_cut, self._lengths
+        )
+        self._cut_axes = structure.axes_of(self.free)
+        self._scores: dict[str, dict[str, Scores]] = {}
+
+    @classmethod
+    def from_model(
+        cls,
+        model: nn.Module,
+        example_input: torch.Tensor,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        multiple: int = 1,
+        min_keep: float = 0.1,
+        check: bool = True,
+    ) -> Self:
+        """Find the channel groups of a model.
+
+        Args:
+            model: a float32 network of images to class scores. It is kept, as the source of
+                weights, and left as it is; it is looked at in eval mode.
+            example_input: (N, C, H, W) float32; its first image is used.
+            include: patterns of group names; only these may be cut.
+            exclude: patterns of group names that may not be cut.
+            multiple: widths are multiples of this number of channels (or full).
+            min_keep: smallest share of a group's channels that stays, above 0 and at most 1.
+            check: cut all groups a little, compare torch with ONNX Runtime, and fix the groups
+                where that fails.
+
+        Raises:
+            SpaceError: an argument is out of range, a pattern matches nothing, the input has
+                another form, or the model does not run, returns no single tensor or cannot be
+                traced (the message names the module).
+        """
+        check_settings(multiple, min_keep)
+        image = _first_image(example_input)
+        with evaluating(model):
+            structure = read_structure(model, image)
+            groups = fix_unwanted(structure.groups, include, exclude)
+            choices = {group.name: allowed_widths(group, multiple, min_keep) for group in groups}
+            groups = tuple(_fix_rigid(group, choices[group.name], multiple) for group in groups)
+            space = cls(model, structure, groups, choices)
+            return space._checked(image) if check else space
+
+    @cached_property
+    def template(self) -> Template:
+        """Makes ONNX files of sliced weights."""
+        return Template(
+            self._structure.flow,
+            self._lengths,
+            self._model.state_dict(),
+            dynamic_batch=self._structure.dynamic_batch,
+        )
+
+    @cached_property
+    def features(self) -> Floats:
+        """Unscaled features of the free groups, float64 (groups, columns); see `feature_names`."""
+        costs = self.layer_costs(self.full)
+        return feature_table(self.free, self._structure.flow.layers, costs.macs, costs.weights)
+
+    @cached_property
+    def cuttable_macs_share(self) -> float:
+        """Share of the model's MACs in layers that a free group cuts."""
+        touched = {name for group in self.free for name in group.layers}
+        costs = self.layer_costs(self.full)
+        inside = [name in touched for name in costs.names]
+        return float(costs.macs[inside].sum() / max(costs.macs.sum(), 1.0))
+
+    def macs(self, widths: Mapping[str, int]) -> int:
+        """Multiply-accumulates of all convolutions and linear layers, for one image."""
+        return self._costs.macs(self._rules.units(widths))
+
+    def params(self, widths: Mapping[str, int]) -> int:
+        """Number of parameters; batch-norm statistics are none."""
+        return self._costs.parameters(self._rules.units(widths))
+
+    def layer_costs(self, widths: Mapping[str, int]) -> LayerCosts:
+        """Costs of every convolution and linear layer, for one image."""
+        return self._costs.layers(self._rules.units(widths))
+
+    def check_widths(self, widths: Mapping[str, Any]) -> Widths:
+        """Complete widths with full ones.
+
+        Raises:
+            SpaceError: a group is unknown or may not be cut, or a width is none of its choices.
+        """
+        return self._rules.check(widths)
+
+    def snap(self, widths: Mapping[str, float]) -> Widths:
+        """The nearest allowed widths; the smaller one of two that are equally near."""
+        return self._rules.snap(widths)
+
+    def scaled(self, ratio: float) -> Widths:
+        """The allowed widths nearest to one keep ratio for all groups.
+
+        Raises:
+            SpaceError: the ratio lies outside (0, 1].
+        """
+        keep = check_ratio("ratio", ratio)
+        return self.snap({name: keep * channels for name, channels in self.full.items()})
+
+    def importance(self, criterion: str, batches: Batches | None = None) -> dict[str, Scores]:
+        """Score every unit of every free group; see `edgeprune.pruning.importance`.
+
+        Args:
+            criterion: ``l1``, ``l2``, ``fpgm``, ``bn_scale`` or ``taylor``.
+            batches: labelled images, for ``taylor``.
+        """
+        with evaluating(self._model):
+            return criteria.importance(criterion, self.free, self._model, batches)
+
+    def plan(
+        self,
+        widths: Mapping[str, int],
+        importance: str = "l1",
+        *,
+        scores: Mapping[str, Scores] | None = None,
+    ) -> Plan:
+        """Choose the channels that stay: the most important units of every group.
+
+        Args:
+            widths: kept channels; see `check_widths`.
+            importance: the criterion; one that needs images needs `scores`.
+            scores: importance of every unit by group, as `importance` gives.
+
+        Raises:
+            SpaceError: the widths, the criterion or the scores do not fit.
+        """
+        complete = self.check_widths(widths)
+        if scores is None:
+            if importance not in self._scores:
+                self._scores[importance] = self.importance(importance)
+            scores = self._scores[importance]
+        kept = {
+            group.name: _top(group, complete[group.name], scores.get(group.name))
+            for group in self.free
+        }
+        return Plan(
+            widths=complete,
+            kept={name: tuple(units.tolist()) for name, units in kept.items()},
+            slices=self._slices(kept),
+            full=dict(self.full),
+            fingerprint=self._fingerprint,
+            criterion=importance,
+        )
+
+    def slice_state(self, plan: Plan) -> dict[str, torch.Tensor]:
+        """The base model's weights and buffers, cut by a plan.
+
+        Tensors that are not cut share the base model's memory.
+
+        Raises:
+            SpaceError: the plan belongs to another architecture.
+        """
+        if plan.fingerprint != self._fingerprint:
+            plan.check(self._model)
+        cutter = Cutter(plan.slices)
+        return {name: cutter.cut(name, one) for name, one in self._model.state_dict().items()}
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self._model)
+
+    def _slices(self, kept: Mapping[str, np.ndarray]) -> Slices:
+        stays = np.ones(self._structure.classes.count, bool)
+        for group in self.free:
+            if len(kept[group.name]) < group.units:
+                stays[group.classes] = False
+                stays[group.classes[kept[group.name]]] = True
+        slices: Slices = {}
+        for axes, classes in self._cut_axes:
+            chosen = stays[classes]
+            if chosen.all():
+                continue
+            positions = tuple(np.flatnonzero(chosen).tolist())
+            for name, axis in axes:
+                slices.setdefault(name, {})[axis] = positions
+        return slices
+
+    def _checked(self, image: torch.Tensor) -> "Self":
+        """This space, without the groups that turn out not to be sound."""
+        if self._problem([group.name for group in self.free], image) is None:
+            return self
+        uncut = self.plan(self.full, scores=self._even_scores())
+        if not template_runs(self.template, uncut, self._model, image):
+            self._structure = replace(self._structure, dynamic_batch=False)
+            del self.template
+            if not template_runs(self.template, uncut, self._model, image):
+                reason = problem_with(
+                    uncut, self._model, lambda: self.template.base, image, batch=1
+                )
+                msg = f"the exported graph does not compute what the model computes: {reason}"
+                raise SpaceError(msg)
+        reasons = culprits(
+            [group.name for group in self.free], lambda names: self._problem(names, image)
+        )
+        groups = [
+            group.but_fixed(reasons[group.name]) if group.name in reasons else group
+            for group in self.groups
+        ]
+        return type(self)(self._model, self._structure, groups, self.choices)
+
+    def _problem(self, names: Sequence[str], image: torch.Tensor) -> str | None:
+        """Cut some groups by about a quarter and compare torch with ONNX Runtime."""
+        widths = {name: _below(self.choices[name], 0.75 * self.full[name]) for name in names}
+        plan = self.plan(widths, scores=self._even_scores())
+        batch = 2 if self.template.dynamic_batch else 1
+        return problem_with(
+            *(plan, self._model),
+            lambda: self.template.candidate(self.slice_state(plan)),
+            image,
+            batch=batch,
+        )
+
+    def _even_scores(self) -> dict[str, Scores]:
+        """Arbitrary scores that keep units from all over a group."""
+        generator = np.random.default_rng(0)
+        return {group.name: generator.random(group.units) for group in self.free}
+
+
+def _first_image(example_input: torch.Tensor) -> torch.Tensor:
+    if not isinstance(example_input, torch.Tensor) or example_input.ndim != 4:
+        shape = tuple(getattr(example_input, "shape", ()))
+        msg = f"the example input has shape {shape}; allowed: (batch, channels, height, width)"
+        raise SpaceError(msg)
+    if example_input.dtype != torch.float32 or example_input.numel() == 0:
+        msg = (
+            f"the example input is {example_input.dtype} of shape {tuple(example_input.shape)}; "
+            f"allowed: float32 with at least one image"
+        )
+        raise SpaceError(msg)
+    return example_input[:1].detach()
+
+
+def _fix_rigid(group: ChannelGroup, choices: Sequence[int], multiple: int) -> ChannelGroup:
+    """Fix a group that has only one width."""
+    if group.units == 1:
+        return group.but_fixed(f"its {group.channels} channels can only go all together")
+    if len(choices) == 1:
+        step = math.lcm(multiple, group.unit)
+        return group.but_fixed(f"no width below {group.channels} is an allowed multiple of {step}")
+    return group
+
+
+def _below(choices: Sequence[int], width: float) -> int:
+    """The largest choice up to a width, or the smallest one."""
+    return max((one for one in choices if one <= width), default=choices[0])
+
+
+def _top(group: ChannelGroup, width: int, scores: Scores | None) -> np.ndarray:
+    """The units with the highest scores, ascending; of equal ones the first."""
+    if scores is None or np.shape(scores) != (group.units,) or not np.isfinite(scores).all():
+        found = "none" if scores is None else f"an array of shape {np.shape(scores)}"
+        msg = f"scores of group {group.name!r}: {found}; allowed: {group.units} finite numbers"
+        raise SpaceError(msg)
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    return np.sort(order[: width // group.unit])

@@ -1,0 +1,156 @@
+"""What is read from a model once: its graph, labels, groups and axes."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgeprune.errors import SpaceError
+from edgeprune.pruning.costs import CostModel, Lengths
+from edgeprune.pruning.flow import Flow, UnknownShapeError
+from edgeprune.pruning.groups import ChannelGroup, form_groups
+from edgeprune.pruning.labels import Axes, Classes, Ids, Labels
+from edgeprune.pruning.propagation import propagate
+from edgeprune.pruning.tracing import trace
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The structure of a model.
+
+    Attributes:
+        flow: the pass over its graph.
+        classes: which channel labels are equal.
+        groups: all channel groups.
+        parameters: labels by state-dict name and axis of what counts as a parameter, tied ones
+            once.
+        never_cut: number of elements of the parameters that have no labels.
+        aliases: state-dict names of each tensor, by the name the graph uses.
+        dynamic_batch: whether the graph runs on any batch size.
+    """
+
+    flow: Flow
+    classes: Classes
+    groups: tuple[ChannelGroup, ...]
+    parameters: Mapping[str, Axes]
+    never_cut: int
+    aliases: Mapping[str, tuple[str, ...]]
+    dynamic_batch: bool
+
+    def axes_of(self, groups: Sequence[ChannelGroup]) -> list[tuple[list[tuple[str, int]], Ids]]:
+        """Every axis that some groups cut; axes that are cut alike stand together.
+
+        Returns:
+            State-dict names and axes, with the label class of every position.
+        """
+        cut = np.zeros(self.classes.count, bool)
+        for group in groups:
+            cut[group.classes] = True
+        found: dict[bytes, tuple[list[tuple[str, int]], Ids]] = {}
+        for name, axes in self.flow.labels.parameters.items():
+            for axis, ids in enumerate(axes):
+                if ids is None:
+                    continue
+                classes = self.classes.of[ids]
+                if not cut[classes].any():
+                    continue
+                alike, _ = found.setdefault(classes.tobytes(), ([], classes))
+                alike.extend((alias, axis) for alias in self.aliases[name])
+        return list(found.values())
+
+
+def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
+    """Trace a model and find its channel groups.
+
+    Args:
+        model: in eval mode.
+        image: (1, C, H, W).
+
+    Raises:
+        SpaceError: the model cannot be traced, or it has no layers to cut.
+    """
+    labels = Labels()
+    graph = trace(model, image)
+    try:
+        flow = propagate(graph, labels)
+    except UnknownShapeError as error:
+        msg = f"the model cannot be followed: {error}"
+        raise SpaceError(msg) from error
+    if not flow.layers:
+        msg = "the model has no convolution or linear layer"
+        raise SpaceError(msg)
+    aliases = _aliases(model)
+    _follow_training_heads(model, image, set(graph.parameters), labels)
+    classes = labels.solve()
+    parameters, never_cut = _counted(model, labels)
+    groups = form_groups(flow, classes, labels.parameters)
+    shape = graph.shape(graph.outputs[0]) or ()
+    structure = Structure(
+        flow=flow,
+        classes=classes,
+        groups=groups,
+        parameters=parameters,
+        never_cut=never_cut,
+        aliases=aliases,
+        dynamic_batch=flow.batch_first and len(shape) > 1 and shape[0] == 1,
+    )
+    return replace(structure, groups=_with_shares(structure))
+
+
+def _with_shares(structure: Structure) -> tuple[ChannelGroup, ...]:
+    lengths = Lengths((), structure.classes)
+    layers = structure.flow.layers
+    macs = CostModel(layers, {}, 0, lengths).layers(np.empty(0)).macs
+    total = max(float(macs.sum()), 1.0)
+    shares = []
+    for group in structure.groups:
+        touched = [layer.name in group.layers for layer in layers]
+        shares.append(replace(group, macs_share=float(macs[touched].sum()) / total))
+    return tuple(shares)
+
+
+def _follow_training_heads(
+    model: nn.Module, image: torch.Tensor, used: set[str], labels: Labels
+) -> None:
+    """Label the heads that only exist in training, so that they are cut with what they read.
+
+    Without this a pruned GoogLeNet or Inception would run, but could not be fine-tuned.
+    """
+    unused = [name for name, _ in model.named_parameters() if name not in used]
+    if not unused:
+        return
+    # Training mode changes batch-norm statistics, so a copy is used; and it needs two images.
+    training = copy.deepcopy(model).train()
+    try:
+        graph = trace(training, torch.cat([image, image.flip(-1)]), training=True)
+        propagate(graph, labels)
+    except (SpaceError, UnknownShapeError):
+        return  # heads that do not run on this input stay as they are
+
+
+def _aliases(model: nn.Module) -> dict[str, tuple[str, ...]]:
+    by_tensor: dict[int, list[str]] = {}
+    state = model.state_dict(keep_vars=True)
+    for name, tensor in state.items():
+        by_tensor.setdefault(id(tensor), []).append(name)
+    return {name: tuple(by_tensor[id(tensor)]) for name, tensor in state.items()}
+
+
+def _counted(model: nn.Module, labels: Labels) -> tuple[dict[str, Axes], int]:
+    """Labels of all parameters, each tensor once, and the size of those that have none."""
+    by_tensor = {}
+    state = model.state_dict(keep_vars=True)
+    for name, axes in labels.parameters.items():
+        by_tensor[id(state[name])] = axes
+    counted: dict[str, Axes] = {}
+    never_cut = 0
+    for name, parameter in model.named_parameters():
+        axes = by_tensor.get(id(parameter), ())
+        if any(ids is not None for ids in axes):
+            counted[name] = axes
+        else:
+            never_cut += parameter.numel()
+    return counted, never_cut

@@ -1,0 +1,182 @@
+"""Export a model to an ONNX graph once, and name the module at fault where that fails."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from edgeprune.errors import SpaceError
+from edgeprune.pruning.graph import Graph
+
+#: Newest opset of PyTorch's tracing exporter that every runtime of the project reads.
+OPSET = 17
+
+
+def trace(model: nn.Module, images: torch.Tensor, *, training: bool = False) -> Graph:
+    """Export a model and read its graph.
+
+    Args:
+        model: left untouched.
+        images: (N, C, H, W) float32; the graph's shapes are those of these images.
+        training: export what the model computes in training mode (it must be in it), with all
+            its outputs; for the heads that exist only then.
+
+    Returns:
+        The graph, with parameters under their state-dict names.
+
+    Raises:
+        SpaceError: the model does not run, returns no single tensor, or cannot be traced; the
+            message names the module.
+    """
+    try:
+        exported = _export(model, images, training=training)
+    except Exception as error:
+        run_once(model, images)  # if the model does not even run, that is the thing to say
+        culprit = _failing_export(model, images)
+        msg = f"{culprit} cannot be traced: {_first_line(error)}"
+        raise SpaceError(msg) from error
+    if len(exported.graph.output) > 1 and not training:
+        run_once(model, images)
+        msg = f"the model returns {len(exported.graph.output)} tensors; allowed: one"
+        raise SpaceError(msg)
+    exported.graph.input[0].type.tensor_type.shape.dim[0].dim_value = len(images)
+    saved = model.state_dict(keep_vars=True)
+    unsaved = {
+        name: buffer.detach().cpu().numpy()
+        for name, buffer in model.named_buffers(remove_duplicate=False)
+        if name not in saved
+    }
+    return Graph(exported, saved, unsaved)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Set a model to eval mode and every module back to its own mode afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _export(model: nn.Module, images: torch.Tensor, *, training: bool = False) -> onnx.ModelProto:
+    buffer: Any = io.BytesIO()  # a file object is fine, only the annotation says otherwise
+    mode = torch.onnx.TrainingMode.TRAINING if training else torch.onnx.TrainingMode.PRESERVE
+    names = None if training else ["output"]
+    axes = {"input": {0: "batch"}} if training else {"input": {0: "batch"}, "output": {0: "batch"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (images,),
+            buffer,
+            dynamo=False,  # the tracer: keeps parameter names, and 3x faster
+            export_params=False,  # weights are filled in for each candidate
+            training=mode,
+            do_constant_folding=False,
+            opset_version=OPSET,
+            input_names=["input"],
+            output_names=names,
+            dynamic_axes=axes,
+        )
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def run_once(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Run a model, with errors that name the module at fault.
+
+    Raises:
+        SpaceError: it fails, or returns something else than one tensor.
+    """
+    try:
+        with torch.no_grad():
+            output = model(images)
+    except Exception as error:
+        culprit = _failing_forward(model, images)
+        msg = f"{culprit} fails on an input of shape {tuple(images.shape)}: {_first_line(error)}"
+        raise SpaceError(msg) from error
+    if not isinstance(output, torch.Tensor):
+        msg = (
+            f"the model returns {type(output).__name__}; allowed: one tensor of class scores in "
+            f"eval mode"
+        )
+        raise SpaceError(msg)
+    return output
+
+
+def _failing_forward(model: nn.Module, images: torch.Tensor) -> str:
+    """The innermost module that was running when the forward pass failed."""
+    running: list[nn.Module] = []
+    handles = []
+    for module in model.modules():
+        handles.append(module.register_forward_pre_hook(lambda one, _: running.append(one)))
+        handles.append(module.register_forward_hook(lambda *_: _drop_last(running)))
+    try:
+        with torch.no_grad():
+            model(images)
+    except Exception:
+        return _named(model, running[-1] if running else model)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return _named(model, model)
+
+
+def _drop_last(running: list[nn.Module]) -> None:
+    running.pop()
+
+
+def _failing_export(model: nn.Module, images: torch.Tensor) -> str:
+    """The innermost module that cannot be exported by itself on the inputs it gets."""
+    inputs: dict[nn.Module, Any] = {}
+
+    def remember(module: nn.Module, given: tuple[Any, ...]) -> None:
+        if all(isinstance(one, torch.Tensor) for one in given):
+            inputs.setdefault(module, given)
+
+    handles = [module.register_forward_pre_hook(remember) for module in model.modules()]
+    try:
+        with torch.no_grad():
+            model(images)
+    except Exception:
+        return _named(model, model)
+    finally:
+        for handle in handles:
+            handle.remove()
+    culprit = model
+    while True:
+        inner = next((one for one in culprit.children() if not _exports(one, inputs)), None)
+        if inner is None:
+            return _named(model, culprit)
+        culprit = inner
+
+
+def _exports(module: nn.Module, inputs: dict[nn.Module, Any]) -> bool:
+    if module not in inputs:
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            target: Any = io.BytesIO()
+            torch.onnx.export(module, inputs[module], target, dynamo=False, opset_version=OPSET)
+    except Exception:
+        return False
+    return True
+
+
+def _named(model: nn.Module, module: nn.Module) -> str:
+    name = next((name for name, one in model.named_modules() if one is module), "")
+    kind = type(module).__name__
+    return f"module {name!r} ({kind})" if name else f"the model itself ({kind})"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,217 @@
+"""Conformance kits for splits and datasets.
+
+Hold your own to the contract that the rest of edgeprune relies on::
+
+    import pytest
+    from edgeprune.testing.datasets import DatasetConformance
+    from my_project.data import my_dataset
+
+
+    class TestMyDataset(DatasetConformance):
+        @pytest.fixture
+        def dataset(self):
+            return my_dataset()
+
+        @pytest.fixture
+        def same_dataset(self):
+            return my_dataset()
+
+Use a small part of a large dataset: every image is read several times.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from edgeprune.workloads import Dataset, Split
+
+_BATCH = 16
+
+
+class SplitConformance:
+    """The contract of a `Split`; inherit and give the fixture `split`, of at least 2 images."""
+
+    @pytest.fixture
+    def split(self) -> Split:
+        """The split to be held to the contract."""
+        raise NotImplementedError
+
+    def test_is_a_split(self, split: Split) -> None:
+        """It has the four parts of the protocol, and a name."""
+        assert isinstance(split, Split)
+        assert isinstance(split.name, str) and split.name
+
+    def test_every_image_comes_exactly_once(self, split: Split) -> None:
+        """Shuffled, augmented or neither: labels and counts are the split's own."""
+        labels = _labels(split.batches(_BATCH))
+        assert len(labels) == len(split) >= 2
+        shuffled = _labels(split.batches(_BATCH, generator=_generator(0)))
+        augmented = _labels(split.batches(_BATCH, generator=_generator(0), augment=True))
+        assert Counter(labels) == Counter(shuffled) == Counter(augmented)
+        assert _contents(split.batches(_BATCH)) == _contents(
+            split.batches(_BATCH, generator=_generator(0))
+        )
+
+    def test_batches_have_the_promised_form(self, split: Split) -> None:
+        """Float32 NCHW images, int64 labels, one image shape, full batches but for the last."""
+        shapes = set()
+        sizes = []
+        for images, labels in split.batches(_BATCH):
+            assert images.dtype == torch.float32 and images.ndim == 4
+            assert labels.dtype == torch.int64 and labels.shape == (len(images),)
+            assert images.is_contiguous()
+            assert images.isfinite().all()
+            assert labels.min() >= 0
+            shapes.add(images.shape[1:])
+            sizes.append(len(images))
+        assert len(shapes) == 1
+        assert sizes[:-1] == [_BATCH] * (len(sizes) - 1)
+        assert 1 <= sizes[-1] <= _BATCH
+
+    def test_images_are_normalised(self, split: Split) -> None:
+        """Values lie around zero; raw pixels of 0 to 255 would not."""
+        images = torch.cat([images for images, _ in split.batches(_BATCH)])
+        assert images.abs().mean() < 10
+
+    def test_augmented_images_keep_their_shape(self, split: Split) -> None:
+        """A crop is as large as the image was."""
+        plain, _ = next(iter(split.batches(2)))
+        augmented, _ = next(iter(split.batches(2, generator=_generator(0), augment=True)))
+        assert augmented.shape == plain.shape and augmented.dtype == plain.dtype
+        assert augmented.is_contiguous()
+        assert augmented.isfinite().all()
+
+    def test_order_is_fixed_without_a_generator(self, split: Split) -> None:
+        """And does not depend on the batch size."""
+        first = _flat(split.batches(_BATCH))
+        assert all(map(torch.equal, first, _flat(split.batches(_BATCH))))
+        assert all(map(torch.equal, first, _flat(split.batches(len(split)))))
+
+    def test_the_generator_decides_everything(self, split: Split) -> None:
+        """Equal seeds give equal batches bit for bit; the generator is moved on."""
+        one, other = _generator(1), _generator(1)
+        first = _flat(split.batches(_BATCH, generator=one, augment=True))
+        again = _flat(split.batches(_BATCH, generator=other, augment=True))
+        assert all(map(torch.equal, first, again))
+        assert torch.equal(one.get_state(), other.get_state())
+        assert not torch.equal(one.get_state(), _generator(1).get_state())
+
+    def test_global_random_state_is_left_alone(self, split: Split) -> None:
+        """Only the generator is drawn from; a resumed run could not restore anything else."""
+        before = torch.get_rng_state()
+        _flat(split.batches(_BATCH, generator=_generator(0), augment=True))
+        split.subset(2, 0)
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_iterations_do_not_disturb_each_other(self, split: Split) -> None:
+        """Two loops over one split at the same time each see all of it."""
+        one, other = split.batches(1), split.batches(1)
+        pairs = [(next(one), next(other)) for _ in range(2)]
+        assert all(torch.equal(a[0], b[0]) for a, b in pairs)
+
+    def test_subset_is_a_part_decided_by_the_seed(self, split: Split) -> None:
+        """Nothing new, nothing twice, and equal seeds give equal parts."""
+        count = max(len(split) // 2, 1)
+        part = split.subset(count, 3)
+        assert len(part) == count
+        assert _contents(part.batches(_BATCH)) <= _contents(split.batches(_BATCH))
+        again = split.subset(count, 3)
+        assert all(map(torch.equal, _flat(part.batches(_BATCH)), _flat(again.batches(_BATCH))))
+
+    def test_subset_balances_the_classes(self, split: Split) -> None:
+        """One class never gets two images more than another that still has some to give."""
+        supply = Counter(_labels(split.batches(_BATCH)))
+        count = max(len(split) // 2, 1)
+        taken = Counter(_labels(split.subset(count, 5).batches(_BATCH)))
+        most = max(taken.values())
+        for label, available in supply.items():
+            assert taken[label] >= min(available, most - 1)
+
+    def test_subset_of_more_than_all_is_all(self, split: Split) -> None:
+        """A caller need not know how many images there are."""
+        assert len(split.subset(len(split) + 7, 0)) == len(split)
+
+    def test_impossible_requests_are_refused(self, split: Split) -> None:
+        """ValueError, before any image is read."""
+        with pytest.raises(ValueError, match="0"):
+            split.batches(0)
+        with pytest.raises(ValueError, match="generator"):
+            split.batches(_BATCH, augment=True)
+        with pytest.raises(ValueError, match="0"):
+            split.subset(0, 0)
+
+
+class DatasetConformance:
+    """The contract of a `Dataset`; inherit and give the fixtures `dataset` and `same_dataset`."""
+
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        """The dataset to be held to the contract."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def same_dataset(self) -> Dataset:
+        """The same dataset, opened once more."""
+        raise NotImplementedError
+
+    def test_has_classes_and_images(self, dataset: Dataset) -> None:
+        """Two classes at least, all with different names, and labels that are among them."""
+        assert len(dataset.classes) == len(set(dataset.classes)) >= 2
+        for split in _parts(dataset):
+            assert isinstance(split, Split)
+            assert max(_labels(split.batches(_BATCH))) < len(dataset.classes)
+
+    def test_every_class_can_be_learnt(self, dataset: Dataset) -> None:
+        """Each has training images."""
+        seen = set(_labels(dataset.train.batches(_BATCH)))
+        assert seen == set(range(len(dataset.classes)))
+
+    def test_all_splits_have_one_image_shape(self, dataset: Dataset) -> None:
+        """One model takes them all."""
+        shapes = {next(iter(split.batches(1)))[0].shape for split in _parts(dataset)}
+        assert len(shapes) == 1
+
+    def test_no_image_is_in_two_splits(self, dataset: Dataset) -> None:
+        """Compared pixel by pixel: a score on training images would be too good."""
+        seen: set[str] = set()
+        for split in _parts(dataset):
+            contents = set(_contents(split.batches(_BATCH)))
+            assert not seen & contents, f"{split.name} repeats images of another split"
+            seen |= contents
+
+    def test_opening_it_again_gives_the_same(self, dataset: Dataset, same_dataset: Dataset) -> None:
+        """A resumed run has to find the images that it began with."""
+        assert dataset.classes == same_dataset.classes
+        for one, other in zip(_parts(dataset), _parts(same_dataset), strict=True):
+            assert all(map(torch.equal, _flat(one.batches(_BATCH)), _flat(other.batches(_BATCH))))
+
+
+Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+
+
+def _parts(dataset: Dataset) -> list[Split]:
+    return [part for part in (dataset.train, dataset.reward, dataset.test) if part is not None]
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _labels(batches: Batches) -> list[int]:
+    return [label for _, labels in batches for label in labels.tolist()]
+
+
+def _flat(batches: Batches) -> tuple[torch.Tensor, torch.Tensor]:
+    images, labels = zip(*batches, strict=True)
+    return torch.cat(images), torch.cat(labels)
+
+
+def _contents(batches: Batches) -> Counter[str]:
+    return Counter(
+        hashlib.sha256(image.numpy().tobytes()).hexdigest()
+        for images, _ in batches
+        for image in images
+    )

@@ -1,0 +1,158 @@
+"""Conformance kit for devices, and small ONNX nets to time.
+
+Hold your own kind of target to the contract that the rest of edgeprune relies on::
+
+    import pytest
+    from edgeprune.testing.devices import DeviceConformance
+    from my_project.board import BoardDevice
+
+
+    class TestBoard(DeviceConformance):
+        @pytest.fixture
+        def device(self):
+            with BoardDevice("10.0.0.7") as device:
+                yield device
+"""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeprune.devices import Device
+from edgeprune.errors import MeasurementError
+
+#: Node names of the convolutions and the linear layer of `small_net`.
+SMALL_NET_LAYERS = ("/conv1/Conv", "/conv2/Conv", "/conv3/Conv", "/linear/Gemm")
+
+
+def small_net(width: int = 64, *, size: int = 32, seed: int = 0, note: str = "") -> bytes:
+    """An ONNX file with three convolutions (batch norm, ReLU, one shortcut) and a linear layer.
+
+    Args:
+        width: channels of every convolution.
+        size: height and width of the input ``(1, 3, size, size)``.
+        seed: of the weights.
+        note: kept in the file: equal nets with other notes are other files.
+    """
+    generator = np.random.default_rng(seed)
+    nodes: list[Any] = []
+    weights: list[Any] = []
+
+    def weight(name: str, values: Any) -> str:
+        weights.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
+        return name
+
+    def layer(source: str, name: str, channels: int) -> str:
+        scale = math.sqrt(2 / (9 * channels))
+        kernel = weight(
+            f"{name}.weight", scale * generator.standard_normal((width, channels, 3, 3))
+        )
+        output, norm = f"/{name}/Conv_output_0", name.replace("conv", "bn")
+        pads = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+        nodes.append(helper.make_node("Conv", [source, kernel], [output], f"/{name}/Conv", **pads))
+        ones, zeros = np.ones(width), np.zeros(width)
+        statistics = {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones}
+        given = [weight(f"{norm}.{key}", values) for key, values in statistics.items()]
+        normed = f"/{norm}/BatchNormalization"
+        nodes.append(
+            helper.make_node("BatchNormalization", [output, *given], [f"{normed}_output_0"], normed)
+        )
+        return f"{normed}_output_0"
+
+    def step(operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(operator, inputs, [f"{name}_output_0"], name, **attributes))
+        return f"{name}_output_0"
+
+    first = step("Relu", [layer("input", "conv1", 3)], "/Relu")
+    second = step("Relu", [layer(first, "conv2", width)], "/Relu_1")
+    total = step("Add", [layer(second, "conv3", width), first], "/Add")
+    pooled = step("GlobalAveragePool", [step("Relu", [total], "/Relu_2")], "/GlobalAveragePool")
+    flat = step("Flatten", [pooled], "/Flatten")
+    linear = [
+        weight("linear.weight", generator.standard_normal((10, width))),
+        weight("linear.bias", np.zeros(10)),
+    ]
+    nodes.append(
+        helper.make_node("Gemm", [flat, *linear], ["output"], SMALL_NET_LAYERS[-1], transB=1)
+    )
+    graph = helper.make_graph(
+        nodes,
+        "small_net",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, size, size])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 10])],
+        weights,
+        doc_string=note,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+class DeviceConformance:
+    """The contract of a `Device`; inherit and give the fixture `device`, open."""
+
+    @pytest.fixture
+    def device(self) -> Device:
+        """The device to be held to the contract."""
+        raise NotImplementedError
+
+    def test_a_quarter_of_the_channels_takes_less_time(self, device: Device) -> None:
+        """The ratio is the candidate's to the baseline's, and within its interval."""
+        comparison = device.compare(small_net(16), small_net(64))
+        low, high = comparison.ratio_interval
+        assert 0 < low <= comparison.ratio <= high
+        assert comparison.ratio < 1
+        assert device.compare(small_net(64), small_net(16)).ratio > 1
+
+    def test_samples_are_real_and_paired(self, device: Device) -> None:
+        """Every sample is a positive time, and both models have as many."""
+        comparison = device.compare(small_net(16), small_net(32))
+        for side in (comparison.candidate, comparison.baseline):
+            assert len(side.samples_ms) >= 10
+            assert all(math.isfinite(value) and value > 0 for value in side.samples_ms)
+            low, high = side.interval_ms
+            assert low <= side.median_ms <= high
+            assert math.isfinite(side.build_ms) and side.build_ms >= 0
+        assert len(comparison.candidate.samples_ms) == len(comparison.baseline.samples_ms)
+
+    def test_everything_can_be_written_as_json(self, device: Device) -> None:
+        """A run's manifest holds it all."""
+        written = json.dumps(device.compare(small_net(8), small_net(16)).to_json(), allow_nan=False)
+        assert set(json.loads(written)) == {"ratio", "ratio_interval", "candidate", "baseline"}
+        json.dumps(device.conditions(), allow_nan=False)
+
+    def test_conditions_say_what_it_is(self, device: Device) -> None:
+        """What a report needs to name the device."""
+        conditions = device.conditions()
+        wanted = {"kind", "runtime", "version", "cpu", "threads", "clock"}
+        assert wanted <= set(conditions)
+        assert all(conditions[key] for key in wanted)
+
+    def test_profile_names_the_layers_of_the_file(self, device: Device) -> None:
+        """Fused or not: each convolution and linear layer appears once, by its own name."""
+        layers = device.profile(small_net(32))
+        names = [layer.name for layer in layers]
+        assert [name for name in names if name in SMALL_NET_LAYERS] == list(SMALL_NET_LAYERS)
+        assert len(set(names)) == len(names)
+        assert all(math.isfinite(layer.ms) and layer.ms >= 0 for layer in layers)
+        assert {layer.op for layer in layers if layer.name in SMALL_NET_LAYERS} == {"Conv", "Gemm"}
+
+    def test_a_broken_file_is_an_error_and_the_device_lives_on(self, device: Device) -> None:
+        """Never a number, and nothing has to be reopened."""
+        for broken in (b"", b"not an ONNX file", small_net(16)[:1000]):
+            with pytest.raises(MeasurementError):
+                device.compare(broken, small_net(16))
+            with pytest.raises(MeasurementError):
+                device.profile(broken)
+        assert device.compare(small_net(8), small_net(16)).ratio > 0
+
+    def test_closes_twice(self, device: Device) -> None:
+        """`close` after `close` does nothing."""
+        device.close()
+        device.close()

@@ -1,0 +1,26 @@
+"""What a dataset hands over before it is cut into splits."""
+
+from dataclasses import dataclass
+
+from edgeprune.workloads.split import Split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images by purpose.
+
+    `train` and `test` that are `ArraySplit` or `FileSplit` can be cut further (the reward split,
+    lists of images). A dataset of other splits gives `reward` too.
+
+    Attributes:
+        classes: names; a label is an index into them.
+        train: what a model may be trained on.
+        test: what it may not; None where the user's lists have to say.
+        reward: images that nobody trains on, apart from `test`. Giving one declares that no
+            weights have seen it.
+    """
+
+    classes: tuple[str, ...]
+    train: Split
+    test: Split | None
+    reward: Split | None = None

@@ -1,0 +1,102 @@
+"""Images in folders named after their classes, or in an archive of such folders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgeprune.errors import WorkloadError
+from edgeprune.workloads.archive import ARCHIVE_SUFFIXES, is_archive, unpacked
+from edgeprune.workloads.array_split import ArraySplit
+from edgeprune.workloads.augmentation import Augmentation
+from edgeprune.workloads.datasets.dataset import Dataset
+from edgeprune.workloads.decoded_images import decoded_images
+from edgeprune.workloads.decoding import read_size
+from edgeprune.workloads.file_split import FileSplit
+from edgeprune.workloads.image_tree import read_tree
+from edgeprune.workloads.indexed_split import IndexedSplit
+from edgeprune.workloads.normalisation import IMAGENET, choose_normalisation
+
+#: Images up to this size are decoded once and kept; larger ones are decoded as needed.
+SMALL_IMAGE = 96
+#: Size of the batches where images are larger than that and no size is given.
+LARGE_IMAGE_SIZE = 224
+
+
+def imagefolder(
+    *,
+    root: Path | None = None,
+    image_size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    augment: bool = True,
+) -> Dataset:
+    """``train/<class>/<image>`` beside ``test/`` or ``val/`` of the same form.
+
+    Where both are there, ``val/`` is the reward split. Images of at most 96 pixels (or brought
+    to at most 96 by `image_size`) are decoded once into the cache; larger ones when needed.
+
+    Args:
+        root: the folder, or a tar archive of it (with or without one folder around it).
+        image_size: height and width of the batches. Where not given: the images' own size if
+            they are small and equal, else 224 (the shorter side scaled to 256, cropped).
+        mean: of pixels in 0..1; ImageNet's where not given, as most checkpoints expect.
+        std: the same.
+        augment: whether training images are cropped and flipped at random.
+
+    Returns:
+        Names of the images are their paths relative to `root`: ``test/cat/0007.jpg``.
+
+    Raises:
+        WorkloadError: `root` is missing, has another layout, or holds images that cannot be read.
+    """
+    tree = read_tree(_opened(root))
+    normalisation = choose_normalisation(mean, std, IMAGENET)
+    augmentation = Augmentation() if augment else None
+    whole: IndexedSplit
+    if (image_size or max(read_size(tree.root / tree.names[0]))) <= SMALL_IMAGE:
+        whole = ArraySplit(
+            "images",
+            decoded_images(tree, image_size),
+            tree.labels,
+            names=tree.names,
+            normalisation=normalisation,
+            augmentation=augmentation,
+        )
+    else:
+        whole = FileSplit(
+            "images",
+            [tree.root / name for name in tree.names],
+            tree.labels,
+            image_size=image_size or LARGE_IMAGE_SIZE,
+            names=tree.names,
+            normalisation=normalisation,
+            augmentation=augmentation,
+        )
+    held_out = [np.asarray(tree.parts[part]) for part in ("test", "val") if part in tree.parts]
+    return Dataset(
+        tree.classes,
+        train=whole.select(np.asarray(tree.parts["train"]), "train"),
+        test=whole.select(held_out[0], "test") if held_out else None,
+        reward=whole.select(held_out[1], "reward") if len(held_out) == 2 else None,
+    )
+
+
+def _opened(root: Path | None) -> Path:
+    if root is None:
+        msg = "workload.data.root is missing: imagefolder needs a folder or a tar archive"
+        raise WorkloadError(msg)
+    if root.is_dir():
+        return root
+    if not root.exists():
+        msg = f"workload.data.root {root} does not exist; allowed: a folder or a tar archive"
+        raise WorkloadError(msg)
+    if not is_archive(root):
+        msg = (
+            f"workload.data.root {root} is neither a folder nor an archive; "
+            f"allowed endings: {', '.join(ARCHIVE_SUFFIXES)}"
+        )
+        raise WorkloadError(msg)
+    folder = unpacked(root)
+    inside = [path for path in folder.iterdir() if path.is_dir()]
+    return inside[0] if len(inside) == 1 and inside[0].name != "train" else folder

@@ -1,0 +1,96 @@
+"""Datasets by name; a user's own function is called exactly like ours."""
+
+from collections.abc import Callable
+from typing import Any
+
+from edgeprune.config import DataConfig
+from edgeprune.errors import WorkloadError, nearest
+from edgeprune.workloads.datasets.cifar10 import cifar10
+from edgeprune.workloads.datasets.dataset import Dataset
+from edgeprune.workloads.datasets.digits import digits
+from edgeprune.workloads.datasets.imagefolder import imagefolder
+from edgeprune.workloads.importing import call_accepted, import_function
+from edgeprune.workloads.indexed_split import IndexedSplit
+from edgeprune.workloads.split import Split
+
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "cifar10": cifar10,
+    "digits": digits,
+    "imagefolder": imagefolder,
+}
+#: Settings a dataset function gets if its signature asks for them. Those that the user set and
+#: it does not ask for are errors, except for the seed, which also seeds the splits.
+_OFFERED = ("root", "download", "image_size", "mean", "std", "augment", "seed")
+
+
+def open_dataset(config: DataConfig) -> Dataset:
+    """Open a dataset by its name or by ``module:function``.
+
+    Args:
+        config: names the dataset and holds its settings.
+
+    Raises:
+        WorkloadError: the name is unknown, a setting does not apply, the function gives no
+            `Dataset`, or its labels and classes do not agree.
+    """
+    function = (
+        import_function(config.name, "workload.data.name")
+        if ":" in config.name
+        else _built_in(config.name)
+    )
+    offered = {key: getattr(config, key) for key in _OFFERED}
+    defaults: dict[str, Any] = {
+        "root": None,
+        "download": False,
+        "image_size": None,
+        "mean": None,
+        "std": None,
+        "augment": True,
+    }
+    found = call_accepted(
+        function,
+        config.name,
+        args=config.args,
+        offered=offered,
+        required={
+            key: f"workload.data.{key}" for key, value in defaults.items() if offered[key] != value
+        },
+        setting="workload.data",
+    )
+    return _checked(found, config.name)
+
+
+def _built_in(name: str) -> Callable[..., Dataset]:
+    if name not in DATASETS:
+        msg = (
+            f"workload.data.name is {name!r}; allowed: {', '.join(sorted(DATASETS))}, "
+            f"or module:function{nearest(name, DATASETS)}"
+        )
+        raise WorkloadError(msg)
+    return DATASETS[name]
+
+
+def _checked(found: Any, name: str) -> Dataset:
+    if not isinstance(found, Dataset):
+        msg = f"{name} gave a {type(found).__name__}; allowed: edgeprune.workloads.Dataset"
+        raise WorkloadError(msg)
+    if len(found.classes) < 2:
+        msg = f"{name} has {len(found.classes)} classes {list(found.classes)}; allowed: at least 2"
+        raise WorkloadError(msg)
+    for part in ("train", "test", "reward"):
+        split = getattr(found, part)
+        if split is None and part != "train":
+            continue
+        if not isinstance(split, Split):
+            msg = (
+                f"{name}: {part} is a {type(split).__name__}, which is no split; "
+                "allowed: ArraySplit, FileSplit, or an object with name, __len__, batches, subset"
+            )
+            raise WorkloadError(msg)
+        if isinstance(split, IndexedSplit) and split.labels.max() >= len(found.classes):
+            msg = (
+                f"{name}: {part} has the label {split.labels.max()}; "
+                f"allowed: 0 to {len(found.classes) - 1} ({len(found.classes)} classes)"
+            )
+            raise WorkloadError(msg)
+    return found

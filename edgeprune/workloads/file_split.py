@@ -1,0 +1,124 @@
+"""A split whose images are too large to keep: they are decoded as they are asked for."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from os import cpu_count
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from edgeprune.workloads.augmentation import Augmentation
+from edgeprune.workloads.decoding import Pixels, crop, decode
+from edgeprune.workloads.indexed_split import IndexedSplit
+from edgeprune.workloads.normalisation import IMAGENET, Normalisation
+from edgeprune.workloads.split import Batch
+from edgeprune.workloads.stratified import Rows
+
+#: The shorter side is scaled to this many times the crop: 256 for 224, as for ImageNet.
+RESIZE_RATIO = 8 / 7
+#: Batches being decoded ahead of the one in use.
+_AHEAD = 2
+
+
+class FileSplit(IndexedSplit):
+    """Image files: scaled to 8/7 of the size that is asked for, then cropped to it.
+
+    The crop is central, as for ImageNet validation, and random when augmenting.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[Path],
+        labels: npt.ArrayLike,
+        *,
+        image_size: int,
+        names: Sequence[str] | None = None,
+        normalisation: Normalisation = IMAGENET,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        """Note where the images are; none is read yet.
+
+        Args:
+            name: what messages call it.
+            files: (N,) paths.
+            labels: (N,) integers from 0.
+            image_size: height and width of the batches.
+            names: (N,) names of the images; their paths where not given.
+            normalisation: mean and standard deviation of the 3 channels.
+            augmentation: whether ``augment=True`` crops at random, and whether it flips.
+
+        Raises:
+            WorkloadError: the numbers of files, labels and names do not agree.
+        """
+        super().__init__(
+            name,
+            labels,
+            names=[str(file) for file in files] if names is None else names,
+            normalisation=normalisation,
+            augmentation=augmentation,
+        )
+        self._files = list(files)
+        self._image_size = image_size
+
+    def select(self, rows: Rows, name: str) -> Self:
+        """The split of some rows of this one."""
+        return type(self)(
+            name,
+            [self._files[row] for row in rows],
+            self.labels[rows],
+            image_size=self._image_size,
+            names=self.names[rows],  # type: ignore[arg-type]
+            normalisation=self.normalisation,
+            augmentation=self.augmentation,
+        )
+
+    def _batches(
+        self, batch_size: int, generator: torch.Generator | None, augmentation: Augmentation | None
+    ) -> Iterator[Batch]:
+        pool = ThreadPoolExecutor(min(8, cpu_count() or 1), "decode")
+        waiting: deque[tuple[Rows, list[Future[Pixels]]]] = deque()
+        try:
+            for rows in self._order(batch_size, generator):
+                places = _places(len(rows), augmentation, generator)
+                jobs = [
+                    pool.submit(self._decode, row, *place)
+                    for row, place in zip(rows.tolist(), places.tolist(), strict=True)
+                ]
+                waiting.append((rows, jobs))
+                if len(waiting) > _AHEAD:
+                    yield self._finished(*waiting.popleft())
+            while waiting:
+                yield self._finished(*waiting.popleft())
+        finally:
+            # Also when the caller stops early: nothing of ours may run on while a device measures.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _decode(self, row: int, top: float, left: float, mirrored: float) -> Pixels:
+        size = self._image_size
+        pixels = decode(self._files[row], shorter_side=round(size * RESIZE_RATIO))
+        pixels = crop(pixels, size, top, left)
+        return pixels[:, ::-1] if mirrored else pixels
+
+    def _finished(self, rows: Rows, jobs: list[Future[Pixels]]) -> Batch:
+        pixels = np.stack([job.result() for job in jobs])
+        images = self.normalisation(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        return images.contiguous(), torch.from_numpy(self.labels[rows])
+
+
+def _places(
+    count: int, augmentation: Augmentation | None, generator: torch.Generator | None
+) -> torch.Tensor:
+    """(count, 3) float64: where each crop starts, from the top and the left, and if it is flipped.
+
+    Drawn here and not in the decoding threads, whose order is not fixed.
+    """
+    if augmentation is None or generator is None:
+        return torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64).expand(count, 3)
+    places = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    places[:, 2] = (places[:, 2] < 0.5) if augmentation.flip else 0.0
+    return places

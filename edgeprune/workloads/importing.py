@@ -1,0 +1,115 @@
+"""Finding a user's own function by its name, ``module:function``, and calling it.
+
+Built-in datasets are called the same way as a user's: by what their signature asks for.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any
+
+from edgeprune.errors import WorkloadError, nearest
+
+
+def import_function(name: str, setting: str) -> Callable[..., Any]:
+    """Import ``package.module:function``; the working directory is searched too.
+
+    Args:
+        name: module and attribute, joined by a colon.
+        setting: dotted path of the setting that held `name`, for the message.
+
+    Returns:
+        The callable.
+
+    Raises:
+        WorkloadError: there is no such module or attribute, importing it fails, or it is not
+            callable.
+    """
+    module_name, _, attribute = name.partition(":")
+    # Last, so that nothing in the working directory hides an installed package.
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        module = import_module(module_name)
+    except Exception as error:  # the user's module may raise anything while it is imported
+        msg = f"{setting}: cannot import {module_name!r} of {name!r}: {_told(error)}"
+        raise WorkloadError(msg) from error
+    function = getattr(module, attribute, None)
+    if function is None:
+        own = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        hint = nearest(attribute, own)
+        msg = f"{setting}: module {module_name!r} has no function {attribute!r}{hint}"
+        raise WorkloadError(msg)
+    if not callable(function):
+        msg = f"{setting}: {name!r} is a {type(function).__name__}, not a function"
+        raise WorkloadError(msg)
+    return function  # type: ignore[no-any-return]
+
+
+def call_accepted(
+    function: Callable[..., Any],
+    name: str,
+    *,
+    args: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    required: Mapping[str, str],
+    setting: str,
+) -> Any:
+    """Call a function with the user's `args` and with those of `offered` that it asks for.
+
+    Args:
+        function: what to call.
+        name: what the user called it.
+        args: all of these are passed.
+        offered: passed where the signature has a parameter of that name.
+        required: names in `offered` that the user set on purpose, with the setting's dotted
+            path: a function that does not ask for one of them would silently ignore it.
+        setting: dotted path of the setting that named the function.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        WorkloadError: an argument is not accepted or missing, or the function raised.
+    """
+    try:
+        parameters = signature(function).parameters
+    except (TypeError, ValueError):  # some callables written in C have none
+        parameters = {}  # type: ignore[assignment]
+    open_ended = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
+    named = [
+        key
+        for key, each in parameters.items()
+        if each.kind in (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    for key in args:
+        if key in offered and key in named:
+            msg = f"{setting}.args.{key}: {key} has a place of its own, {setting}.{key}"
+            raise WorkloadError(msg)
+        if key not in named and not open_ended:
+            msg = f"{setting}.args.{key}: {name!r} takes no {key!r}{_allowed(key, named, offered)}"
+            raise WorkloadError(msg)
+    for key, path in required.items():
+        if key not in named:
+            msg = f"{path} is set, but {name!r} takes no {key!r}: remove the setting"
+            raise WorkloadError(msg)
+    given = {key: value for key, value in offered.items() if key in named} | dict(args)
+    try:
+        return function(**given)
+    except WorkloadError:
+        raise
+    except Exception as error:  # the user's function may raise anything
+        shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        msg = f"{setting}: {name}({shown}) failed: {_told(error)}"
+        raise WorkloadError(msg) from error
+
+
+def _allowed(key: str, named: list[str], offered: Mapping[str, Any]) -> str:
+    allowed = [each for each in named if each not in offered]
+    return f"; allowed: {', '.join(allowed) or 'none'}{nearest(key, allowed)}"
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,126 @@
+"""A workload: a model, its example input and its splits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+
+from edgeprune.config import ModelConfig, WorkloadConfig
+from edgeprune.errors import WorkloadError
+from edgeprune.workloads.datasets import open_dataset
+from edgeprune.workloads.models import MODELS, build_model
+from edgeprune.workloads.models.torchvision_models import pretrained_state
+from edgeprune.workloads.split import Splits
+from edgeprune.workloads.splitting import make_splits
+from edgeprune.workloads.weights import load_weights, read_weights
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is to be pruned, and what it is judged on.
+
+    Attributes:
+        name: model and dataset, ``resnet20 on digits``.
+        model: in eval mode, with the given weights, or fresh ones to be trained.
+        trained: whether weights were given.
+        classes: number of classes.
+        example_input: (1, C, H, W) float32, the first training image, normalised.
+        splits: train, reward and test.
+        build: makes the same architecture again, with fresh weights.
+    """
+
+    name: str
+    model: nn.Module
+    trained: bool
+    classes: int
+    example_input: torch.Tensor
+    splits: Splits
+    build: Callable[[], nn.Module]
+
+
+def load_workload(config: WorkloadConfig) -> Workload:
+    """Load a model and its data, and try one forward pass.
+
+    Args:
+        config: the `workload` part of a pipeline file.
+
+    Raises:
+        WorkloadError: model, weights or data cannot be used, or do not fit each other.
+    """
+    # The cheap part first: a misspelt model should not wait for 60,000 images.
+    build = partial(build_model, config.model, seed=config.data.seed)
+    model = build()
+    trained = config.model.weights is not None
+    _load_given_weights(model, config.model)
+    dataset = open_dataset(config.data)
+    splits = make_splits(dataset, config.data, trained=trained)
+    example_input, _ = next(iter(splits.train.batches(1)))
+    check_forward(model, example_input, len(dataset.classes))
+    return Workload(
+        name=f"{config.model.name} on {config.data.name}",
+        model=model,
+        trained=trained,
+        classes=len(dataset.classes),
+        example_input=example_input,
+        splits=splits,
+        build=build,
+    )
+
+
+def check_forward(model: nn.Module, example_input: torch.Tensor, classes: int) -> None:
+    """Run a model once and check that it is a classifier of these images.
+
+    Args:
+        model: in eval mode.
+        example_input: (1, C, H, W) float32.
+        classes: how many logits it has to give.
+
+    Raises:
+        WorkloadError: the forward pass fails, gives something else than one tensor of shape
+            (1, classes), or gives NaN.
+    """
+    shape = "x".join(str(size) for size in example_input.shape)
+    try:
+        with torch.inference_mode():
+            output = model(example_input)
+    except Exception as error:  # a model's own code may raise anything
+        msg = f"the model's forward fails on a {shape} image: {type(error).__name__}: {error}"
+        raise WorkloadError(msg) from error
+    if not isinstance(output, torch.Tensor):
+        msg = (
+            f"the model's forward gives a {type(output).__name__}; allowed: one tensor of shape "
+            f"(images, {classes}). Wrap the model so that it returns only the logits"
+        )
+        raise WorkloadError(msg)
+    if output.ndim == 2 and output.shape[1] != classes:
+        msg = (
+            f"the model gives {output.shape[1]} outputs, but the data has {classes} classes: "
+            f"set workload.model.num_classes: {classes}"
+        )
+        raise WorkloadError(msg)
+    if tuple(output.shape) != (1, classes):
+        msg = (
+            f"the model's forward gives the shape {tuple(output.shape)} on a {shape} image; "
+            f"allowed: (1, {classes})"
+        )
+        raise WorkloadError(msg)
+    if not output.isfinite().all():
+        msg = f"the model's forward gives NaN or infinite outputs on a {shape} image"
+        raise WorkloadError(msg)
+
+
+def _load_given_weights(model: nn.Module, config: ModelConfig) -> None:
+    if config.weights is None:
+        return
+    if config.weights != "pretrained":
+        load_weights(model, read_weights(config.weights), str(config.weights))
+        return
+    if config.name in MODELS or ":" in config.name:
+        msg = (
+            f"workload.model.weights is 'pretrained', but there are none for {config.name!r}; "
+            "allowed: a file, or 'pretrained' with a torchvision classifier"
+        )
+        raise WorkloadError(msg)
+    load_weights(model, pretrained_state(config.name), f"torchvision's pretrained {config.name}")

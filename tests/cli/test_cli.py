@@ -1,0 +1,96 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Cli = Callable[..., "subprocess.Popen[str]"]
+
+
+def _ends(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    output, errors = process.communicate(timeout=180)
+    return process.returncode, output, errors
+
+
+def test_run_prints_json_for_programs(tiny_pipeline: Path, tmp_path: Path, start_cli: Cli) -> None:
+    quick = ["--set", "search.trials=3", "--set", "finetune.epochs=0", "--seed", "1"]
+    code, output, _ = _ends(
+        start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run", *quick, "--json")
+    )
+    assert code == 0
+    record = json.loads(output)
+    assert record["contenders"]["result"]["latency_ratio"] <= 0.6
+    assert Path(record["report"]).exists()
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["seed"] == 1
+
+
+def test_missed_budget_exits_3(tiny_pipeline: Path, tmp_path: Path, start_cli: Cli) -> None:
+    quick = ["--set", "budget.latency=0.02x", "--set", "finetune.epochs=0"]
+    quick += ["--set", "workload.train.epochs=1"]
+    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run", *quick))
+    assert code == 3
+    assert "not met" in errors and "Traceback" not in errors
+    assert (tmp_path / "run" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("budget: {latency: 0.6x}", "budget: {latency: 2x}", "budget.latency"),
+        ("sampler: amc", "sampler: amcc", "did you mean 'amc'"),
+        ("target: simulated", "target: simulatet", "did you mean 'simulated'"),
+        ("tests.models:tiny_cnn", "tests.models:tiny_cn", "tiny_cnn"),
+        ("tests.models:tiny_cnn", "tests.models:tuple_cnn", "tuple"),
+        ("tests.models:tiny_cnn", "tests.models:broken_cnn", "forward"),
+        ("train: {epochs: 3, lr: 0.1}", "train: null", "workload.train"),
+        ("name: digits", "name: digit", "did you mean 'digits'"),
+    ],
+)
+def test_user_errors_exit_2_with_one_clear_message(
+    old: str, new: str, said: str, tiny_pipeline: Path, tmp_path: Path, start_cli: Cli
+) -> None:
+    text = tiny_pipeline.read_text()
+    assert old in text
+    tiny_pipeline.write_text(text.replace(old, new))
+    code, output, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run"))
+    assert code == 2
+    assert said in errors
+    assert "Traceback" not in errors + output
+
+
+def test_read_only_run_directory(tiny_pipeline: Path, start_cli: Cli) -> None:
+    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", "/proc/edgeprune"))
+    assert code == 2
+    assert "/proc/edgeprune" in errors and "Traceback" not in errors
+
+
+def test_full_disk(tiny_pipeline: Path, start_cli: Cli, tmp_path: Path) -> None:
+    # /dev/full refuses every write the way a full disk does.
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.txt").symlink_to("/dev/full")
+    (tmp_path / "run" / "stages").mkdir()
+    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run"))
+    assert code == 2
+    assert "Traceback" not in errors
+
+
+def test_inspect_says_what_is_fixed_and_why(tiny_pipeline: Path, start_cli: Cli) -> None:
+    code, output, _ = _ends(start_cli("inspect", tiny_pipeline, "--json"))
+    assert code == 0
+    groups = {group["name"]: group for group in json.loads(output)["groups"]}
+    assert groups["conv1"]["fixed"] is None
+    assert "output" in groups["head"]["fixed"]
+
+
+def test_inspect_any_model_without_a_pipeline(start_cli: Cli) -> None:
+    code, output, _ = _ends(start_cli("inspect", "tests.models:tiny_cnn", "--input", "1x3x32x32"))
+    assert code == 0
+    assert "conv2" in output and "MACs" in output
+
+
+@pytest.mark.parametrize("shape", ["3x32x32", "1x3x32", "axb", "1x3x32x0"])
+def test_inspect_refuses_a_shape_that_is_none(shape: str, start_cli: Cli) -> None:
+    code, _, errors = _ends(start_cli("inspect", "tests.models:tiny_cnn", "--input", shape))
+    assert code == 2
+    assert shape in errors

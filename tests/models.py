@@ -1,0 +1,47 @@
+"""Small networks that tests name as ``tests.models:function``."""
+
+import torch
+from torch import nn
+
+
+class TinyCNN(nn.Module):
+    """Three convolutions with a residual pair: 10 classes from 3x32x32 in well under 1 ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        )
+        self.conv1 = nn.Conv2d(16, 24, 3, stride=2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(24)
+        self.conv2 = nn.Conv2d(24, 32, 3, stride=2, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(32)
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features = self.stem(images)
+        features = torch.relu(self.bn1(self.conv1(features)))
+        features = torch.relu(self.bn2(self.conv2(features)))
+        return self.head(features.mean((2, 3)))
+
+
+def tiny_cnn() -> nn.Module:
+    return TinyCNN()
+
+
+class _Tuple(TinyCNN):
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, int]:
+        return super().forward(images), 1
+
+
+def tuple_cnn() -> nn.Module:
+    return _Tuple()
+
+
+class _Broken(TinyCNN):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(images)
+
+
+def broken_cnn() -> nn.Module:
+    return _Broken()
