@@ -148,4 +148,6 @@ def _unreadable(error: yaml.YAMLError, name: str) -> Problem:
     text = ", ".join(part for part in said if part)
     if "'\\t'" in text:
         text += "; indent with spaces"
+    if "got '{'" in text:
+        text += "; between braces, put a value with ${...} in quotes"
     return Problem(Place(f"{name}:{mark.line + 1}:{mark.column + 1}"), (), f"is not YAML: {text}")

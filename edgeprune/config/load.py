@@ -71,9 +71,9 @@ def _validated(
     try:
         config = schema.model_validate(value, context={"written": True})
     except ValidationError as error:
-        known = {problem.path for problem in problems}
+        known = {(problem.place, problem.path) for problem in problems}
         explained = explain(error, schema, places)
-        raise_all(problems + [each for each in explained if each.path not in known])
+        raise_all(problems + [each for each in explained if (each.place, each.path) not in known])
     if problems:
         raise_all(problems)
     return config

@@ -50,16 +50,29 @@ def node_costs(model: bytes, staircase: int) -> list[NodeCost]:
     try:
         parsed = onnx.load_model_from_string(model)
         shapes = {entry.name: tuple(entry.dims) for entry in parsed.graph.initializer}
+        constants = set(shapes)
         _drop_weights(parsed.graph)
         shapes |= _inferred(parsed)
     except Exception as error:
         msg = f"the model is not an ONNX file that can be read: {error}"
         raise MeasurementError(msg) from error
-    nodes = [node for node in parsed.graph.node if node.op_type not in _FREE]
+    nodes = _working(parsed.graph, constants)
     if not nodes:
         msg = "the model is not an ONNX file that can be read: it has no layers"
         raise MeasurementError(msg)
     return [_cost(node, shapes, staircase) for node in nodes]
+
+
+def _working(graph: onnx.GraphProto, constants: set[str]) -> list[onnx.NodeProto]:
+    """Nodes that run each time: neither fused away nor computed from constants alone."""
+    known = set(constants)
+    nodes = []
+    for node in graph.node:
+        if all(name in known for name in node.input if name):
+            known.update(node.output)
+        elif node.op_type not in _FREE:
+            nodes.append(node)
+    return nodes
 
 
 def _drop_weights(graph: onnx.GraphProto) -> None:

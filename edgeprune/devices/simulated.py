@@ -17,6 +17,7 @@ import numpy as np
 from edgeprune.config import SimulatedConfig, TargetConfig
 from edgeprune.devices.measurement import Comparison, LayerTime, Measurement
 from edgeprune.devices.node_costs import NodeCost, node_costs
+from edgeprune.devices.protocol import FEWEST_PAIRS
 from edgeprune.errors import MeasurementError, TargetError
 
 #: Version of the cost model: results of another one are not comparable.
@@ -91,8 +92,9 @@ class SimulatedDevice:
         if total <= 0:
             msg = f"target {self._target.name!r}: the cost model makes the latency {total} ms"
             raise MeasurementError(msg)
+        count = max(self._target.measure.runs, FEWEST_PAIRS)
         words = np.frombuffer(hashlib.sha256(model).digest(), dtype="<u4")
         generator = np.random.default_rng([self._model.seed, *words.tolist()])
-        scatter = self._model.noise * generator.standard_normal(self._target.measure.runs)
+        scatter = self._model.noise * generator.standard_normal(count)
         samples = total * np.exp(scatter)
         return Measurement(tuple(samples.tolist()), 0.0, self.conditions())

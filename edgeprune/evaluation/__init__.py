@@ -1,9 +1,21 @@
 """Evaluation: a candidate's accuracy after recovery and its latency, as one outcome."""
 
-from edgeprune.evaluation.accuracy import accuracy
-from edgeprune.evaluation.batch_norm import recalibrate
+from edgeprune.evaluation.accuracy import accuracy, onnx_accuracy
+from edgeprune.evaluation.batch_norm import Recalibration, recalibrate
 from edgeprune.evaluation.evaluator import Evaluator
+from edgeprune.evaluation.execution import Execution, flush_denormals, has_bfloat16
 from edgeprune.evaluation.least_squares import Reconstruction
 from edgeprune.evaluation.recovery import Recovery
 
-__all__ = ["Evaluator", "Reconstruction", "Recovery", "accuracy", "recalibrate"]
+__all__ = [
+    "Evaluator",
+    "Execution",
+    "Recalibration",
+    "Reconstruction",
+    "Recovery",
+    "accuracy",
+    "flush_denormals",
+    "has_bfloat16",
+    "onnx_accuracy",
+    "recalibrate",
+]

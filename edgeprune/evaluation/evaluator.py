@@ -1,28 +1,29 @@
 """From widths to an outcome: prune, recover, score, measure."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from edgeprune.evaluation.accuracy import accuracy
+import torch
+
+from edgeprune.evaluation.accuracy import BATCH_SIZE, score
 from edgeprune.evaluation.recovery import Recovery
-from edgeprune.search import Outcome, Widths
+from edgeprune.search.outcome import Outcome
 
 if TYPE_CHECKING:
     from edgeprune.devices import Device
-    from edgeprune.pruning import ChannelSpace, Plan
+    from edgeprune.pruning import ChannelSpace, Plan, Widths
     from edgeprune.workloads import Split
+
+#: Reward images are kept decoded and normalised where they need no more memory than this.
+CACHE_BYTES = 512 * 2**20
 
 
 class Evaluator:
     """Evaluates candidates of one workload on one device.
 
-    Args:
-        plan: chooses the channels that given widths keep.
-        space: the base model's channel space.
-        recovery: repairs candidates before they are scored.
-        split: what accuracy is measured on: the reward split.
-        device: what latency is measured on.
+    The steps come one after another: on a local target nothing of ours may compute while latency
+    is measured.
     """
 
     def __init__(
@@ -34,54 +35,74 @@ class Evaluator:
         split: "Split",
         device: "Device",
     ) -> None:
-        self._plan = plan
-        self._space = space
-        self._recovery = recovery
-        self._split = split
-        self._device = device
+        """Keep what every trial needs.
 
-    def __call__(self, widths: Widths) -> Outcome:
+        Args:
+            plan: chooses the channels that given widths keep.
+            space: the original model's channel groups and ONNX template.
+            recovery: repairs candidates before they are scored.
+            split: what accuracy is measured on: the reward split.
+            device: what latency is measured on, beside the template's base; open.
+        """
+        self._plan, self._space, self._recovery = plan, space, recovery
+        self._split, self._device = split, device
+        self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+
+    def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
 
-        The steps come one after another: on a local target nothing of ours may compute while
-        latency is measured.
+        Args:
+            widths: kept channels of every free group.
+
+        Returns:
+            Its outcome; ``details`` holds ``seconds`` by step (``candidate``, ``recover``,
+            ``accuracy``, ``latency``) and the comparison with both measurements.
 
         Raises:
+            SpaceError: widths that the space does not allow.
             MeasurementError: the device gave no latency that can be trusted.
         """
-        seconds: dict[str, float] = {}
-        clock = _Clock(seconds)
+        watch = _Watch()
         plan = self._plan(widths)
-        content = self._space.template.candidate(self._space.slice_state(plan))
-        clock.lap("candidate")
+        template = self._space.template
+        content = template.candidate(self._space.slice_state(plan))
+        watch.lap("candidate")
         model = self._recovery.recover(plan)
-        clock.lap("recover")
-        score = accuracy(model, self._split)
-        clock.lap("accuracy")
-        comparison = self._device.compare(content, self._space.template.base)
-        clock.lap("latency")
+        watch.lap("recover")
+        accuracy = score(model, self._batches())
+        watch.lap("accuracy")
+        comparison = self._device.compare(content, template.base)
+        watch.lap("latency")
         return Outcome(
-            accuracy=score,
+            accuracy=accuracy,
             latency_ms=comparison.candidate.median_ms,
             latency_ratio=comparison.ratio,
             macs=self._space.macs(widths),
             parameters=self._space.params(widths),
             bytes=len(content),
-            details={
-                "seconds": seconds,
-                "ratio_interval": list(comparison.ratio_interval),
-                "candidate_ms": list(comparison.candidate.samples_ms),
-                "baseline_ms": list(comparison.baseline.samples_ms),
-            },
+            details={"seconds": watch.seconds} | comparison.to_json(),
         )
 
+    def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+        if self._cached is not None:
+            return self._cached
+        place = self._recovery.execution.place
+        batches = ((place(images), labels) for images, labels in self._split.batches(BATCH_SIZE))
+        example, _ = next(iter(self._split.batches(1)))
+        if 4 * example.numel() * len(self._split) > CACHE_BYTES:
+            return batches
+        self._cached = list(batches)
+        return self._cached
 
-class _Clock:
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
+
+class _Watch:
+    """Seconds from lap to lap."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, step: str) -> None:
         now = time.perf_counter()
-        self._seconds[step] = now - self._last
+        self.seconds[step] = now - self._last
         self._last = now

@@ -56,7 +56,7 @@ class Execution:
 
 def has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware; emulation is slower than float32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any("bf16" in name and value is True for name, value in capabilities.items())
 
 

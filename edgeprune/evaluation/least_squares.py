@@ -16,6 +16,7 @@ from torch import nn
 from edgeprune.evaluation.consumers import Consumer, find_consumers
 from edgeprune.evaluation.execution import Execution
 from edgeprune.evaluation.moments import Moments, gather_moments
+from edgeprune.evaluation.patches import Mixer, mixer
 
 if TYPE_CHECKING:
     from edgeprune.pruning import Plan
@@ -92,7 +93,7 @@ class Reconstruction:
         self._gather(cut)
         for name, inputs in cut.items():
             kept = plan.slices[f"{name}.weight"].get(0)
-            self._refit(name, pruned.get_submodule(name), inputs, kept)
+            self._refit(name, mixer(pruned, name), inputs, kept)
 
     def _gather(self, names: Iterable[str]) -> None:
         sources = {self.consumers[name].source for name in names} - self._moments.keys()
@@ -107,9 +108,9 @@ class Reconstruction:
             )
 
     def _refit(
-        self, name: str, layer: nn.Module, inputs: tuple[int, ...], outputs: tuple[int, ...] | None
+        self, name: str, layer: Mixer, inputs: tuple[int, ...], outputs: tuple[int, ...] | None
     ) -> None:
-        consumer, original = self.consumers[name], self._model.get_submodule(name)
+        consumer, original = self.consumers[name], mixer(self._model, name)
         weight, bias = original.weight.detach(), original.bias
         columns = torch.arange(consumer.columns).view(weight.shape[1], -1)
         if outputs is not None:
@@ -123,7 +124,7 @@ class Reconstruction:
         change = compensation(moments, kept, lost, flat[:, lost], centred=centred)
         with torch.no_grad():
             layer.weight.add_(change.view_as(layer.weight))
-            if bias is not None:
+            if bias is not None and layer.bias is not None:
                 shift = flat[:, lost] @ moments.mean[lost] - change @ moments.mean[kept]
                 layer.bias.add_(shift)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from edgeprune.evaluation.consumers import Consumer
-from edgeprune.evaluation.patches import columns_of, sample_patches
+from edgeprune.evaluation.patches import Mixer, mixer, sample_patches
 
 #: Patches per image and layer at least; AMC's own number (algorithms page, 1(b)).
 MIN_POINTS = 10
@@ -58,8 +58,7 @@ def gather_moments(
     moments: dict[str, Moments] = {}
     hooks = []
     for consumer in consumers:
-        layer = model.get_submodule(consumer.name)
-        size = columns_of(layer)  # type: ignore[arg-type]
+        layer, size = mixer(model, consumer.name), consumer.columns
         moments[consumer.source] = Moments(torch.zeros(size, size), torch.zeros(size))
         points = max(MIN_POINTS, -(-ROWS_PER_COLUMN * size // images))
         hook = _Accumulate(moments[consumer.source], points, _generator(seed, consumer.source))
@@ -81,8 +80,7 @@ class _Accumulate:
     def __init__(self, moments: Moments, points: int, generator: torch.Generator) -> None:
         self._moments, self._points, self._generator = moments, points, generator
 
-    def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        assert isinstance(layer, nn.Conv2d | nn.Linear)
+    def __call__(self, layer: Mixer, inputs: tuple[torch.Tensor, ...]) -> None:
         patches = sample_patches(layer, inputs[0], self._points, self._generator).float()
         self._moments.gram.addmm_(patches.T, patches)
         self._moments.mean.add_(patches.sum(0))

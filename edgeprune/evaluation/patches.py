@@ -9,6 +9,15 @@ from torch import nn
 Mixer: TypeAlias = nn.Conv2d | nn.Linear
 
 
+def mixer(model: nn.Module, name: str) -> Mixer:
+    """The convolution or linear layer of that name."""
+    layer = model.get_submodule(name)
+    if not isinstance(layer, nn.Conv2d | nn.Linear):
+        msg = f"{name} is a {type(layer).__name__}, not a convolution or linear layer"
+        raise TypeError(msg)
+    return layer
+
+
 def columns_of(layer: Mixer) -> int:
     """Length of one patch: the number of weights behind each output channel."""
     return layer.weight[0].numel()

@@ -1,69 +1,80 @@
-"""Recovery: repairing a pruned model as far as that goes without training.
+"""Recovery: repairing a freshly pruned model as far as that goes without training.
 
-Without it the accuracy of a candidate says nothing about what fine-tuning makes of it
-(algorithms page, 1(d) and 7.4).
+Without it the accuracy of a candidate is near chance and says little about what fine-tuning makes
+of it (algorithms page, 1(d) and 7.4).
 """
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
-from edgeprune.config import RecoverConfig
-from edgeprune.evaluation.batch_norm import recalibrate
+from edgeprune.evaluation.batch_norm import Recalibration
+from edgeprune.evaluation.execution import Execution, flush_denormals
 from edgeprune.evaluation.least_squares import Reconstruction
 
 if TYPE_CHECKING:
+    from edgeprune.config import RecoverConfig
     from edgeprune.pruning import Plan
     from edgeprune.workloads import Split
 
-_BATCH = 64
-
 
 class Recovery:
-    """Applies plans to one model and repairs what comes out.
+    """Applies plans to one model, then repairs: least squares first, batch norms after.
 
-    Args:
-        model: the unpruned model, in eval mode; must not change afterwards.
-        split: training images; a fixed part of them is looked at.
-        config: which repairs, on how many images.
-        seed: fixes that part.
+    Attributes:
+        execution: layout and precision that suit the model's forward passes.
+        reconstruction: the least-squares step; None when switched off.
+        recalibration: the batch-norm step; None when switched off.
     """
 
     def __init__(
-        self, model: nn.Module, split: "Split", config: RecoverConfig, *, seed: int = 0
+        self, model: nn.Module, split: "Split", config: "RecoverConfig", *, seed: int = 0
     ) -> None:
-        self._model = model
-        self._reconstruction = (
-            Reconstruction(
-                model, split, images=config.images, seed=seed, recalibrated=config.recalibrate_bn
-            )
-            if config.reconstruction == "least_squares"
-            else None
-        )
-        self._batches: list[torch.Tensor] = []
-        if config.recalibrate_bn:
-            generator = torch.Generator().manual_seed(seed)
-            chosen = split.subset(min(config.images, len(split)), seed)
-            self._batches = [
-                images
-                for images, _ in chosen.batches(_BATCH, generator=generator)
-                if len(images) == min(_BATCH, len(chosen))
-            ]
-
-    def recover(self, plan: "Plan") -> nn.Module:
-        """Prune by a plan, reconstruct, re-estimate batch normalisation.
+        """Set up; statistics of the original model are gathered when the first plan comes.
 
         Args:
-            plan: made for this model.
+            model: the trained original, in eval mode; must not change while this is in use.
+            split: the training images; statistics come from ``config.images`` of them.
+            config: which steps are done.
+            seed: of the choice of images; equal seeds recover equal models, bit for bit.
+        """
+        flush_denormals()
+        self._model = model
+        example, _ = next(iter(split.batches(1)))
+        self.execution = Execution.for_model(model, example)
+        self.reconstruction: Reconstruction | None = None
+        self.recalibration: Recalibration | None = None
+        if config.reconstruction == "least_squares":
+            self.reconstruction = Reconstruction(
+                model,
+                split,
+                images=config.images,
+                seed=seed,
+                recalibrated=config.recalibrate_bn,
+                execution=self.execution,
+            )
+        if config.recalibrate_bn:
+            self.recalibration = Recalibration(
+                model, split, images=config.images, seed=seed, execution=self.execution
+            )
+
+    def recover(self, plan: "Plan") -> nn.Module:
+        """Apply a plan to the original model and repair what it broke.
+
+        Args:
+            plan: made for the original model.
 
         Returns:
-            A new, smaller model in eval mode.
+            A new, smaller model in eval mode. A plan that cuts nothing gives a plain copy.
+
+        Raises:
+            SpaceError: the plan was made for another architecture.
         """
-        torch.set_flush_denormal(True)
         pruned = plan.apply(self._model).eval()
-        if self._reconstruction is not None:
-            self._reconstruction.apply(pruned, plan)
-        if self._batches:
-            recalibrate(pruned, self._batches)
+        if not plan.slices:
+            return pruned
+        if self.reconstruction is not None:
+            self.reconstruction.apply(pruned, plan)
+        if self.recalibration is not None:
+            self.recalibration.apply(pruned, plan)
         return pruned

@@ -114,6 +114,12 @@ class Graph:
                 data[name] = numpy_helper.from_array(known, name)
                 kind = data[name].data_type
             types[name] = helper.make_tensor_type_proto(kind, shape)
+        if node.op == "adaptive_avg_pool2d":
+            self._shapes[node.outputs[0]] = (
+                *self._shapes[node.inputs[0]][:2],
+                *map(int, integers[node.inputs[1]]),
+            )
+            return
         schema = onnx.defs.get_schema(node.op, self._opset, node.proto.domain)
         try:
             inferred = shape_inference.infer_node_outputs(

@@ -97,6 +97,10 @@ def _divide(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
     return np.where(second == 0, 0, first // np.where(second == 0, 1, second))
 
 
+def _remainder(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(second == 0, 0, first % np.where(second == 0, 1, second))
+
+
 def _moved(
     move: Callable[[Node, NDArray[Any], list[NDArray[np.int64] | None]], NDArray[Any]],
 ) -> Callable[[Node, list[Integers | None]], Integers | None]:
@@ -178,6 +182,20 @@ def _cast(node: Node, inputs: list[Integers | None]) -> Integers | None:
     return inputs[0] if node.attributes["to"] in (6, 7) else None
 
 
+def _where(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    condition, yes, no = inputs
+    if condition is None or yes is None or no is None:
+        return None
+    chosen = condition.values.astype(bool)
+    values = np.where(chosen, yes.values, no.values)
+    return Integers(values, np.where(chosen, yes.sources, no.sources).astype(np.int8))
+
+
+def _expand(node: Node, array: NDArray[Any], rest: list[NDArray[np.int64] | None]) -> NDArray[Any]:
+    shape = np.broadcast_shapes(array.shape, tuple(_given(rest, 0).tolist()))
+    return np.broadcast_to(array, shape)
+
+
 def _range(node: Node, inputs: list[Integers | None]) -> Integers | None:
     start, limit, step = inputs
     if start is None or limit is None or step is None:
@@ -192,8 +210,13 @@ _RULES: dict[str, Callable[[Node, list[Integers | None]], Integers | None]] = {
     "Sub": _arithmetic(np.subtract),
     "Mul": _arithmetic(np.multiply),
     "Div": _arithmetic(_divide),
+    "Mod": _arithmetic(_remainder),
+    "Equal": _arithmetic(np.equal),
     "Max": _arithmetic(np.maximum),
     "Min": _arithmetic(np.minimum),
+    "Neg": lambda node, inputs: inputs[0] and Integers(-inputs[0].values, inputs[0].sources),
+    "Where": _where,
+    "Expand": _moved(_expand),
     "Identity": _moved(lambda node, array, rest: array),
     "Reshape": _moved(_reshape),
     "Gather": _moved(_gather),

@@ -1,6 +1,6 @@
 """What is read from a model once: its graph, labels, groups and axes."""
 
-import copy
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ from edgeprune.pruning.flow import Flow, UnknownShapeError
 from edgeprune.pruning.groups import ChannelGroup, form_groups
 from edgeprune.pruning.labels import Axes, Classes, Ids, Labels
 from edgeprune.pruning.propagation import propagate
-from edgeprune.pruning.tracing import trace
+from edgeprune.pruning.tracing import trace, trace_training_heads
 
 
 @dataclass(frozen=True)
@@ -119,16 +119,12 @@ def _follow_training_heads(
 
     Without this a pruned GoogLeNet or Inception would run, but could not be fine-tuned.
     """
-    unused = [name for name, _ in model.named_parameters() if name not in used]
-    if not unused:
+    if all(name in used for name, _ in model.named_parameters()):
         return
-    # Training mode changes batch-norm statistics, so a copy is used; and it needs two images.
-    training = copy.deepcopy(model).train()
-    try:
-        graph = trace(training, torch.cat([image, image.flip(-1)]), training=True)
-        propagate(graph, labels)
-    except (SpaceError, UnknownShapeError):
-        return  # heads that do not run on this input stay as they are
+    graph = trace_training_heads(model, image)
+    if graph is not None:
+        with contextlib.suppress(UnknownShapeError):  # what was followed so far counts
+            propagate(graph, labels)
 
 
 def _aliases(model: nn.Module) -> dict[str, tuple[str, ...]]:

@@ -17,14 +17,12 @@ from edgeprune.pruning.graph import Graph
 OPSET = 17
 
 
-def trace(model: nn.Module, images: torch.Tensor, *, training: bool = False) -> Graph:
+def trace(model: nn.Module, image: torch.Tensor) -> Graph:
     """Export a model and read its graph.
 
     Args:
-        model: left untouched.
-        images: (N, C, H, W) float32; the graph's shapes are those of these images.
-        training: export what the model computes in training mode (it must be in it), with all
-            its outputs; for the heads that exist only then.
+        model: in eval mode; left untouched.
+        image: (1, C, H, W) float32; the graph's shapes are those of this image.
 
     Returns:
         The graph, with parameters under their state-dict names.
@@ -34,17 +32,48 @@ def trace(model: nn.Module, images: torch.Tensor, *, training: bool = False) -> 
             message names the module.
     """
     try:
-        exported = _export(model, images, training=training)
+        exported = _export(model, image)
     except Exception as error:
-        run_once(model, images)  # if the model does not even run, that is the thing to say
-        culprit = _failing_export(model, images)
+        run_once(model, image)  # if the model does not even run, that is the thing to say
+        culprit = _failing_export(model, image)
         msg = f"{culprit} cannot be traced: {_first_line(error)}"
         raise SpaceError(msg) from error
-    if len(exported.graph.output) > 1 and not training:
-        run_once(model, images)
+    if len(exported.graph.output) > 1:
+        run_once(model, image)
         msg = f"the model returns {len(exported.graph.output)} tensors; allowed: one"
         raise SpaceError(msg)
-    exported.graph.input[0].type.tensor_type.shape.dim[0].dim_value = len(images)
+    return _graph(model, exported)
+
+
+def trace_training_heads(model: nn.Module, image: torch.Tensor) -> Graph | None:
+    """The graph with the heads that a model only has in training, such as GoogLeNet's.
+
+    Args:
+        model: left untouched: only containers are told that they are training, so that no
+            statistics change.
+        image: (1, C, H, W) float32.
+
+    Returns:
+        The graph, which is not meant to be run, or None where it cannot be traced.
+    """
+    containers = [module for module in model.modules() if any(True for _ in module.children())]
+    modes = [module.training for module in containers]
+    try:
+        for module in containers:
+            module.training = True
+        # Falling through: what ONNX does not have is no obstacle to following channels.
+        kind = torch.onnx.OperatorExportTypes.ONNX_FALLTHROUGH
+        exported = _export(model, image, output_names=None, operator_export_type=kind)
+    except Exception:
+        return None
+    finally:
+        for module, mode in zip(containers, modes, strict=True):
+            module.training = mode
+    return _graph(model, exported)
+
+
+def _graph(model: nn.Module, exported: onnx.ModelProto) -> Graph:
+    exported.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     saved = model.state_dict(keep_vars=True)
     unsaved = {
         name: buffer.detach().cpu().numpy()
@@ -66,27 +95,36 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _export(model: nn.Module, images: torch.Tensor, *, training: bool = False) -> onnx.ModelProto:
+def _export(model: nn.Module, image: torch.Tensor, **settings: Any) -> onnx.ModelProto:
     buffer: Any = io.BytesIO()  # a file object is fine, only the annotation says otherwise
-    mode = torch.onnx.TrainingMode.TRAINING if training else torch.onnx.TrainingMode.PRESERVE
-    names = None if training else ["output"]
-    axes = {"input": {0: "batch"}} if training else {"input": {0: "batch"}, "output": {0: "batch"}}
+    asked: dict[str, Any] = {
+        "dynamo": False,  # the tracer: keeps parameter names, and is three times faster
+        "export_params": False,  # weights are filled in for each candidate
+        "training": torch.onnx.TrainingMode.PRESERVE,
+        "do_constant_folding": False,
+        "opset_version": OPSET,
+        "input_names": ["input"],
+        "output_names": ["output"],
+        "dynamic_axes": {"input": {0: "batch"}},
+    }
+    with _quiet():
+        torch.onnx.export(model, (image,), buffer, **(asked | settings))
+    return onnx.load_from_string(buffer.getvalue())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings, and no dump of the whole graph to stdout when an export fails."""
+    log = getattr(torch._C, "_jit_onnx_log", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            model,
-            (images,),
-            buffer,
-            dynamo=False,  # the tracer: keeps parameter names, and 3x faster
-            export_params=False,  # weights are filled in for each candidate
-            training=mode,
-            do_constant_folding=False,
-            opset_version=OPSET,
-            input_names=["input"],
-            output_names=names,
-            dynamic_axes=axes,
-        )
-    return onnx.load_from_string(buffer.getvalue())
+        if log is not None:
+            torch._C._jit_onnx_log = lambda *_: None  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            if log is not None:
+                torch._C._jit_onnx_log = log  # type: ignore[attr-defined]
 
 
 def run_once(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -162,9 +200,8 @@ def _exports(module: nn.Module, inputs: dict[nn.Module, Any]) -> bool:
     if module not in inputs:
         return True
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            target: Any = io.BytesIO()
+        target: Any = io.BytesIO()
+        with _quiet():
             torch.onnx.export(module, inputs[module], target, dynamo=False, opset_version=OPSET)
     except Exception:
         return False

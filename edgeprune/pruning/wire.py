@@ -36,9 +36,10 @@ def interface_bytes(graph: onnx.GraphProto) -> bytes:
 
 def initializer_pieces(name: str, array: NDArray[Any]) -> tuple[Piece, ...]:
     """A named array as it stands inside a graph; the last piece is the array's own memory."""
+    shape = array.shape  # ascontiguousarray makes an axis where a scalar has none
     array = np.ascontiguousarray(array)
     kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    head = onnx.TensorProto(name=name, data_type=kind, dims=array.shape).SerializeToString()
+    head = onnx.TensorProto(name=name, data_type=kind, dims=shape).SerializeToString()
     head += _head(_TENSOR_RAW_DATA, array.nbytes)
     data = array.reshape(-1).view(np.uint8).data
     return _head(_GRAPH_INITIALIZER, len(head) + array.nbytes) + head, data

@@ -1,5 +1,6 @@
-"""Training: what runs over epochs."""
+"""Training: fitting weights over epochs, resumable, distilling where a teacher is given."""
 
 from edgeprune.training.fit import FitResult, fit
+from edgeprune.training.mode import MODES, Mode
 
-__all__ = ["FitResult", "fit"]
+__all__ = ["MODES", "FitResult", "Mode", "fit"]

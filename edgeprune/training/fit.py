@@ -1,25 +1,28 @@
-"""Training a model on a split: from scratch, or on after pruning with a teacher."""
+"""Fitting a model's weights: SGD over epochs, resumable, deterministic."""
 
-import copy
+import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from edgeprune.training import checkpoint as saved
-from edgeprune.training.mode import Mode, choose_mode, in_mode, lay_out, memory_format
+from edgeprune.errors import UserError
+from edgeprune.evaluation import flush_denormals
+from edgeprune.training.checkpoint import Progress, Recipe, load, save
+from edgeprune.training.losses import training_loss
+from edgeprune.training.mode import MODES, Mode, fastest_mode, mode_named
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Split
 
 _MOMENTUM = 0.9
+#: Trainings with fewer steps than this are not worth a timed trial of the modes.
+_TRIAL_WORTH_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,14 @@ class FitResult:
     """How a training went.
 
     Attributes:
-        losses: mean loss of every epoch, those before a resumption included.
-        seconds: spent in this process.
-        mode: number format and memory layout used.
+        seconds: spent on it, in all processes, the timed trial left out.
+        mode: name of the mode its steps were computed in.
+        losses: mean training loss of every epoch.
     """
 
-    losses: tuple[float, ...]
     seconds: float
-    mode: Mode
+    mode: str
+    losses: tuple[float, ...]
 
 
 def fit(
@@ -49,110 +52,188 @@ def fit(
     teacher: nn.Module | None = None,
     temperature: float = 4.0,
     checkpoint: Path | None = None,
-    mode: Mode | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
+    on_batch: Callable[[int, int], None] | None = None,
+    mode: str | None = None,
 ) -> FitResult:
-    """Train a model in place; it is left in eval mode.
+    """Train a model in place: SGD with Nesterov momentum, a cosine schedule, augmentation.
 
-    SGD with Nesterov momentum 0.9, a cosine schedule over all steps, augmented images. With a
-    teacher the loss is the mean of cross entropy and the divergence from the teacher's softened
-    outputs times T² (Hinton et al., arXiv 1503.02531, section 2).
+    The learning rate falls from `lr` to 0 along half a cosine, step by step. Weight decay acts on
+    weights, not on biases and normalisations. Equal arguments, mode and thread count give equal
+    weights, bit for bit, also when the training was interrupted and resumed.
 
     Args:
-        model: trained in place.
-        split: training images.
-        epochs: passes over the split.
-        lr: largest learning rate.
+        model: its weights are changed; left in eval mode.
+        split: the training images; shuffled and augmented anew every epoch.
+        epochs: passes over the images; 0 does nothing.
+        lr: first learning rate.
         batch_size: images per step.
-        weight_decay: L2 penalty of SGD.
-        seed: fixes order and augmentation.
-        teacher: whose outputs to learn from, in eval mode; None for the labels alone.
-        temperature: softens both outputs.
-        checkpoint: written after every epoch; where it exists, training goes on after it and
-            ends with the same weights as one that was not interrupted.
-        mode: number format; the quicker one by a short trial when not given.
-        on_epoch: called after each epoch with its number from 0 and mean loss, also for epochs
-            that a checkpoint holds already.
+        weight_decay: L2 coefficient.
+        seed: of order, augmentation and dropout.
+        teacher: distil from this model's logits as well; put into eval mode, else left alone.
+        temperature: of the distillation.
+        checkpoint: file that keeps the state after every epoch; an existing one is continued.
+        on_epoch: called with an epoch's number, from 0, and its mean loss, after its checkpoint
+            is written; also for the epochs that a checkpoint brings back.
+        on_batch: called after every step with the steps done so far and the steps in all.
+        mode: one of `MODES`; by default a few steps are timed in each. A checkpoint's own mode
+            comes first.
+
+    Returns:
+        Seconds, mode and losses.
+
+    Raises:
+        UserError: the loss is not finite any more, or `mode` is unknown.
+        RunError: `checkpoint` is another training's, or cannot be read.
     """
-    # A trained net pruned and trained on meets denormal numbers, which CPUs are slow with.
-    torch.set_flush_denormal(True)
-    start = time.perf_counter()
-    loss_of = _Loss(model, teacher, temperature)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=lr, momentum=_MOMENTUM, nesterov=True, weight_decay=weight_decay
+    recipe = Recipe(
+        epochs=epochs,
+        lr=lr,
+        batch_size=batch_size,
+        weight_decay=weight_decay,
+        seed=seed,
+        distill=teacher is not None,
+        temperature=temperature,
+        images=len(split),
     )
-    steps = max(1, epochs * math.ceil(len(split) / batch_size))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    generator = torch.Generator().manual_seed(seed)
-    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    chosen = mode_named(mode) if mode is not None else None
+    flush_denormals()
+    optimizer = _optimizer(model, lr, weight_decay)
+    session = _Fit(model, split, recipe, optimizer, teacher)
     if checkpoint is not None and checkpoint.exists():
-        progress, states = saved.load(checkpoint)
-        generator.set_state(states["generator"])
-        for name, part in parts.items():
-            part.load_state_dict(states[name])
+        progress = load(checkpoint, recipe, model, optimizer)
+        session.mode = mode_named(progress.mode)
     else:
-        chosen = mode or _quickest(model, split, batch_size, loss_of)
-        progress = saved.Progress(chosen, [])
+        session.mode = chosen or session.time_modes()
+        progress = Progress(session.mode.name, [], 0.0)
     for epoch, loss in enumerate(progress.losses):
         if on_epoch:
             on_epoch(epoch, loss)
-    used: Mode = "bfloat16" if progress.mode == "bfloat16" else "float32"
-    lay_out(model, used)
     for epoch in range(len(progress.losses), epochs):
-        total = 0.0
-        model.train()
-        for images, labels in split.batches(batch_size, generator=generator, augment=True):
-            if len(images) == 1:
-                continue  # batch normalisation has no variance over one image
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(images, labels, used)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(images)
-        progress.losses.append(total / len(split))
+        start = time.perf_counter()
+        progress.losses.append(session.epoch(epoch, on_batch))
+        progress.seconds += time.perf_counter() - start
         if checkpoint is not None:
-            states = {name: part.state_dict() for name, part in parts.items()}
-            saved.save(checkpoint, progress, states | {"generator": generator.get_state()})
+            save(checkpoint, recipe, progress, model, optimizer)
         if on_epoch:
             on_epoch(epoch, progress.losses[-1])
-    lay_out(model, "float32")
     model.eval()
-    return FitResult(tuple(progress.losses), time.perf_counter() - start, used)
+    return FitResult(progress.seconds, session.mode.name, tuple(progress.losses))
 
 
-class _Loss:
-    def __init__(self, model: nn.Module, teacher: nn.Module | None, temperature: float) -> None:
-        self.model, self.teacher, self._temperature = model, teacher, temperature
+class _Fit:
+    """One training: what its epochs share."""
 
-    def __call__(self, images: torch.Tensor, labels: torch.Tensor, mode: Mode) -> torch.Tensor:
-        images = images.contiguous(memory_format=memory_format(mode))
-        with in_mode(mode):
-            outputs = self.model(images).float()
-            loss = F.cross_entropy(outputs, labels)
-            if self.teacher is None:
-                return loss
-            with torch.no_grad():
-                wanted = self.teacher(images).float()
-        scale = self._temperature
-        divergence = F.kl_div(
-            F.log_softmax(outputs / scale, 1),
-            F.log_softmax(wanted / scale, 1),
-            reduction="batchmean",
-            log_target=True,
-        )
-        return (loss + divergence * scale**2) / 2
+    def __init__(
+        self,
+        model: nn.Module,
+        split: "Split",
+        recipe: Recipe,
+        optimizer: torch.optim.Optimizer,
+        teacher: nn.Module | None,
+    ) -> None:
+        self.mode = MODES["float32"]
+        self._model, self._split, self._recipe = model, split, recipe
+        self._optimizer, self._teacher = optimizer, teacher
+        self._steps = recipe.epochs * sum(1 for _ in _sizes(len(split), recipe.batch_size))
+
+    def epoch(self, epoch: int, on_batch: Callable[[int, int], None] | None) -> float:
+        """Train for one epoch; returns the mean loss of its images."""
+        recipe, total, images = self._recipe, 0.0, 0
+        done = epoch * self._steps // recipe.epochs
+        self._model.train()
+        if self._teacher is not None:
+            self._teacher.eval()
+        order = torch.Generator().manual_seed(_derived(recipe.seed, epoch, "order"))
+        # Dropout draws from the global generator: seeded here, and given back as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_derived(recipe.seed, epoch, "model"))
+            for inputs, labels in self._batches(order):
+                self._set_lr(done)
+                loss = self._step(self._model, self._optimizer, self.mode, inputs, labels)
+                if not math.isfinite(loss):
+                    msg = (
+                        f"the training loss became {loss} in epoch {epoch + 1} of "
+                        f"{recipe.epochs} with lr {recipe.lr}; use a smaller lr"
+                    )
+                    raise UserError(msg)
+                total += loss * len(labels)
+                images += len(labels)
+                done += 1
+                if on_batch:
+                    on_batch(done, self._steps)
+        return total / images
+
+    def time_modes(self) -> Mode:
+        """The mode a short trial finds fastest; plain float32 for short trainings."""
+        if self._steps < _TRIAL_WORTH_STEPS:
+            return MODES["float32"]
+        inputs, labels = next(iter(self._split.batches(self._recipe.batch_size)))
+
+        def step(trial: nn.Module, mode: Mode) -> None:
+            trial.train()
+            optimizer = _optimizer(trial, 0.0, self._recipe.weight_decay)
+            self._step(trial, optimizer, mode, inputs, labels)
+
+        with torch.random.fork_rng(devices=[]):
+            return fastest_mode(self._model, step)
+
+    def _step(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        mode: Mode,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> float:
+        inputs = mode.place(inputs)
+        taught = None
+        with mode.autocast():
+            if self._teacher is not None:
+                with torch.no_grad():
+                    taught = self._teacher(inputs)
+            outputs = model(inputs)
+        # Models with auxiliary heads give a tuple in training; the first is the classifier's.
+        logits = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
+        loss = training_loss(logits, labels, taught, self._recipe.temperature)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return loss.item()
+
+    def _batches(self, order: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Augmented batches; one that is too small for a batch norm is left out."""
+        batch_size = self._recipe.batch_size
+        for inputs, labels in self._split.batches(batch_size, generator=order, augment=True):
+            if len(labels) > 1 or batch_size == 1 or len(self._split) == 1:
+                yield inputs, labels
+
+    def _set_lr(self, done: int) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = 0.5 * self._recipe.lr * (1 + math.cos(math.pi * done / self._steps))
 
 
-def _quickest(model: nn.Module, split: "Split", batch_size: int, loss: _Loss) -> Mode:
-    """Try a few steps in each mode on a copy, so that the model and its statistics stay."""
-    batches = list(islice(split.subset(batch_size, 0).batches(batch_size), 1))
-    if len(batches[0][0]) < 2:
-        return "float32"
-    trial = _Loss(copy.deepcopy(model).train(), loss.teacher, loss._temperature)
+def _sizes(images: int, batch_size: int) -> Iterator[int]:
+    """Sizes of the batches that `_Fit._batches` lets through."""
+    for start in range(0, images, batch_size):
+        size = min(batch_size, images - start)
+        if size > 1 or batch_size == 1 or images == 1:
+            yield size
 
-    def step(mode: Mode) -> None:
-        lay_out(trial.model, mode)
-        trial(*batches[0], mode).backward()
 
-    return choose_mode(step)
+def _optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.SGD:
+    weights = [one for one in model.parameters() if one.requires_grad and one.dim() > 1]
+    others = [one for one in model.parameters() if one.requires_grad and one.dim() <= 1]
+    groups = [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]], lr=lr, momentum=_MOMENTUM, nesterov=True
+    )
+
+
+def _derived(seed: int, epoch: int, purpose: str) -> int:
+    """A seed of its own for every epoch and purpose."""
+    digest = hashlib.sha256(f"{seed}:{epoch}:{purpose}".encode()).digest()
+    return int.from_bytes(digest[:7])

@@ -72,12 +72,19 @@ def test_a_key_given_twice_names_both_lines(complain, good: str) -> None:
     )
 
 
+def test_a_value_that_cannot_be_read_is_told_once(complain, good: str) -> None:
+    message = complain(good.replace("epochs: 2", "epochs: !!int x"))
+    assert message.startswith("pipeline.yaml:4:19: workload.train.epochs: ")
+    assert len(message.splitlines()) == 1
+
+
 def test_numbers_are_read_as_they_look(write, good: str) -> None:
     text = good.replace("epochs: 2", "lr: 1e-3, epochs: 010, batch_size: 0x20, weight_decay: 5.E-4")
     train = load_pipeline(write(text)).workload.train
     assert train is not None
     assert (train.lr, train.epochs, train.batch_size) == (0.001, 10, 32)
     assert train.weight_decay == 0.0005
+    assert load_pipeline(write(good), ["finetune.temperature=1e1"]).finetune.temperature == 10
 
 
 def test_anchors_may_be_used(write, good: str) -> None:

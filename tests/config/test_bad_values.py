@@ -145,7 +145,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(complain, good: 
     starts = [line.split(": ")[:2] for line in message.splitlines()]
     assert starts == [
         ["--set finetune.lr=x", "finetune.lr"],
-        ["pipeline.yaml:3:16", "workload.data.name"],
+        ["pipeline.yaml:3:15", "workload.data.name"],
         ["pipeline.yaml:4:19", "workload.train.epochs"],
         ["pipeline.yaml:5:19", "budget.latency"],
         ["pipeline.yaml:6:1", "targt"],

@@ -15,7 +15,7 @@ from edgeprune.config import load_pipeline
         ("search={trails: 3}", "search.trails: unknown key 'trails'"),
         ("search.trials=many", "search.trials: must be a whole number at least 1; got 'many'"),
         ("search.trials=", "search.trials: must be a whole number at least 1; got null"),
-        ("search.trials={a: 1, a: 2}", "search.trials.a: the key is given twice"),
+        ("search.options={a: 1, a: 2}", "search.options.a: the key is given twice"),
         ("search.trials=[1", "search.trials: the value is not YAML: while parsing a flow"),
         ("prune.include=*", "prune.include: the value is not YAML"),
         ("workload.model=3", "workload.model: must be a section with keys from name, num_classes"),
@@ -41,6 +41,12 @@ def test_an_override_wins_over_the_file_and_an_earlier_one(write, good: str) -> 
     config = load_pipeline(path, ["budget.latency=0.4x", "budget.latency=0.3x", "target=simulated"])
     assert (config.budget.latency, config.target) == (0.3, "simulated")
     assert config.workload.train is not None and config.workload.train.epochs == 2
+
+
+def test_of_two_overrides_the_wrong_one_is_named(complain, good: str) -> None:
+    message = complain(good, "budget.latency=0.4x", "budget.latency=9x")
+    assert message.startswith("--set budget.latency=9x: budget.latency: must be a ratio")
+    assert len(message.splitlines()) == 1
 
 
 def test_sections_are_made_where_the_file_has_none(write, good: str) -> None:

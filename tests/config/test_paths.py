@@ -6,7 +6,9 @@ from edgeprune.config import dump_pipeline, load_pipeline
 
 IMAGES = """\
 workload:
-  model: {name: resnet20, weights: %s}
+  model:
+    name: resnet20
+    weights: %s
   data: {name: imagefolder, root: images, reward_list: lists/../reward.txt}
 budget: {latency: 0.5x}
 """
@@ -30,7 +32,9 @@ def test_paths_of_overrides_are_relative_to_the_current_folder(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    config = load_pipeline(path, ["workload.data.root=mine"])
+    (elsewhere / "board.yaml").touch()
+    config = load_pipeline(path, ["workload.data.root=mine", "target=board.yaml"])
+    assert config.target == str(elsewhere / "board.yaml")
     assert config.workload.data.root == elsewhere / "mine"
     assert config.workload.data.reward_list == tmp_path / "reward.txt"
 
@@ -69,9 +73,13 @@ def test_variables(text: str, expected: str, write, monkeypatch) -> None:
 def test_paths_that_lead_nowhere(text: str, said: str, complain, monkeypatch) -> None:
     monkeypatch.delenv("NOT_SET", raising=False)
     message = complain(IMAGES % text)
-    assert message.startswith("pipeline.yaml:2:36: workload.model.weights: ")
+    assert message.startswith("pipeline.yaml:4:14: workload.model.weights: ")
     assert said in message
     assert len(message.splitlines()) == 1
+
+
+def test_a_variable_in_braces_needs_quotes(complain) -> None:
+    assert "put a value with ${...} in quotes" in complain("a: {b: ${HOME}/w.pt}\n")
 
 
 def test_pretrained_is_a_word_and_no_path(write) -> None:
@@ -79,9 +87,9 @@ def test_pretrained_is_a_word_and_no_path(write) -> None:
 
 
 def test_a_dumped_pipeline_loads_from_any_folder(write, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "board.yaml").write_text("{name: board, kind: local}")
-    config = load_pipeline(write(IMAGES % "w.pt" + "target: ./board.yaml\n"))
-    assert config.target == str(tmp_path / "board.yaml")
+    (tmp_path / "${odd}.yaml").write_text("{name: board, kind: local}")
+    config = load_pipeline(write(IMAGES % "w.pt" + "target: ./$${odd}.yaml\n"))
+    assert config.target == str(tmp_path / "${odd}.yaml")
     elsewhere = tmp_path / "runs" / "1"
     elsewhere.mkdir(parents=True)
     (elsewhere / "pipeline.yaml").write_text(dump_pipeline(config))

@@ -13,7 +13,7 @@ def is_running(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def is_gone_soon(pid: int, patience_s: float = 20) -> bool:
+def is_gone_soon(pid: int, patience_s: float = 10) -> bool:
     """Whether it ends while we wait; the patience is far above what it takes."""
     end = time.monotonic() + patience_s
     while is_running(pid):

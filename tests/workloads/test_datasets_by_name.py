@@ -127,7 +127,7 @@ def test_missing_cifar10_says_how_to_get_it(tmp_path: Path) -> None:
         ({"name": "digits", "args": {"imagesize": 3}}, "takes no 'imagesize'"),
         ({"name": "digits", "args": {"seed": 3}}, r"a place of its own, workload\.data\.seed"),
         ({"name": "digits", "mean": (0.5,)}, "set both or neither"),
-        ({"name": "digits", "mean": (0.5, 0.5), "std": (1.0,)}, "2 values.*allowed: 1 or 3"),
+        ({"name": "digits", "mean": (0.5, 0.5), "std": (1.0, 1.0)}, "2 values.*allowed: 1 or 3"),
         ({"name": "tests.workloads.user_code:gray_data"}, "did you mean 'grey_data'"),
         ({"name": "tests.workloads.nowhere:data"}, "cannot import 'tests.workloads.nowhere'"),
         ({"name": "tests.workloads.user_code:NOT_A_FUNCTION"}, "is a int, not a function"),

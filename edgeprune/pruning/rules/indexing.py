@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeprune.pruning.flow import Flow, Value, rule
 from edgeprune.pruning.graph import Node
-from edgeprune.pruning.integers import Integers, Source
+from edgeprune.pruning.integers import Source
 from edgeprune.pruning.labels import Ids
 
 
@@ -51,37 +51,37 @@ def slicing(flow: Flow, node: Node) -> None:
     if starts is None or ends is None:
         flow.fix_all(node, f"bounds that cannot be followed: {node.where}")
         return
-    rank = len(value.shape)
-    which = (
-        given[2].values if len(given) > 2 and given[2] is not None else range(starts.values.size)
-    )
-    steps = given[3].values if len(given) > 3 and given[3] is not None else [1] * starts.values.size
+    count = starts.values.size
+    which = given[2].values if len(given) > 2 and given[2] is not None else range(count)
+    steps = given[3].values if len(given) > 3 and given[3] is not None else [1] * count
     axes = list(value.axes)
     new_starts: list[int | Ids] = starts.values.tolist()
     new_ends: list[int | Ids] = ends.values.tolist()
     for index, (axis, step) in enumerate(zip(which, steps, strict=True)):
-        axis = int(axis) % rank
-        ids = axes[axis]
-        if axis == 0 and value.batched and not _whole(starts, ends, index, value.shape[0]):
+        axis = int(axis) % len(value.shape)
+        size = value.shape[axis]
+        window = slice(int(starts.values[index]), int(ends.values[index]), int(step))
+        start, end, step = window.indices(size)
+        whole = (start, end, step) == (0, size, 1)
+        if axis == 0 and value.batched and not whole:
             flow.batch_first = False
+        ids = axes[axis]
         if ids is None:
             continue
-        start, end, _ = slice(
-            int(starts.values[index]), int(ends.values[index]), int(step)
-        ).indices(ids.size)
-        if (start, end, step) == (0, ids.size, 1):
+        if whole:
             new_starts[index], new_ends[index] = 0, np.iinfo(np.int64).max
             continue
-        sources = max(starts.sources[index], ends.sources[index])
-        if step != 1 or sources == Source.LITERAL or not _equal_parts(flow, ids, start, end):
+        computed = max(starts.sources[index], ends.sources[index]) > Source.LITERAL
+        if step == 1 and computed and _equal_parts(flow, ids, start, end):
+            axes[axis] = ids[start:end]
+            new_starts[index], new_ends[index] = ids[:start], ids[:end]
+        else:
             flow.labels.fix(ids, _apart(node))
             axes[axis] = None
-            continue
-        axes[axis] = ids[start:end]
-        new_starts[index], new_ends[index] = ids[:start], ids[:end]
     flow.put(node, tuple(axes), why=_apart(node) if _lost(value, axes) else "")
-    flow.follow(node, 1, tuple(new_starts))
-    flow.follow(node, 2, tuple(new_ends))
+    if starts.sources.any() or ends.sources.any():
+        flow.follow(node, 1, tuple(new_starts))
+        flow.follow(node, 2, tuple(new_ends))
 
 
 def _apart(node: Node) -> str:
@@ -91,10 +91,6 @@ def _apart(node: Node) -> str:
 def _lost(value: Value, axes: Sequence[Ids | None]) -> bool:
     """Whether an axis had labels and has none any more."""
     return any(a is not None and b is None for a, b in zip(value.axes, axes, strict=True))
-
-
-def _whole(starts: Integers, ends: Integers, index: int, size: int) -> bool:
-    return bool(starts.values[index] == 0 and ends.values[index] >= size)
 
 
 def _equal_parts(flow: Flow, ids: Ids, start: int, end: int) -> bool:

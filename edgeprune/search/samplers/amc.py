@@ -95,4 +95,6 @@ class AmcSampler(WidthSampler):
         self.agent.remember(states, actions, values[0])
         self.episodes += 1
         if self.episodes > self.options.warmup:
-            self.agent.learn(int(self.options.updates * len(actions)))
+            n = len(actions)
+            if 'catch' in self.options.spend_budget and self.episodes == self.options.warmup + 1: n *= self.episodes
+            self.agent.learn(int(self.options.updates * n))

@@ -1,0 +1,20 @@
+"""Search: samplers that propose widths, rewards, and the loop that evaluates them."""
+
+from edgeprune.search.journal import SearchTrial, read_trials
+from edgeprune.search.outcome import Outcome
+from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.rewards import make_reward
+from edgeprune.search.samplers import make_sampler
+from edgeprune.search.study import SearchResult, run_search
+
+__all__ = [
+    "Outcome",
+    "SearchProblem",
+    "SearchResult",
+    "SearchTrial",
+    "Widths",
+    "make_reward",
+    "make_sampler",
+    "read_trials",
+    "run_search",
+]
