@@ -35,6 +35,11 @@ class Value:
     parameter: str | None = None
     batched: bool = False
 
+    @property
+    def unlabelled(self) -> bool:
+        """Whether no axis may be cut."""
+        return all(ids is None for ids in self.axes)
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -140,7 +145,7 @@ class Flow:
         self.values[name] = Value(
             shape,
             axes,
-            why or next((one.why for one in made_of if one.why), node.where),
+            why or next((one.why for one in made_of if one.unlabelled), node.where),
             parameter=made_of[0].parameter if only_parameters else None,
             batched=any(one.batched for one in made_of),
         )

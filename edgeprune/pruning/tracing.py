@@ -119,12 +119,12 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if log is not None:
-            torch._C._jit_onnx_log = lambda *_: None  # type: ignore[attr-defined]
+            torch._C._jit_onnx_log = lambda *_: None
         try:
             yield
         finally:
             if log is not None:
-                torch._C._jit_onnx_log = log  # type: ignore[attr-defined]
+                torch._C._jit_onnx_log = log
 
 
 def run_once(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
