@@ -14,7 +14,7 @@ from edgeprune.evaluation.patches import Mixer, mixer, sample_patches
 MIN_POINTS = 10
 #: Patches per column of a layer at least, where the images have as many positions: with fewer
 #: rows than this the fit follows the sample instead of the layer.
-ROWS_PER_COLUMN = 10
+ROWS_PER_COLUMN = 5
 
 
 @dataclass

@@ -202,7 +202,11 @@ class Flow:
         ints = None
         if constant is not None and np.issubdtype(constant.dtype, np.integer):
             ints = Integers.literal(constant)
-        why = "the model's input" if name == self.graph.input else "a constant in the model's code"
+        why = "a constant in the model's code"
+        if name == self.graph.input:
+            why = "the model's input"
+        elif name in self.graph.unsaved:
+            why = f"the buffer {name!r}, which no state dict holds"
         return Value(shape, (None,) * len(shape), why, ints, batched=name == self.graph.input)
 
 

@@ -49,14 +49,14 @@ class Graph:
     Args:
         model: as exported, with parameters among the graph's inputs under their torch names.
         parameters: names in the torch model's state dict.
-        constants: values of buffers that no state dict holds, by name.
+        unsaved: values of buffers that no state dict holds, by name.
     """
 
     def __init__(
         self,
         model: onnx.ModelProto,
         parameters: Iterable[str],
-        constants: Mapping[str, NDArray[Any]],
+        unsaved: Mapping[str, NDArray[Any]],
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -64,7 +64,8 @@ class Graph:
         self.constants: dict[str, NDArray[Any]] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
         }
-        self.constants.update(constants)
+        self.constants.update(unsaved)
+        self.unsaved = frozenset(unsaved)
         self.input: str = model.graph.input[0].name
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """Channel groups: the layer dimensions that must be cut together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,11 +20,13 @@ class Member:
         parameter: state-dict name; buffers count, too.
         axis: which axis.
         positions: (units, k) int64: the k positions on the axis that each unit takes.
+        weights: whether it is the weights of a convolution or linear layer.
     """
 
     parameter: str
     axis: int
     positions: Ids
+    weights: bool
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def form_groups(
     made = np.flatnonzero(first_seen >= 0)
     made = made[np.argsort(first_seen[made], kind="stable")]
     _, first, which = np.unique(signatures[made], return_index=True, return_inverse=True)
-    members = _members(parameters, classes, made, which)
+    weights = {layer.weight for layer in flow.layers}
+    members = _members(parameters, weights, classes, made, which)
     order = np.argsort(first, kind="stable")
     by_group = np.argsort(which, kind="stable")
     bounds = np.searchsorted(which[by_group], np.arange(len(first) + 1))
@@ -156,7 +159,7 @@ def _producers(layers: list[Layer], classes: Classes) -> tuple[Ids, Ids]:
 
 
 def _members(
-    parameters: Mapping[str, Axes], classes: Classes, made: Ids, which: Ids
+    parameters: Mapping[str, Axes], weights: Set[str], classes: Classes, made: Ids, which: Ids
 ) -> list[list[Member]]:
     """The parameter axes of every group, their positions listed unit by unit."""
     group_of = np.full(classes.count, -1)
@@ -176,7 +179,8 @@ def _members(
                 units = unit_of[of[positions]]
                 positions = positions[np.argsort(units, kind="stable")]
                 count = len(np.unique(units))
-                found[group].append(Member(name, axis, positions.reshape(count, -1)))
+                member = Member(name, axis, positions.reshape(count, -1), name in weights)
+                found[group].append(member)
     return found
 
 

@@ -66,11 +66,9 @@ def importance(
     return {group.name: _combined(group, weights, measure) for group in groups}
 
 
-def layer_members(group: ChannelGroup, weights: Tensors) -> list[Member]:
+def layer_members(group: ChannelGroup) -> list[Member]:
     """The members that are weights of convolutions or linear layers."""
-    matrices = [one for one in group.members if weights[one.parameter].ndim >= 2]
-    names = {f"{layer}.weight" for layer in group.layers}
-    return [one for one in matrices if one.parameter in names] or matrices
+    return [one for one in group.members if one.weights]
 
 
 def l1(weight: torch.Tensor, member: Member) -> Scores:
@@ -94,7 +92,7 @@ def fpgm(weight: torch.Tensor, member: Member) -> Scores:
 def _combined(
     group: ChannelGroup, weights: Tensors, measure: Callable[[torch.Tensor, Member], Scores]
 ) -> Scores:
-    members = layer_members(group, weights)
+    members = layer_members(group)
     return _mean([measure(weights[one.parameter], one) for one in members], group)
 
 
@@ -122,11 +120,9 @@ def _batch_norm_scales(model: nn.Module) -> set[str]:
 def _taylor(
     groups: Sequence[ChannelGroup], model: nn.Module, batches: Batches
 ) -> dict[str, Scores]:
-    parameters = dict(model.named_parameters())
+    parameters = dict(model.named_parameters(remove_duplicate=False))
     chosen = {
-        one.parameter: parameters[one.parameter]
-        for group in groups
-        for one in layer_members(group, parameters)
+        one.parameter: parameters[one.parameter] for group in groups for one in layer_members(group)
     }
     # Frozen weights have gradients, too, while we look; their flag is put back afterwards.
     frozen = [one for one in chosen.values() if not one.requires_grad]
@@ -146,7 +142,7 @@ def _taylor(
             for group in groups:
                 found = [
                     np.square(_by_unit(_rows(products[one.parameter], one).sum(1), one))
-                    for one in layer_members(group, parameters)
+                    for one in layer_members(group)
                 ]
                 before = sums.get(group.name)
                 sums[group.name] = found if before is None else _added(before, found)
