@@ -63,12 +63,13 @@ class Connection:
         self._group.allocate_id(described)
         described.execmodel = "thread"
         self._io: Any = None
+        self._spawned = threading.Event()
+        self._spawned.set()
         sources = [(name, _source(name)) for name in (*_MODULES, runtime)]
         with self._limited("start"):
             # What Group.makegateway does, in two steps: to be able to give up on an interpreter
             # that does not answer, its process must be known before it has.
-            with _interrupts_held():
-                self._io = gateway_io.create_io(described, self._group.execmodel)
+            self._spawn(described)
             gateway = gateway_bootstrap.bootstrap(self._io, described)
             gateway.spec = described
             self._group._register(gateway)
@@ -97,6 +98,32 @@ class Connection:
         """End the worker and wait until it is gone; may be called twice."""
         if self._channel is not None:
             self._end()
+
+    def _spawn(self, spec: Any) -> None:
+        """Start the interpreter so that Ctrl-C neither reaches it nor makes us forget it.
+
+        The terminal sends SIGINT to every process of the group, and Python's start-up would
+        answer it with a traceback; a child inherits the signals blocked in the thread that
+        starts it. And KeyboardInterrupt is raised in the main thread alone: here it cannot come
+        between the start of the process and our noting it.
+        """
+        failure: list[OSError] = []
+
+        def create() -> None:
+            if hasattr(signal, "pthread_sigmask"):
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                self._io = gateway_io.create_io(spec, self._group.execmodel)
+            except OSError as error:
+                failure.append(error)
+            finally:
+                self._spawned.set()
+
+        self._spawned.clear()
+        threading.Thread(target=create, name="edgeprune-spawn", daemon=True).start()
+        self._spawned.wait()
+        if failure:
+            raise failure[0]
 
     @contextmanager
     def _limited(self, step: str) -> Iterator[None]:
@@ -133,6 +160,8 @@ class Connection:
     def _end(self) -> str:
         """End the process; tells how it ended, nothing if there was none."""
         self._channel = None
+        # Interrupted while the process was being started: in a moment it is there to be ended.
+        self._spawned.wait(_GRACE_S)
         if self._io is None:
             return ""
         if len(self._group):
@@ -143,23 +172,6 @@ class Connection:
         if code is not None and code < 0:
             return f"killed by {_signal_name(-code)}"
         return f"ended with exit code {code}"
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Keep SIGINT back; a child that is started meanwhile never gets it.
-
-    The terminal sends Ctrl-C to every process of the group, and Python's start-up would answer
-    it with a traceback. A child inherits which signals are blocked where it is started.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _signal_name(number: int) -> str:

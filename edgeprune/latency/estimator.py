@@ -56,7 +56,7 @@ class LatencyEstimator:
 
     @property
     def error(self) -> float | None:
-        """Median relative error of predictions made before their measurement came; None at first."""
+        """Median relative error of recent predictions, made before their measurement came."""
         return float(np.median(self._errors[-20:])) if self._errors else None
 
     def ratio(self, widths: dict[str, int]) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 from optuna.distributions import BaseDistribution, IntDistribution
 
@@ -18,7 +19,7 @@ def distributions(problem: SearchProblem) -> dict[str, BaseDistribution]:
 
 
 def _distribution(choices: list[int]) -> IntDistribution:
-    gaps = [b - a for a, b in zip(choices, choices[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(choices)]
     return IntDistribution(choices[0], choices[-1], step=math.gcd(*gaps) or 1)
 
 

@@ -4,6 +4,7 @@ from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -76,7 +77,7 @@ class SearchProblem:
     @cached_property
     def _middles(self) -> dict[str, list[float]]:
         return {
-            group: [(a + b) / 2 for a, b in zip(choices, choices[1:], strict=False)]
+            group: [(a + b) / 2 for a, b in pairwise(choices)]
             for group, choices in ((group, self.choices[group]) for group in self.groups)
         }
 

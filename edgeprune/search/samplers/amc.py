@@ -106,7 +106,7 @@ class AmcSampler(WidthSampler):
     def _was_proposed(self, trial: FrozenTrial, widths: Widths) -> bool:
         """Whether a trial is ours, if nudged by a step because the widths were known."""
         moved = sum(trial.params[group] != width for group, width in widths.items())
-        return moved <= 1
+        return bool(moved <= 1)
 
     def _explore(self, state: Floats, group: str, widths: Widths) -> tuple[float, int]:
         if self.episodes < self.warmup:
@@ -153,7 +153,7 @@ class AmcSampler(WidthSampler):
 def _scaled(features: "NDArray[np.float64]") -> Floats:
     """Each feature min-max scaled over the groups; constant ones become 0."""
     low, span = features.min(0), np.ptp(features, 0)
-    return ((features - low) / np.where(span > 0, span, 1)).astype(np.float32)
+    return np.asarray((features - low) / np.where(span > 0, span, 1), np.float32)
 
 
 def _truncated_normal(mean: float, sigma: float, rng: np.random.Generator) -> float:
