@@ -1,4 +1,4 @@
-"""First and second moments of layer inputs, gathered once on the original model."""
+"""Mean and covariance of layer inputs, gathered once on the original model."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from edgeprune.evaluation.patches import Mixer, mixer, sample_patches
 #: Patches per image and layer at least; AMC's own number (algorithms page, 1(b)).
 MIN_POINTS = 10
 #: Patches per column of a layer at least, where the images have as many positions: with fewer
-#: rows than this the fit follows the sample instead of the layer.
+#: the fit follows the sample instead of the layer.
 ROWS_PER_COLUMN = 5
 
 
@@ -22,14 +22,12 @@ class Moments:
     """Moments of the patches that a layer sees.
 
     Attributes:
-        gram: (columns, columns) float32, the mean of ``x xᵀ``.
-        mean: (columns,) float32, the mean of ``x``.
-        rows: how many patches went in.
+        covariance: (columns, columns) float32.
+        mean: (columns,) float32.
     """
 
-    gram: torch.Tensor
+    covariance: torch.Tensor
     mean: torch.Tensor
-    rows: int = 0
 
 
 def gather_moments(
@@ -55,36 +53,50 @@ def gather_moments(
     Returns:
         Moments by source.
     """
-    moments: dict[str, Moments] = {}
+    sums = {}
     hooks = []
     for consumer in consumers:
-        layer, size = mixer(model, consumer.name), consumer.columns
-        moments[consumer.source] = Moments(torch.zeros(size, size), torch.zeros(size))
-        points = max(MIN_POINTS, -(-ROWS_PER_COLUMN * size // images))
-        hook = _Accumulate(moments[consumer.source], points, _generator(seed, consumer.source))
-        hooks.append(layer.register_forward_pre_hook(hook))
+        points = max(MIN_POINTS, -(-ROWS_PER_COLUMN * consumer.columns // images))
+        generator = _generator(seed, consumer.source)
+        sums[consumer.source] = _Sums(consumer.columns, points, generator)
+        layer = mixer(model, consumer.name)
+        hooks.append(layer.register_forward_pre_hook(sums[consumer.source].add))
     try:
         with torch.inference_mode():
             for batch in batches:
                 model(batch)
     finally:
-        for handle in hooks:
-            handle.remove()
-    for gathered in moments.values():
-        gathered.gram /= gathered.rows
-        gathered.mean /= gathered.rows
-    return moments
+        for hook in hooks:
+            hook.remove()
+    return {source: one.moments() for source, one in sums.items()}
 
 
-class _Accumulate:
-    def __init__(self, moments: Moments, points: int, generator: torch.Generator) -> None:
-        self._moments, self._points, self._generator = moments, points, generator
+class _Sums:
+    """Sums over patches, taken about the first batch's mean.
 
-    def __call__(self, layer: Mixer, inputs: tuple[torch.Tensor, ...]) -> None:
+    About zero, float32 would lose the covariance of inputs whose mean is large beside it.
+    """
+
+    def __init__(self, columns: int, points: int, generator: torch.Generator) -> None:
+        self._points, self._generator = points, generator
+        self._products = torch.zeros(columns, columns)
+        self._total = torch.zeros(columns)
+        self._rows = 0
+        self._origin = torch.empty(0)
+
+    def add(self, layer: Mixer, inputs: tuple[torch.Tensor, ...]) -> None:
         patches = sample_patches(layer, inputs[0], self._points, self._generator).float()
-        self._moments.gram.addmm_(patches.T, patches)
-        self._moments.mean.add_(patches.sum(0))
-        self._moments.rows += len(patches)
+        if not self._rows:
+            self._origin = patches.mean(0)
+        patches = patches - self._origin
+        self._products.addmm_(patches.T, patches)
+        self._total.add_(patches.sum(0))
+        self._rows += len(patches)
+
+    def moments(self) -> Moments:
+        offset = self._total / self._rows
+        covariance = self._products.div_(self._rows).addr_(offset, offset, alpha=-1)
+        return Moments(covariance, self._origin + offset)
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

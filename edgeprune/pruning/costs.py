@@ -14,7 +14,7 @@ from edgeprune.pruning.labels import Axes, Classes, Ids
 Floats: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerCosts:
     """What every convolution and linear layer costs, for one image; arrays are float64 (layers,).
 

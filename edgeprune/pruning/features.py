@@ -8,6 +8,7 @@ import numpy as np
 from edgeprune.pruning.costs import Floats
 from edgeprune.pruning.flow import Layer
 from edgeprune.pruning.groups import ChannelGroup
+from edgeprune.pruning.labels import Ids
 
 #: Columns of the feature table, as they are, not scaled. The paper's state has the same (He et
 #: al., ECCV'18, sec. 3.2); what depends on earlier actions is the search's to add.
@@ -52,5 +53,5 @@ def feature_table(
     return np.array(rows, np.float64).reshape(len(rows), len(NAMES))
 
 
-def _size(channels: object) -> int:
-    return channels if isinstance(channels, int) else len(channels)  # type: ignore[arg-type]
+def _size(channels: Ids | int) -> int:
+    return channels if isinstance(channels, int) else channels.size

@@ -15,7 +15,7 @@ class UnknownShapeError(Exception):
     """The size of a tensor cannot be found; the message names the module."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Value:
     """One tensor.
 
@@ -41,7 +41,7 @@ class Value:
         return all(ids is None for ids in self.axes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """A convolution or matrix product with weights.
 
@@ -72,7 +72,7 @@ class Layer:
     out_size: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sizes:
     """An integer input of a node that has to follow the cut.
 
@@ -85,7 +85,7 @@ class Sizes:
     numbers: tuple[int | Ids, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GroupedConv:
     """A grouped convolution: its `group` attribute follows the cut.
 

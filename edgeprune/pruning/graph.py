@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper, shape_inference
 Shape: TypeAlias = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Node:
     """One ONNX operation.
 

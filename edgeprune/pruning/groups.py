@@ -12,7 +12,7 @@ from edgeprune.pruning.labels import Axes, Classes, Ids
 _SIGNATURE_SEED = 20240
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Member:
     """One axis of one parameter that is cut with a group.
 
@@ -29,7 +29,7 @@ class Member:
     weights: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChannelGroup:
     """Layer dimensions that must be cut together, and by the same channels.
 

@@ -22,7 +22,7 @@ class Source(IntEnum):
     BATCH = 2  # computed from the batch size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Integers:
     """A small integer tensor that is known while the graph is read.
 

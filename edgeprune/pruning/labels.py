@@ -13,7 +13,7 @@ Ids: TypeAlias = NDArray[np.int64]
 Axes: TypeAlias = tuple[Ids | None, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Classes:
     """The outcome of a propagation: labels that were found equal share a class.
 

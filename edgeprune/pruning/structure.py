@@ -17,7 +17,7 @@ from edgeprune.pruning.propagation import propagate
 from edgeprune.pruning.tracing import trace, trace_training_heads
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
     """The structure of a model.
 

@@ -53,13 +53,11 @@ class Template:
         self._model.CopyFrom(flow.graph.proto)
         self._interface = interface_bytes(_interface(flow, dynamic_batch))
         self._model.ClearField("graph")
-        constants = {name: flow.graph.constants.get(name) for name in used}
-        for name in used - flow.graph.constants.keys():
-            ints = flow.value(name).ints
-            constants[name] = None if ints is None else ints.values
+        # Sorted: a set's order differs between processes, and equal models must be equal bytes.
+        constants = [(name, _constant(flow, name)) for name in sorted(used)]
         self._constants = b"".join(
             bytes(piece)
-            for name, array in constants.items()
+            for name, array in constants
             if array is not None
             for piece in initializer_pieces(name, array)
         )
@@ -160,6 +158,14 @@ def _literal(flow: Flow, name: str) -> bool:
     """Whether a tensor holds numbers that never change."""
     ints = flow.value(name).ints
     return ints is not None and int(ints.sources.max(initial=0)) == Source.LITERAL
+
+
+def _constant(flow: Flow, name: str) -> NDArray[Any] | None:
+    """The numbers of a leaf that is no parameter."""
+    if name in flow.graph.constants:
+        return flow.graph.constants[name]
+    ints = flow.value(name).ints
+    return None if ints is None else ints.values
 
 
 def _sizes_used(flow: Flow, nodes: Sequence[Node]) -> list[Sizes]:

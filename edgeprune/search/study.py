@@ -1,23 +1,30 @@
 """The search loop: ask a sampler, evaluate, tell it, keep everything on disk."""
 
-import io
+import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
-import torch
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
+from optuna.trial import Trial, TrialState
 
-from edgeprune.errors import SearchError
-from edgeprune.files import write_atomic
+from edgeprune.errors import RunError, SearchError
 from edgeprune.search.distributions import distributions
-from edgeprune.search.journal import Journal, SearchTrial, frozen
+from edgeprune.search.journal import Journal, SearchTrial, frozen, quiet
 from edgeprune.search.neighbours import SpaceExhausted
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.rewards import Reward
+from edgeprune.search.snapshot import Snapshot
+
+#: Trials from one snapshot to the next: replaying a few costs less than writing every time.
+SNAPSHOT_EVERY = 5
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class SearchResult:
 
     @property
     def best(self) -> SearchTrial:
-        """The highest reward within the budget; the nearest miss where nothing is."""
+        """The highest reward measured within the budget; the nearest miss where nothing is."""
         within = [trial for trial in self.trials if trial.outcome.latency_ratio <= self.budget]
         if within:
             return max(within, key=lambda trial: trial.reward)
@@ -45,7 +52,7 @@ def run_search(
     problem: SearchProblem,
     sampler: BaseSampler,
     evaluate: Callable[[Widths], Outcome],
-    reward: Callable[[Outcome], float],
+    reward: Reward,
     *,
     trials: int,
     directory: Path,
@@ -54,93 +61,144 @@ def run_search(
 ) -> SearchResult:
     """Run a search to its end, from wherever its journal stands.
 
-    A resumed search first replays: the sampler's newest snapshot is loaded, and the trials after
-    it are asked and told again with their recorded outcomes. Proposing is deterministic, so what
-    follows equals an uninterrupted search.
+    A resumed search loads the sampler's newest snapshot and replays the trials after it: they are
+    asked and told again with their recorded outcomes. Proposing is deterministic, so what follows
+    equals an uninterrupted search (docs/decisions/003).
 
     Args:
         problem: what is searched.
         sampler: a fresh one.
         evaluate: widths to outcome.
         reward: outcome to what is maximised.
-        trials: in all, those in the journal included.
+        trials: in all, those in the journal included; fewer are run where nothing is left to
+            evaluate.
         directory: holds journal and snapshot.
-        on_trial: called after every trial, replayed ones included.
-        enqueue: widths to evaluate first.
+        on_trial: called after every trial, those of an interrupted search included.
+        enqueue: widths to evaluate first; equal ones count once. The same on every resume.
+
+    Returns:
+        All trials.
+
+    Raises:
+        SearchError: `trials` or an enqueued candidate is not allowed, or the reward is no number.
+        RunError: the journal is of another problem or damaged.
     """
+    if trials < 1:
+        msg = f"a search needs at least one trial, got {trials}"
+        raise SearchError(msg)
+    queue = _distinct(problem, enqueue)
     journal = Journal(directory)
-    done = journal.trials()[:trials]
-    snapshot = _Snapshot(directory / "sampler.pt", sampler)
-    covered = snapshot.load(len(done))
-    space = distributions(problem)
-    study = optuna.create_study(sampler=sampler, direction="maximize")
-    for trial in done[:covered]:
-        study.add_trial(frozen(trial, space))
-        problem.observe(trial.widths, trial.outcome)
+    found = journal.trials()[:trials]
+    for trial in found:
+        _check_own(problem, trial, directory)
+    if len(found) == trials:
+        for trial in found:
+            _call(on_trial, trial)
+        return SearchResult(tuple(found), problem.target)
+
+    loop = _Loop(problem, sampler)
+    snapshot = Snapshot(directory, sampler)
+    covered = snapshot.load(len(found))
+    for trial in found[:covered]:
+        loop.skip(trial)
         _call(on_trial, trial)
-    for widths in enqueue[covered:]:
-        study.enqueue_trial(dict(widths))
-    found = list(done)
     for number in range(covered, trials):
-        start = time.perf_counter()
+        fixed = queue[number] if number < len(queue) else None
         try:
-            asked = study.ask(space)
-        except SpaceExhausted:
+            asked = loop.ask(fixed)
+        except SpaceExhausted as reason:
+            _log.info("the search ends after %d of %d trials: %s", number, trials, reason)
             break
-        proposed = time.perf_counter() - start
-        if number < len(done):
-            trial = done[number]
-            _check_replay(asked.params, trial)
+        if number < len(found):
+            loop.replay(asked, found[number])
         else:
-            widths = {group: int(asked.params[group]) for group in problem.groups}
-            outcome = evaluate(widths)
-            seconds = {"propose": proposed, **outcome.details.get("seconds", {})}
-            trial = SearchTrial(number, widths, outcome, reward(outcome), seconds)
-            journal.append(trial, space)
+            trial = _evaluate(loop, asked, evaluate, reward, number)
+            # The journal is the truth: what is in it is never evaluated again.
+            journal.append(trial, loop.space)
             found.append(trial)
-        study.tell(asked, trial.reward)
-        problem.observe(trial.widths, trial.outcome)
-        if number >= len(done):
-            snapshot.save(number + 1)
-        _call(on_trial, trial)
+            loop.tell(asked, trial)
+            if (number + 1) % SNAPSHOT_EVERY == 0:
+                snapshot.save(number + 1)
+        _call(on_trial, found[number])
     return SearchResult(tuple(found), problem.target)
+
+
+class _Loop:
+    """The study in memory: a sampler's view of the search."""
+
+    def __init__(self, problem: SearchProblem, sampler: BaseSampler) -> None:
+        self.problem = problem
+        self.space: dict[str, BaseDistribution] = distributions(problem)
+        with quiet():
+            self._study = optuna.create_study(sampler=sampler, direction="maximize")
+        self._learning = 0.0
+        #: Seconds of the last proposal, with learning from the trial before it.
+        self.proposing = 0.0
+
+    def ask(self, fixed: Widths | None) -> Trial:
+        """The next trial: `fixed` widths or the sampler's."""
+        start = time.perf_counter()
+        if fixed is not None:
+            self._study.enqueue_trial(dict(fixed))
+        asked = self._study.ask(self.space)
+        self.proposing = self._learning + time.perf_counter() - start
+        return asked
+
+    def tell(self, asked: Trial, trial: SearchTrial) -> None:
+        """Let sampler and cost learn."""
+        start = time.perf_counter()
+        self._study.tell(asked, trial.reward)
+        self.problem.observe(trial.widths, trial.outcome)
+        self._learning = time.perf_counter() - start
+
+    def replay(self, asked: Trial, trial: SearchTrial) -> None:
+        """Tell a recorded trial again; the record wins over what is proposed now."""
+        if asked.params != trial.widths:
+            _log.warning(
+                "trial %d is proposed differently than it was recorded (another machine or other "
+                "library versions?): going on from the record",
+                trial.number,
+            )
+            self._study.tell(asked, state=TrialState.FAIL)
+            asked = self.ask(trial.widths)
+        self.tell(asked, trial)
+
+    def skip(self, trial: SearchTrial) -> None:
+        """Take up a trial that the sampler's snapshot already knows."""
+        self._study.add_trial(frozen(trial, self.space))
+        self.problem.observe(trial.widths, trial.outcome)
+
+
+def _evaluate(
+    loop: _Loop,
+    asked: Trial,
+    evaluate: Callable[[Widths], Outcome],
+    reward: Reward,
+    number: int,
+) -> SearchTrial:
+    widths = {group: int(asked.params[group]) for group in loop.problem.groups}
+    outcome = evaluate(dict(widths))
+    value = float(reward(outcome))
+    if not math.isfinite(value):
+        msg = f"the reward of trial {number} is {value}, which is no finite number"
+        raise SearchError(msg)
+    seconds = {"propose": loop.proposing, **outcome.details.get("seconds", {})}
+    return SearchTrial(number, widths, outcome, value, seconds)
+
+
+def _distinct(problem: SearchProblem, enqueue: Sequence[Widths]) -> list[Widths]:
+    checked = {problem.key(widths): widths for widths in map(problem.check, enqueue)}
+    return list(checked.values())
+
+
+def _check_own(problem: SearchProblem, trial: SearchTrial, directory: Path) -> None:
+    try:
+        problem.check(trial.widths)
+    except SearchError as error:
+        msg = f"{directory} holds trials of another search: {error}"
+        raise RunError(msg) from error
 
 
 def _call(on_trial: Callable[[SearchTrial], None] | None, trial: SearchTrial) -> None:
     if on_trial is not None:
         on_trial(trial)
-
-
-def _check_replay(params: dict[str, Any], trial: SearchTrial) -> None:
-    if params != trial.widths:
-        msg = (
-            f"trial {trial.number} cannot be replayed: other widths are proposed than the journal "
-            "has (another version of edgeprune, torch or optuna?); start a new run"
-        )
-        raise SearchError(msg)
-
-
-class _Snapshot:
-    """A sampler's state on disk, with the number of trials it has learnt from."""
-
-    def __init__(self, path: Path, sampler: BaseSampler) -> None:
-        self._path = path
-        self._sampler: Any = sampler if hasattr(sampler, "state_dict") else None
-
-    def load(self, finished: int) -> int:
-        """Load the state and return how many trials it covers; 0 where there is none."""
-        if self._sampler is None or not self._path.exists():
-            return 0
-        saved = torch.load(self._path, weights_only=True)
-        if saved["trials"] > finished:
-            return 0
-        self._sampler.load_state_dict(saved["state"])
-        return int(saved["trials"])
-
-    def save(self, trials: int) -> None:
-        """Write the state after `trials` trials, atomically."""
-        if self._sampler is None:
-            return
-        buffer = io.BytesIO()
-        torch.save({"trials": trials, "state": self._sampler.state_dict()}, buffer)
-        write_atomic(self._path, buffer.getvalue())

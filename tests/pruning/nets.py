@@ -293,6 +293,22 @@ class Transposed(nn.Module):
         return self.head(F.relu(self.up(self.slopes(self.first(x)))).mean((2, 3)))
 
 
+class Halves(nn.Module):
+    """Two halves by computed bounds, one of them open, and swapped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = conv(3, 16)
+        self.left = conv(8, 10)
+        self.head = nn.Linear(18, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        half = x.shape[1] // 2
+        x = torch.cat((x[:, half:, 1:], self.left(x[:, :half])[:, :, 1:]), 1)
+        return self.head(x.mean((2, 3)))
+
+
 class SliceLikeAnother(nn.Module):
     """The first channels of one layer, as many as another layer makes."""
 
@@ -347,6 +363,7 @@ NETS = {
     "group norm": GroupNormed,
     "transposed": Transposed,
     "slice like another": SliceLikeAnother,
+    "halves": Halves,
     "literal norm": LiteralNorm,
 }
 

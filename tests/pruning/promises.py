@@ -98,7 +98,7 @@ def with_other_weights(model: nn.Module) -> nn.Module:
     """The same architecture, as built anew: nothing of the first model's weights is left."""
     other = copy.deepcopy(model)
     with torch.no_grad():
-        for tensor in (*other.parameters(), *other.buffers()):
+        for tensor in other.state_dict().values():
             tensor.zero_()
     return other
 

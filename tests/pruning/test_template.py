@@ -1,3 +1,8 @@
+import hashlib
+import os
+import subprocess
+import sys
+
 import onnx
 import pytest
 import torch
@@ -61,6 +66,25 @@ def test_equal_weights_make_equal_bytes() -> None:
     space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE))
     again = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE))
     assert space.template.base == again.template.base
+
+
+def test_bytes_do_not_depend_on_the_process() -> None:
+    # Caches, and the simulated device's noise, go by the hash of a file.
+    code = (
+        "import hashlib, torch; from edgeprune.pruning import ChannelSpace;"
+        "from tests.pruning.nets import IMAGE, build;"
+        "space = ChannelSpace.from_model(build('shuffle'), torch.randn(IMAGE));"
+        "print(hashlib.sha256(space.template.base).hexdigest())"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    space = ChannelSpace.from_model(build("shuffle"), torch.randn(IMAGE))
+    assert other.stdout.strip() == hashlib.sha256(space.template.base).hexdigest()
 
 
 def test_weights_that_belong_to_no_plan_are_refused() -> None:

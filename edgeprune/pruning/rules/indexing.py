@@ -9,6 +9,9 @@ from edgeprune.pruning.graph import Node
 from edgeprune.pruning.integers import Source
 from edgeprune.pruning.labels import Ids
 
+#: As the end of a slice: all of the axis, however long.
+_NO_BOUND = 2**31 - 1
+
 
 @rule("Concat")
 def concat(flow: Flow, node: Node) -> None:
@@ -66,10 +69,9 @@ def slicing(flow: Flow, node: Node) -> None:
         if axis == 0 and value.batched and not whole:
             flow.batch_first = False
         ids = axes[axis]
-        if ids is None:
-            continue
-        if whole:
-            new_starts[index], new_ends[index] = 0, np.iinfo(np.int64).max
+        if step > 0:  # plain bounds, but none on the batch
+            new_starts[index], new_ends[index] = start, _NO_BOUND if whole else end
+        if ids is None or whole:
             continue
         computed = max(starts.sources[index], ends.sources[index]) > Source.LITERAL
         if step == 1 and computed and _equal_parts(flow, ids, start, end):

@@ -1,4 +1,4 @@
-"""Samplers by name: `amc`, `random`, `uniform`, and Optuna's own as ``optuna:TPESampler``."""
+"""Samplers by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 from optuna.samplers import BaseSampler
 
 from edgeprune.errors import SearchError, nearest
+from edgeprune.search.plugins import load_object
 from edgeprune.search.problem import SearchProblem
 from edgeprune.search.samplers.amc import AmcSampler
-from edgeprune.search.samplers.amc_options import AmcOptions, amc_options
+from edgeprune.search.samplers.amc_options import AmcOptions
 from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.foreign import ProjectedSampler, make_optuna_sampler
 from edgeprune.search.samplers.random import RandomWidthSampler
@@ -24,40 +25,76 @@ __all__ = [
     "make_sampler",
 ]
 
-_FOREIGN = "optuna:"
-_WITHOUT_OPTIONS: dict[str, Callable[[SearchProblem, int], BaseSampler]] = {
-    "random": RandomWidthSampler,
-    "uniform": UniformWidthSampler,
-}
+_OPTUNA = "optuna:"
 
 
 def make_sampler(
     name: str, problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
 ) -> BaseSampler:
-    """A sampler by its name.
+    """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``random``, ``uniform`` or ``optuna:`` and a class of ``optuna.samplers``.
+        name: ``amc``, ``random``, ``uniform``, ``optuna:ClassName``, or ``module:function`` of a
+            function ``(problem, seed, trials, **options)`` that returns an Optuna sampler.
         problem: what is searched.
         seed: fixes all random choices.
-        trials: length of the search.
-        options: the sampler's own.
+        trials: how long the search will be.
+        options: the sampler's own settings.
 
     Raises:
-        SearchError: the name or an option is unknown, or an option has a wrong value.
+        SearchError: the name or an option is unknown, or a value out of its range.
     """
-    if name.startswith(_FOREIGN):
-        return make_optuna_sampler(name.removeprefix(_FOREIGN), problem, seed, options)
-    if name == "amc":
-        return AmcSampler(problem, seed, trials, amc_options(options))
-    if name not in _WITHOUT_OPTIONS:
-        allowed = ["amc", *_WITHOUT_OPTIONS]
-        msg = (
-            f"search.sampler: unknown sampler {name!r}; allowed: {', '.join(allowed)}, or an "
-            f"Optuna sampler as {_FOREIGN}TPESampler{nearest(name, allowed)}"
-        )
+    if name in _SAMPLERS:
+        return _SAMPLERS[name](problem, seed, trials, options)
+    if name.startswith(_OPTUNA):
+        return make_optuna_sampler(name.removeprefix(_OPTUNA), problem, seed, options)
+    if ":" in name:
+        return _make_plugin(name, problem, seed, trials, options)
+    allowed = [*sorted(_SAMPLERS), "optuna:TPESampler", "module:function"]
+    hint = nearest(name, allowed)
+    msg = f"unknown sampler {name!r}; allowed: {', '.join(allowed)} (any Optuna sampler){hint}"
+    raise SearchError(msg)
+
+
+def _make_amc(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    return AmcSampler(problem, seed, trials, AmcOptions.from_mapping(options))
+
+
+def _make_random(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    _refuse_options("random", options)
+    return RandomWidthSampler(problem, seed)
+
+
+def _make_uniform(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    _refuse_options("uniform", options)
+    return UniformWidthSampler(problem, seed)
+
+
+def _make_plugin(
+    name: str, problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    sampler = load_object(name, "sampler")(problem, seed, trials, **options)
+    if not isinstance(sampler, BaseSampler):
+        msg = f"sampler {name!r} returned {sampler!r}, which is no optuna.samplers.BaseSampler"
         raise SearchError(msg)
+    return sampler
+
+
+def _refuse_options(name: str, options: Mapping[str, Any]) -> None:
     if options:
-        msg = f"search.options: {name} takes none, got {', '.join(options)}"
+        msg = f"sampler {name!r} takes no options, got {', '.join(map(repr, options))}"
         raise SearchError(msg)
-    return _WITHOUT_OPTIONS[name](problem, seed)
+
+
+_Factory = Callable[[SearchProblem, int, int, Mapping[str, Any]], BaseSampler]
+_SAMPLERS: dict[str, _Factory] = {
+    "amc": _make_amc,
+    "random": _make_random,
+    "uniform": _make_uniform,
+}

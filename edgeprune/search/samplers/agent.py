@@ -12,6 +12,7 @@ from stable_baselines3 import DDPG
 from stable_baselines3.common.logger import Logger
 
 from edgeprune.search.samplers.amc_options import AmcOptions
+from edgeprune.search.samplers.base import rng_from_state, rng_state
 from edgeprune.search.samplers.replay import BaselineReplay
 
 
@@ -99,7 +100,7 @@ class Agent:
         return {
             **{name: part.state_dict() for name, part in self._parts().items()},
             "replay": self.replay.state_dict(),
-            "rng": self.replay.rng.bit_generator.state,
+            "rng": rng_state(self.replay.rng),
             "updates": self._ddpg._n_updates,
         }
 
@@ -108,7 +109,7 @@ class Agent:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.replay.load_state_dict(state["replay"])
-        self.replay.rng.bit_generator.state = state["rng"]
+        self.replay.rng = rng_from_state(state["rng"])
         self._ddpg._n_updates = state["updates"]
 
     def _parts(self) -> dict[str, Any]:

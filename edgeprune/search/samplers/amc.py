@@ -1,10 +1,9 @@
-"""AMC: a DDPG agent that walks through the network and decides group by group."""
+"""AMC: a DDPG agent walks over the channel groups and chooses how much of each to keep."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr, ndtri
@@ -12,59 +11,71 @@ from scipy.special import ndtr, ndtri
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.samplers.agent import Agent
-from edgeprune.search.samplers.amc_options import AmcOptions, noise_decay_of, warmup_of
+from edgeprune.search.samplers.amc_episode import Episode, Walk
+from edgeprune.search.samplers.amc_options import AmcOptions
 from edgeprune.search.samplers.base import WidthSampler
-from edgeprune.search.wall import largest_width
-
-Floats: TypeAlias = NDArray[np.float32]
-#: Observation and group to raw action in [0, 1] and width.
-Policy: TypeAlias = Callable[[Floats, str, Widths], tuple[float, int]]
 
 
 class AmcSampler(WidthSampler):
-    """AMC (He et al., ECCV 2018, arXiv 1802.03494), re-implemented after the released code.
+    """AutoML for Model Compression (He et al., ECCV 2018, arXiv 1802.03494), re-implemented.
 
-    One trial is one episode: a walk over the groups in the network's order. The agent sees the
-    group's static features, min-max scaled over the groups, and three numbers written in on the
-    way: MACs saved so far and MACs of the groups to come as shares of the whole (section 3.1),
-    and the previous keep ratio. It answers with a keep ratio; the action wall caps it so that the
-    budget can still be met (algorithm 1). The reward comes at the end and is written to every
-    transition of the episode; the stored action is the raw one.
+    One trial is one episode. At each group, first to last, the actor sees a state and gives a
+    keep ratio; noise from a truncated normal explores; the action wall (section 3.2) leaves room
+    for the groups to come. The trial's value is written to every transition of its episode, with
+    the raw action, before wall and rounding. After each episode of more than the warm-up, DDPG
+    takes one gradient step per transition.
 
-    What differs from the released code: the wall works on any estimated cost, latency included;
-    the state counts the depthwise layers' MACs and its "rest" is MACs from the first state on;
-    the terminal transition has no next state; and the two options of `AmcOptions` named there.
+    The state is the problem's features, each scaled to 0..1 over the groups, one input per group
+    that tells it from all others, and three run-time inputs (`amc_episode.RUNTIME_INPUTS`), all
+    in MACs over all groups, from the first step on. The terminal step bootstraps from nothing.
+
+    Differences from the released code, for reasons: channel groups take the place of layers; the
+    wall holds any cost, measured latency included (`edgeprune.search.wall`); widths are the
+    nearest allowed ones below the wall, so that rounding cannot overshoot; what an episode
+    leaves of the budget is spent by widening all groups (``spend_budget``); the one input per
+    group (``identity``), because a search of 80 trials is too short to learn to tell groups
+    apart by index and size; warm-up and decay follow the number of trials
+    (`AmcOptions.resolved`). For the networks see `Agent`.
+
+    Widths that came from elsewhere (enqueued ones, or moved to unseen neighbours) are learnt from
+    too: enqueued ones as if the agent had chosen their keep ratios.
 
     Args:
         problem: what is searched.
         seed: fixes all random choices.
-        trials: length of the search, which warm-up and noise follow.
+        trials: how long the search will be.
         options: AMC's numbers.
     """
 
     def __init__(
-        self, problem: SearchProblem, seed: int, trials: int, options: AmcOptions | None = None
+        self,
+        problem: SearchProblem,
+        seed: int,
+        trials: int,
+        options: AmcOptions | None = None,
     ) -> None:
         super().__init__(problem, seed)
-        self.options = options or AmcOptions()
-        self.warmup = warmup_of(self.options, trials)
-        self.noise_decay = noise_decay_of(self.options, trials)
-        self.episodes = 0
-        self._static = _scaled(problem.features)
-        if self.options.group_code:
-            self._static = np.hstack([self._static, np.eye(len(problem.groups), dtype=np.float32)])
-        self._full_macs = problem.macs(problem.full)
-        self._rest = self._rest_shares()
-        self.agent = Agent(self._static.shape[1] + 3, len(problem.groups), self.options, seed)
-        #: Episodes asked for and not answered yet, by trial number.
-        self._open: dict[int, tuple[Floats, list[float], Widths]] = {}
+        self.options = (options or AmcOptions()).resolved(trials)
+        self._walk = Walk(problem, identity=self.options.identity)
+        self._agent = Agent(self._walk.state_size, len(problem.groups), self.options, seed)
+        self._finished = 0
+        self._open: dict[int, Episode] = {}
+
+    @property
+    def noise(self) -> float | None:
+        """Standard deviation of the noise on the next episode; None during the warm-up."""
+        warmup, decay = self.options.warmup or 0, self.options.noise_decay or 1.0
+        if self._finished < warmup:
+            return None
+        return float(self.options.noise * decay ** (self._finished - warmup))
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
-        """Walk through the network with the actor and its noise."""
-        states, actions, widths = self._walk(self._explore)
+        """Play one episode."""
+        episode = self._walk.act(self._explore)
+        self._open[trial.number] = episode
+        widths = episode.widths
         if self.options.spend_budget and self.problem.fits(widths):
             widths = fit_to_budget(self.problem, keep_ratios(self.problem, widths))
-        self._open[trial.number] = (states, actions, widths)
         return widths
 
     def after_trial(
@@ -74,92 +85,46 @@ class AmcSampler(WidthSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Store the episode and learn from the replay buffer (Optuna's interface)."""
-        asked = self._open.pop(trial.number, None)
+        """Learn from a finished trial; failed ones are forgotten (Optuna's interface)."""
+        episode = self._open.pop(trial.number, None)
         if state != TrialState.COMPLETE or not values:
             return
-        if asked is not None and self._was_proposed(trial, asked[2]):
-            states, actions, _ = asked
-        else:
-            # Somebody else's proposal: the walk that would have led there.
-            states, actions, _ = self._walk(self._follow(trial.params))
-        self.agent.remember(states, actions, values[0])
-        self.episodes += 1
-        if self.episodes > self.warmup:
-            self.agent.learn(self.options.updates * len(actions))
+        if episode is None:
+            episode = self._walk.retrace({group: trial.params[group] for group in trial.params})
+        self._agent.remember(episode.states, episode.actions, values[0])
+        self._finished += 1
+        if self._finished > (self.options.warmup or 0):
+            self._agent.learn(self.options.updates * len(episode.actions))
 
     def state_dict(self) -> dict[str, Any]:
-        """Random generator, networks, replay buffer and noise clock."""
-        return {**super().state_dict(), "episodes": self.episodes, "agent": self.agent.state_dict()}
+        """Agent, replay buffer, random generators and noise clock; no open episodes."""
+        return {
+            **super().state_dict(),
+            "agent": self._agent.state_dict(),
+            "finished": self._finished,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was called."""
         super().load_state_dict(state)
-        self.episodes = int(state["episodes"])
-        self.agent.load_state_dict(state["agent"])
+        self._agent.load_state_dict(state["agent"])
+        self._finished = state["finished"]
+        self._open.clear()
 
-    @property
-    def noise(self) -> float:
-        """Standard deviation of the exploration noise of the next episode."""
-        return float(self.options.noise * self.noise_decay ** max(0, self.episodes - self.warmup))
-
-    def _was_proposed(self, trial: FrozenTrial, widths: Widths) -> bool:
-        """Whether a trial is ours, if nudged by a step because the widths were known."""
-        moved = sum(trial.params[group] != width for group, width in widths.items())
-        return bool(moved <= 1)
-
-    def _explore(self, state: Floats, group: str, widths: Widths) -> tuple[float, int]:
-        if self.episodes < self.warmup:
-            action = float(self.rng.uniform())
-        else:
-            action = _truncated_normal(self.agent.act(state), self.noise, self.rng)
-        problem = self.problem
-        width = problem.nearest_choice(group, action * problem.full[group])
-        return action, min(width, largest_width(problem, widths, group))
-
-    def _follow(self, params: Mapping[str, int]) -> Policy:
-        def policy(state: Floats, group: str, widths: Widths) -> tuple[float, int]:
-            return params[group] / self.problem.full[group], params[group]
-
-        return policy
-
-    def _walk(self, policy: Policy) -> tuple[Floats, list[float], Widths]:
-        """One episode: states (groups, observation), raw actions, widths."""
-        problem = self.problem
-        widths, decided = dict(problem.smallest), dict(problem.full)
-        previous = 1.0
-        states, actions = [], []
-        for index, group in enumerate(problem.groups):
-            saved = 1 - problem.macs(decided) / self._full_macs
-            dynamic = np.array([saved, self._rest[index], previous], np.float32)
-            state = np.concatenate([self._static[index], dynamic])
-            action, width = policy(state, group, widths)
-            widths[group] = decided[group] = width
-            previous = width / problem.full[group]
-            states.append(state)
-            actions.append(action)
-        return np.stack(states), actions, widths
-
-    def _rest_shares(self) -> list[float]:
-        """Share of all MACs that the groups after each one can still decide on."""
-        widths = dict(self.problem.smallest)
-        shares = []
-        for group in self.problem.groups:
-            widths[group] = self.problem.full[group]
-            shares.append(1 - self.problem.macs(widths) / self._full_macs)
-        return shares
+    def _explore(self, state: np.ndarray) -> float:
+        if self.noise is None:
+            return float(self.rng.uniform())
+        return truncated_normal(self.rng, self._agent.act(state), self.noise)
 
 
-def _scaled(features: "NDArray[np.float64]") -> Floats:
-    """Each feature min-max scaled over the groups; constant ones become 0."""
-    low, span = features.min(0), np.ptp(features, 0)
-    return np.asarray((features - low) / np.where(span > 0, span, 1), np.float32)
+def truncated_normal(rng: np.random.Generator, centre: float, deviation: float) -> float:
+    """A draw from the normal distribution cut to [0, 1].
 
-
-def _truncated_normal(mean: float, sigma: float, rng: np.random.Generator) -> float:
-    """One draw from a normal distribution cut off outside [0, 1]."""
-    if sigma <= 0:
-        return mean
-    low, high = ndtr(-mean / sigma), ndtr((1 - mean) / sigma)
-    draw = mean + sigma * ndtri(low + rng.uniform() * (high - low))
-    return float(np.clip(draw, 0, 1))
+    Args:
+        rng: draws one uniform number.
+        centre: mean before cutting, in [0, 1].
+        deviation: standard deviation before cutting.
+    """
+    low, high = ndtr(-centre / deviation), ndtr((1 - centre) / deviation)
+    draw = centre + deviation * ndtri(low + rng.uniform() * (high - low))
+    return float(np.clip(draw, 0.0, 1.0))

@@ -1,30 +1,29 @@
 """AMC's numbers."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from edgeprune.errors import SearchError, nearest
 
 #: AMC spends 100 of 800 episodes on its warm-up; short searches need a larger share.
 _WARMUP_SHARE = 0.25
-_AMC_WARMUP = 100
-#: Noise left at the end of a search, as a share of its start: AMC's decay after 60 episodes.
-_FINAL_NOISE = 0.95**60
-_AMC_NOISE_DECAY = 0.95
+_LONGEST_WARMUP = 100
+#: AMC's decay of the noise per episode, and what it leaves of the noise after 60 episodes.
+_DECAY = 0.95
+_NOISE_LEFT = _DECAY**60
 
 
 @dataclass(frozen=True)
 class AmcOptions:
     """Parameters of `AmcSampler`; the values are those of AMC's released code.
 
-    The two given as None follow the number of trials: `warmup` is a quarter of them but never
-    more than AMC's 100, and `noise_decay` ends a short search with as little noise as AMC has
-    60 episodes after its warm-up, but never decays slower than AMC's 0.95.
+    The two that are None depend on the number of trials, see `resolved`.
 
     Attributes:
         warmup: episodes of uniformly random actions, without updates.
-        noise: standard deviation of the exploration noise after the warm-up.
+        noise: standard deviation of the exploration noise when the warm-up ends.
         noise_decay: factor on the noise per episode after the warm-up.
         updates: gradient steps per transition of a finished episode.
         hidden: widths of the hidden layers of actor and critic.
@@ -35,10 +34,9 @@ class AmcOptions:
         batch_size: transitions per gradient step.
         replay_episodes: episodes kept in the replay buffer.
         baseline_rate: share of a new batch in the moving average taken off the rewards.
-        spend_budget: widen all groups by one factor where an episode ends below the budget. AMC
-            itself does not: its wall only caps the cost from above.
-        group_code: add one input per group to the state that tells the group. AMC itself does
-            not: its layer index is one number between 0 and 1.
+        identity: add one input per group to the state (see `AmcSampler`); not in AMC.
+        spend_budget: widen all groups by one factor where an episode ends below the budget; not
+            in AMC, whose wall only caps the cost from above.
     """
 
     warmup: int | None = None
@@ -53,58 +51,75 @@ class AmcOptions:
     batch_size: int = 64
     replay_episodes: int = 100
     baseline_rate: float = 0.5
+    identity: bool = True
     spend_budget: bool = True
-    group_code: bool = True
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any]) -> Self:
+        """Options from a pipeline file.
+
+        Raises:
+            SearchError: an unknown option, or a value out of its range.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name, value in options.items():
+            if name not in known:
+                msg = (
+                    f"option {name!r} is unknown to sampler 'amc'; allowed: {', '.join(known)}"
+                    f"{nearest(name, known)}"
+                )
+                raise SearchError(msg)
+            _check(name, value)
+        values = dict(options)
+        if "hidden" in values:
+            values["hidden"] = tuple(values["hidden"])
+        return cls(**values)
+
+    def resolved(self, trials: int) -> "AmcOptions":
+        """These options for a search of so many trials.
+
+        The warm-up is a quarter of the trials, at most AMC's 100. The noise decays by AMC's 0.95
+        per episode, or faster where fewer than 60 episodes follow the warm-up, so that it always
+        falls below 5 % of its start before the search ends.
+        """
+        warmup = self.warmup
+        if warmup is None:
+            warmup = min(_LONGEST_WARMUP, round(_WARMUP_SHARE * trials))
+        decay = self.noise_decay
+        if decay is None:
+            decay = min(_DECAY, _NOISE_LEFT ** (1 / max(trials - warmup, 1)))
+        return dataclasses.replace(self, warmup=warmup, noise_decay=decay)
 
 
-def amc_options(given: Mapping[str, Any]) -> AmcOptions:
-    """Options from a pipeline file.
-
-    Raises:
-        SearchError: an option is unknown or has another type.
-    """
-    allowed = {field.name: field.default for field in fields(AmcOptions)}
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in allowed:
-            msg = (
-                f"search.options.{name}: unknown to amc; allowed: {', '.join(allowed)}"
-                f"{nearest(name, allowed)}"
-            )
-            raise SearchError(msg)
-        values[name] = _checked(name, value, allowed[name])
-    return AmcOptions(**values)
+#: Lowest and highest value of each number, and whether it must be whole.
+_RANGES: dict[str, tuple[float, float, bool]] = {
+    "warmup": (0, 1e9, True),
+    "noise": (1e-6, 10, False),
+    "noise_decay": (1e-6, 1, False),
+    "updates": (1, 1e6, True),
+    "actor_lr": (1e-9, 1, False),
+    "critic_lr": (1e-9, 1, False),
+    "gamma": (0, 1, False),
+    "tau": (1e-9, 1, False),
+    "batch_size": (1, 1e6, True),
+    "replay_episodes": (1, 1e6, True),
+    "baseline_rate": (0, 1, False),
+}
 
 
-def warmup_of(options: AmcOptions, trials: int) -> int:
-    """Episodes of warm-up in a search of so many trials."""
-    if options.warmup is not None:
-        return options.warmup
-    return min(_AMC_WARMUP, max(1, round(_WARMUP_SHARE * trials)))
-
-
-def noise_decay_of(options: AmcOptions, trials: int) -> float:
-    """Decay of the noise per episode in a search of so many trials."""
-    if options.noise_decay is not None:
-        return options.noise_decay
-    learning = max(1, trials - warmup_of(options, trials))
-    return min(_AMC_NOISE_DECAY, float(_FINAL_NOISE ** (1 / learning)))
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    if name == "hidden":
-        if isinstance(value, list | tuple) and value and all(isinstance(n, int) for n in value):
-            return tuple(value)
-        wanted = "a list of layer widths, e.g. [300, 300]"
-    elif isinstance(default, bool):
-        if isinstance(value, bool):
-            return value
-        wanted = "true or false"
+def _check(name: str, value: Any) -> None:
+    allowed = "true or false"
+    if name in _RANGES:
+        low, high, whole = _RANGES[name]
+        allowed = f"a{' whole' if whole else ''} number from {low:g} to {high:g}"
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        fine = number and low <= value <= high
+    elif name == "hidden":
+        allowed = "a list of one or more whole numbers above 0"
+        sized = isinstance(value, list | tuple) and len(value) > 0
+        fine = sized and all(isinstance(size, int) and size > 0 for size in value)
     else:
-        whole = isinstance(default, int) or name == "warmup"
-        allowed = int if whole else (int, float)
-        if isinstance(value, allowed) and not isinstance(value, bool) and value >= 0:
-            return value
-        wanted = "a whole number, 0 or more" if whole else "a number, 0 or more"
-    msg = f"search.options.{name}: {value!r}; allowed: {wanted}"
-    raise SearchError(msg)
+        fine = isinstance(value, bool)
+    if not fine:
+        msg = f"option {name!r} of sampler 'amc' is {value!r}; allowed: {allowed}"
+        raise SearchError(msg)

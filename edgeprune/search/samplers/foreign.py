@@ -140,7 +140,9 @@ def make_optuna_sampler(
     if "warn_independent_sampling" in known:
         settings.setdefault("warn_independent_sampling", False)
     with warnings.catch_warnings():
+        # Experimental samplers are chosen by name; TPE has deprecated the setting above.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore", FutureWarning)
         try:
             return ProjectedSampler(problem, factory(**settings))
         except (ImportError, TypeError, ValueError) as error:
