@@ -1,5 +1,6 @@
 """Search: samplers that propose widths, rewards, and the loop that evaluates them."""
 
+from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.journal import SearchTrial, read_trials
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
@@ -13,6 +14,7 @@ __all__ = [
     "SearchResult",
     "SearchTrial",
     "Widths",
+    "fit_to_budget",
     "make_reward",
     "make_sampler",
     "read_trials",

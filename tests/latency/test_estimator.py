@@ -1,0 +1,152 @@
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeprune.errors import MeasurementError
+from edgeprune.latency import LatencyEstimator
+
+CHANNELS = (16, 16, 32, 32, 32, 64, 64)
+PIXELS = np.array([1024, 1024, 256, 256, 256, 64, 64])
+FULL = {f"layer{index}": channels for index, channels in enumerate(CHANNELS)}
+
+
+@dataclass
+class Costs:
+    macs: np.ndarray
+    input_elements: np.ndarray
+    output_elements: np.ndarray
+    weights: np.ndarray
+
+
+def layer_costs(widths: dict[str, int]) -> Costs:
+    kept = np.array([widths[name] for name in FULL], float)
+    read = np.concatenate([[3], kept[:-1]])
+    weights = 9 * read * kept
+    return Costs(weights * PIXELS, read * PIXELS, kept * PIXELS, weights)
+
+
+class Device:
+    """Layers of different speed on kernels that work in steps of channels."""
+
+    def __init__(self, step: int, spread: float = 0.3, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.step = step
+        self.speed = self.rng.lognormal(0, spread, len(CHANNELS))
+        self.base = self._ns(FULL)
+
+    def _ns(self, widths: dict[str, int]) -> float:
+        costs = layer_costs({k: -(-w // self.step) * self.step for k, w in widths.items()})
+        return float((self.speed * costs.macs * 0.1 + costs.output_elements + 8000).sum())
+
+    def ratio(self, widths: dict[str, int]) -> float:
+        return self._ns(widths) / self.base
+
+    def measured(self, widths: dict[str, int]) -> float:
+        return self.ratio(widths) * (1 + 0.01 * self.rng.standard_normal())
+
+
+def _uniform(ratio: float) -> dict[str, int]:
+    return {name: max(1, round(ratio * full)) for name, full in FULL.items()}
+
+
+def _any(rng: np.random.Generator) -> dict[str, int]:
+    return {name: int(rng.integers(max(1, full // 8), full + 1)) for name, full in FULL.items()}
+
+
+def _probed(device: Device) -> LatencyEstimator:
+    estimator = LatencyEstimator(layer_costs, FULL)
+    for ratio in (0.2, 0.4, 0.6, 0.8, 1.0):
+        estimator.observe(_uniform(ratio), device.measured(_uniform(ratio)))
+    return estimator
+
+
+def test_base_costs_one_before_and_after_measurements() -> None:
+    assert LatencyEstimator(layer_costs, FULL).ratio(FULL) == pytest.approx(1.0, abs=0.01)
+    assert _probed(Device(8)).ratio(FULL) == pytest.approx(1.0, abs=0.01)
+
+
+def test_prior_knows_that_latency_is_not_macs() -> None:
+    half = _uniform(0.5)
+    macs = layer_costs(half).macs.sum() / layer_costs(FULL).macs.sum()
+    assert macs + 0.1 < LatencyEstimator(layer_costs, FULL).ratio(half) < 0.75
+
+
+@pytest.mark.parametrize("step", [1, 4, 8, 16])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_predicts_within_three_percent_on_staircases(step: int, seed: int) -> None:
+    device, rng = Device(step, seed=seed), np.random.default_rng(seed + 50)
+    estimator = _probed(device)
+    errors = []
+    for _ in range(30):
+        widths = _any(rng)
+        errors.append(abs(estimator.ratio(widths) / device.ratio(widths) - 1))
+        estimator.observe(widths, device.measured(widths))
+    assert np.median(errors[10:]) < 0.015
+    assert np.quantile(errors[10:], 0.9) < 0.03
+    if step > 1:
+        assert estimator.step == step
+
+
+def test_a_few_uniform_probes_do_where_layers_are_equally_fast() -> None:
+    device, rng = Device(1, spread=0.0), np.random.default_rng(0)
+    estimator = _probed(device)
+    errors = [
+        abs(estimator.ratio(widths) / device.ratio(widths) - 1)
+        for widths in (_any(rng) for _ in range(30))
+    ]
+    assert np.median(errors) < 0.03
+
+
+@pytest.mark.parametrize("observations", [0, 5, 30])
+def test_more_channels_never_cost_less(observations: int) -> None:
+    device, rng = Device(8, spread=1.0), np.random.default_rng(1)
+    estimator = LatencyEstimator(layer_costs, FULL)
+    for _ in range(observations):
+        widths = _any(rng)
+        estimator.observe(widths, device.measured(widths) * rng.choice([0.7, 1.4]))
+    for _ in range(50):
+        widths = _any(rng)
+        for name, full in FULL.items():
+            wider = {**widths, name: min(widths[name] + 3, full)}
+            assert estimator.ratio(wider) >= estimator.ratio(widths) - 1e-12
+
+
+def test_error_tells_how_far_predictions_were_off() -> None:
+    estimator = LatencyEstimator(layer_costs, FULL)
+    assert estimator.error is None
+    widths = _uniform(0.5)
+    predicted = estimator.ratio(widths)
+    estimator.observe(widths, predicted / 1.5)
+    assert estimator.error == pytest.approx(0.5)
+    device, rng = Device(8), np.random.default_rng(0)
+    estimator = _probed(device)
+    for _ in range(40):
+        estimator.observe(widths := _any(rng), device.measured(widths))
+    assert estimator.error is not None and 0.002 < estimator.error < 0.03
+
+
+def test_bound_is_the_estimate_and_its_error_but_not_much_more() -> None:
+    device, rng = Device(8), np.random.default_rng(0)
+    estimator = _probed(device)
+    for _ in range(40):
+        estimator.observe(widths := _any(rng), device.measured(widths))
+    assert estimator.error is not None
+    widths = _uniform(0.5)
+    assert estimator.bound(widths) == pytest.approx(estimator.ratio(widths) * (1 + estimator.error))
+    wild = LatencyEstimator(layer_costs, FULL)
+    wild.observe(widths, 5.0)
+    assert wild.bound(widths) == pytest.approx(1.05 * wild.ratio(widths))
+
+
+def test_equal_observations_give_equal_estimates() -> None:
+    first, second = _probed(Device(8)), _probed(Device(8))
+    assert first.ratio(_uniform(0.3)) == second.ratio(_uniform(0.3))
+
+
+@pytest.mark.parametrize("ratio", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_ratio_that_is_no_latency_is_refused(ratio: Any) -> None:
+    estimator = LatencyEstimator(layer_costs, FULL)
+    with pytest.raises(MeasurementError, match="positive number"):
+        estimator.observe(FULL, ratio)
