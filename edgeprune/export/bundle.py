@@ -1,6 +1,7 @@
 """The bundle: what a run hands over, and how to get the torch model back from it."""
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,9 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
     else:
         base = build()
     model = Plan.load(folder / "plan.json").apply(base)
-    weights = load_file(folder / "weights.safetensors")
+    # Some models (MNASNet) read a version from the metadata that a plain mapping lacks.
+    weights = OrderedDict(load_file(folder / "weights.safetensors"))
+    weights._metadata = model.state_dict()._metadata  # type: ignore[attr-defined]
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

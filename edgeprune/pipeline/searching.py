@@ -35,7 +35,7 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
         features=space.features,
         feature_names=space.feature_names,
         macs=space.macs,
-        cost=estimator.ratio,
+        cost=estimator.bound,
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
     )
@@ -93,6 +93,6 @@ def _first_widths(session: Session, probe: Probe, sampler: str) -> list[Widths]:
     ratios = [percent / 100 for percent in range(100, 0, -1)]
     for ratio in ratios:
         widths = session.space.scaled(ratio)
-        if estimator.ratio(widths) <= probe.budget:
+        if estimator.bound(widths) <= probe.budget:
             return [widths]
     return []
