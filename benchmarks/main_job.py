@@ -52,7 +52,7 @@ def digits(folder: Path) -> dict[str, float]:
     }
 
 
-def _reward_list(folder: Path) -> Path:
+def reward_list(folder: Path) -> Path:
     """The first 200 reward images of every class: a trial needs no more to be told apart."""
     chosen: dict[str, list[str]] = {}
     for name in (SHARED / "data" / "cifar10-reward.txt").read_text().split():
@@ -64,7 +64,7 @@ def _reward_list(folder: Path) -> Path:
 
 def cifar(folder: Path, seeds: tuple[int, ...], overrides: list[str]) -> dict[str, float]:
     """ResNet-20 at 0.6x: median and range of each contender's test accuracy over seeds."""
-    overrides = [f"workload.data.reward_list={_reward_list(folder)}", *overrides]
+    overrides = [f"workload.data.reward_list={reward_list(folder)}", *overrides]
     runs = [
         ep.run(
             EXAMPLES / "cifar10-resnet20.yaml",

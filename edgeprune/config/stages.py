@@ -70,7 +70,7 @@ class FinetuneConfig(Section):
 
     epochs: int = Field(8, ge=0, description="Passes over the training images; 0 for none.")
     lr: float = Field(0.02, gt=0, description="Highest learning rate; it falls along a cosine.")
-    batch_size: int = Field(64, ge=1, description="Images per step.")
+    batch_size: int = Field(32, ge=1, description="Images per step.")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty on the weights.")
     distill: bool = Field(True, description="Whether the base model teaches the smaller one.")
     temperature: float = Field(4.0, gt=0, description="Softening of both outputs in distillation.")

@@ -41,6 +41,8 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
     )
     chosen = sampler == config.sampler
     options = dict(config.options) if chosen else {}
+    # The comparison draws its own numbers: a user's random search must not be it once more.
+    seed = config.seed if name == "search" else config.seed + 1
     evaluator = Evaluator(
         plan=session.plan,
         space=space,
@@ -65,7 +67,7 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
 
         return run_search(
             problem,
-            make_sampler(sampler, problem, config.seed, config.trials, options),
+            make_sampler(sampler, problem, seed, config.trials, options),
             evaluator,
             make_reward(config.reward, probe.budget),
             trials=config.trials,
