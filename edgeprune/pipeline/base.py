@@ -1,9 +1,10 @@
 """Stage 1, the base model: load the workload and train it where no weights are given."""
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from edgeprune.config import PipelineConfig
 from edgeprune.errors import ConfigError
+from edgeprune.files import write_atomic
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.training import fit
@@ -46,6 +47,6 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
             on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
         )
     workload.model.eval()
-    save_file(workload.model.state_dict(), weights)
+    write_atomic(weights, save(workload.model.state_dict()))
     directory.contender("base", "checkpoint").unlink(missing_ok=True)
     return workload

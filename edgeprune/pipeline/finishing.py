@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from edgeprune.export import verify_onnx
 from edgeprune.files import write_atomic
@@ -114,10 +114,8 @@ def _write(
     path = directory.contender(name, "onnx")
     write_atomic(path, content)
     session.plan(widths).save(directory.contender(name, "plan.json"))
-    save_file(
-        {key: value.contiguous() for key, value in model.state_dict().items()},
-        directory.contender(name, "safetensors"),
-    )
+    weights = {key: value.contiguous() for key, value in model.state_dict().items()}
+    write_atomic(directory.contender(name, "safetensors"), save(weights))
     return {
         "name": name,
         "widths": widths,

@@ -10,6 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+class _LogFile(logging.FileHandler):
+    """A log file on a full disk stays silent: the error that matters comes from elsewhere."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the line."""
+
+
 class Task:
     """One bar: a stage of known length, with a note on what is best so far."""
 
@@ -46,7 +53,7 @@ class Reporter:
             disable=not enabled,
         )
         self._logger = logging.Logger(f"edgeprune.run.{log.parent}")
-        self._handler = logging.FileHandler(log)
+        self._handler = _LogFile(log)
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         self._logger.addHandler(self._handler)
 

@@ -1,6 +1,6 @@
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,14 +65,26 @@ def test_read_only_run_directory(tiny_pipeline: Path, start_cli: Cli) -> None:
     assert "/proc/edgeprune" in errors and "Traceback" not in errors
 
 
-def test_full_disk(tiny_pipeline: Path, start_cli: Cli, tmp_path: Path) -> None:
-    # /dev/full refuses every write the way a full disk does.
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "log.txt").symlink_to("/dev/full")
-    (tmp_path / "run" / "stages").mkdir()
-    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run"))
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_full_disk_loses_nothing(tiny_pipeline: Path, small_disk: Path, start_cli: Cli) -> None:
+    run_dir = small_disk / "run"
+    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", run_dir))
     assert code == 2
+    assert "No space left" in errors and "edgeprune resume" in errors
     assert "Traceback" not in errors
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    code, _, errors = _ends(start_cli("resume", run_dir))
+    assert code == 0, errors
 
 
 def test_inspect_says_what_is_fixed_and_why(tiny_pipeline: Path, start_cli: Cli) -> None:
