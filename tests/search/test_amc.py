@@ -119,7 +119,7 @@ def test_episodes_spend_the_budget() -> None:
     sampler = AmcSampler(PROBLEM, 0, 80)
     costs = [PROBLEM.cost(trial.params) for trial in _study(sampler, 10).trials]
     assert min(costs) > 0.95 * PROBLEM.target
-    thrifty = AmcSampler(PROBLEM, 0, 80, AmcOptions(spend_budget=False))
+    thrifty = AmcSampler(PROBLEM, 0, 80, AmcOptions(wall=True, spend_budget=False))
     costs = [PROBLEM.cost(trial.params) for trial in _study(thrifty, 10).trials]
     assert np.mean(costs) < 0.95 * PROBLEM.target
 

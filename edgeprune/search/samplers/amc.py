@@ -32,7 +32,9 @@ class AmcSampler(WidthSampler):
     Differences from the released code, for reasons: channel groups take the place of layers; the
     wall holds any cost, measured latency included (`edgeprune.search.wall`); widths are the
     nearest allowed ones below the wall, so that rounding cannot overshoot; what an episode
-    leaves of the budget is spent by widening all groups (``spend_budget``); the one input per
+    leaves of the budget is spent by widening all groups (``spend_budget``); unless ``wall`` asks
+    for AMC's own rule, the episode's ratios are scaled together to the budget in place of the
+    wall, which leaves the last groups what the first ones did not take; the one input per
     group (``identity``), because a search of 80 trials is too short to learn to tell groups
     apart by index and size; warm-up and decay follow the number of trials
     (`AmcOptions.resolved`). For the networks see `Agent`.
@@ -71,8 +73,10 @@ class AmcSampler(WidthSampler):
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """Play one episode."""
-        episode = self._walk.act(self._explore)
+        episode = self._walk.act(self._explore, wall=self.options.wall)
         self._open[trial.number] = episode
+        if not self.options.wall:
+            return fit_to_budget(self.problem, self._allowed(episode.actions))
         widths = episode.widths
         if self.options.spend_budget and self.problem.fits(widths):
             widths = fit_to_budget(self.problem, keep_ratios(self.problem, widths))
@@ -110,6 +114,14 @@ class AmcSampler(WidthSampler):
         self._agent.load_state_dict(state["agent"])
         self._finished = state["finished"]
         self._open.clear()
+
+    def _allowed(self, actions: Sequence[float]) -> dict[str, float]:
+        """Raw actions as keep ratios, none below its group's smallest."""
+        smallest = keep_ratios(self.problem, self.problem.smallest)
+        return {
+            group: max(action, smallest[group])
+            for group, action in zip(self.problem.groups, actions, strict=True)
+        }
 
     def _explore(self, state: np.ndarray) -> float:
         if self.noise is None:

@@ -51,18 +51,21 @@ class Walk:
         """Length of an observation."""
         return int(self._static.shape[1]) + len(RUNTIME_INPUTS)
 
-    def act(self, policy: Callable[[np.ndarray], float]) -> Episode:
-        """Let a policy choose, behind the wall.
+    def act(self, policy: Callable[[np.ndarray], float], *, wall: bool) -> Episode:
+        """Let a policy choose.
 
         Args:
             policy: observation to raw action, the keep ratio it wants.
+            wall: cap each width so that the groups to come can still meet the budget.
         """
 
         def choose(index: int, state: np.ndarray, widths: Widths) -> tuple[float, int]:
             group = self._problem.groups[index]
             action = policy(state)
             wanted = self._problem.nearest_choice(group, action * self._problem.full[group])
-            return action, min(wanted, largest_width(self._problem, widths, group))
+            if wall:
+                wanted = min(wanted, largest_width(self._problem, widths, group))
+            return action, wanted
 
         return self._pass(choose)
 
