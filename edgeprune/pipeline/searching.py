@@ -39,10 +39,9 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
     )
-    chosen = sampler == config.sampler
-    options = dict(config.options) if chosen else {}
     # The comparison draws its own numbers: a user's random search must not be it once more.
-    seed = config.seed if name == "search" else config.seed + 1
+    own = name == "search"
+    options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
     evaluator = Evaluator(
         plan=session.plan,
         space=space,
