@@ -3,8 +3,9 @@
     python benchmarks/candidate.py [--quick] [--json]
 
 Ours slices the base model's weights into the template. The usual way deep-copies the model,
-builds torch-pruning's dependency graph, prunes and exports with ``torch.onnx.export``. Both keep
-about half of every group's channels; each round uses other widths, and the two take turns.
+builds torch-pruning's dependency graph, prunes and exports with ``torch.onnx.export`` as it comes
+(``legacy``: with its older, faster tracer, ``dynamo=False``). All keep about half of every group's
+channels; each round uses other widths, and they take turns.
 """
 
 import argparse
@@ -34,7 +35,7 @@ MODELS = {
 }
 
 
-def _usual(model: nn.Module, example: torch.Tensor, ratio: float) -> bytes:
+def _usual(model: nn.Module, example: torch.Tensor, ratio: float, **how: bool) -> bytes:
     pruned = copy.deepcopy(model)
     classifier = [module for module in pruned.modules() if isinstance(module, nn.Linear)][-1]
     pruner = torch_pruning.pruner.MagnitudePruner(
@@ -47,8 +48,12 @@ def _usual(model: nn.Module, example: torch.Tensor, ratio: float) -> bytes:
         num_heads={},
     )
     pruner.step()
+    return _export(pruned.eval(), example, **how)
+
+
+def _export(model: nn.Module, example: torch.Tensor, **how: bool) -> bytes:
     buffer = io.BytesIO()
-    torch.onnx.export(pruned.eval(), (example,), buffer, dynamo=False, opset_version=17)
+    torch.onnx.export(model, (example,), buffer, **how, verbose=False)
     return buffer.getvalue()
 
 
@@ -64,13 +69,12 @@ def compare(name: str, size: int, rounds: int) -> dict[str, float]:
     model = build_model(ModelConfig(name=name, shortcut="B" if name == "resnet56" else "A"))
     example = torch.randn(1, 3, size, size)
     opening = _seconds(lambda: ChannelSpace.from_model(model, example))
-    export = _seconds(
-        lambda: torch.onnx.export(model, (example,), io.BytesIO(), dynamo=False, opset_version=17)
-    )
+    export = _seconds(lambda: _export(model, example))
+    export_legacy = _seconds(lambda: _export(model, example, dynamo=False))
     space = ChannelSpace.from_model(model, example)
     scores = space.importance("l1")
     rng = np.random.default_rng(0)
-    ours, planning, usual = [], [], []
+    ours, planning, usual, legacy = [], [], [], []
     for _ in range(rounds):
         ratio = float(rng.uniform(0.4, 0.6))
         widths = space.scaled(ratio)
@@ -81,7 +85,9 @@ def compare(name: str, size: int, rounds: int) -> dict[str, float]:
         ours.append(time.perf_counter() - planned)
         planning.append(planned - start)
         usual.append(_seconds(lambda ratio=ratio: _usual(model, example, ratio)))
+        legacy.append(_seconds(lambda ratio=ratio: _usual(model, example, ratio, dynamo=False)))
     ratios = [b / a for a, b in zip(ours, usual, strict=True)]
+    ratios_legacy = [b / a for a, b in zip(ours, legacy, strict=True)]
     return {
         f"candidate_ms_{name}": 1e3 * statistics.median(ours),
         f"candidate_ms_{name}_min": 1e3 * min(ours),
@@ -91,7 +97,10 @@ def compare(name: str, size: int, rounds: int) -> dict[str, float]:
         f"candidate_ratio_{name}": statistics.median(ratios),
         f"candidate_ratio_{name}_min": min(ratios),
         f"candidate_ratio_{name}_max": max(ratios),
+        f"usual_ms_{name}_legacy": 1e3 * statistics.median(legacy),
+        f"candidate_ratio_{name}_legacy": statistics.median(ratios_legacy),
         f"open_over_export_{name}": opening / export,
+        f"open_over_export_{name}_legacy": opening / export_legacy,
     }
 
 

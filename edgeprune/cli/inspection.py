@@ -33,7 +33,9 @@ def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> Chann
         workload.example_input,
         include=config.prune.include,
         exclude=config.prune.exclude,
-        multiple=config.prune.channel_multiple or load_target(config.target).channel_multiple,
+        multiple=(
+            config.prune.channel_multiple or load_target(config.target).channel_multiple
+        ).model_dump(),
         min_keep=config.prune.min_keep,
     )
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from edgeprune.config.multiples import ChannelMultiples
 from edgeprune.config.section import LARGEST_SEED, Section, Texts
 
 
@@ -16,10 +17,10 @@ class PruneConfig(Section):
     min_keep: float = Field(
         0.1, gt=0, le=1, description="Smallest share of its channels that a group keeps."
     )
-    channel_multiple: int | None = Field(
+    channel_multiple: ChannelMultiples | None = Field(
         None,
-        ge=1,
-        description="Widths are multiples of this; null leaves it to the target's profile.",
+        description="Widths are multiples of this number, or of one number for each kind of "
+        "layer; null leaves it to the target's profile.",
     )
     include: Texts = Field(
         (), description="Globs over group names; where given, only these may be cut."

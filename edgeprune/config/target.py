@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from edgeprune.config.multiples import ChannelMultiples
 from edgeprune.config.section import LARGEST_SEED, Section
 
 
@@ -44,8 +45,10 @@ class TargetConfig(Section):
     )
     threads: int = Field(1, ge=1, description="Threads the runtime may use.")
     precision: Literal["float32"] = Field("float32", description="Number format of the model.")
-    channel_multiple: int = Field(
-        1, ge=1, description="Widths are multiples of this, where the pipeline says nothing."
+    channel_multiple: ChannelMultiples = Field(
+        default_factory=ChannelMultiples,
+        description="Widths are multiples of this number, or of one number for each kind of "
+        "layer, where the pipeline says nothing.",
     )
     measure: MeasureConfig = Field(
         default_factory=MeasureConfig, description="How a latency is measured."

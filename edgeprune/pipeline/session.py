@@ -81,7 +81,7 @@ def open_session(
             workload.example_input,
             include=config.prune.include,
             exclude=config.prune.exclude,
-            multiple=config.prune.channel_multiple or target.channel_multiple,
+            multiple=(config.prune.channel_multiple or target.channel_multiple).model_dump(),
             min_keep=config.prune.min_keep,
         )
         yield Session(config, directory, reporter, workload, space, device)

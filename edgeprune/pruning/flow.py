@@ -10,6 +10,9 @@ from edgeprune.pruning.graph import Graph, Node, Shape
 from edgeprune.pruning.integers import Integers
 from edgeprune.pruning.labels import Axes, Ids, Labels
 
+#: Kinds of layers whose kernels may want different multiples of channels.
+LAYER_KINDS = ("conv", "depthwise", "grouped", "linear")
+
 
 class UnknownShapeError(Exception):
     """The size of a tensor cannot be found; the message names the module."""
@@ -70,6 +73,16 @@ class Layer:
     groups: int
     in_positions: int
     out_size: tuple[int, int]
+
+    @property
+    def kind(self) -> str:
+        """One of `LAYER_KINDS`: kernels of one kind work in the same steps of channels."""
+        if self.op in {"Gemm", "MatMul"}:
+            return "linear"
+        if self.groups == 1:
+            return "conv"
+        inputs = self.inputs if isinstance(self.inputs, int) else len(self.inputs)
+        return "depthwise" if self.groups == inputs else "grouped"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -151,6 +151,38 @@ class Cutter:
                 self._indices[id(kept)] = index
             tensor = tensor.index_select(axis, index.to(tensor.device))
         return tensor
+
+
+class SlicedState(Mapping[str, torch.Tensor]):
+    """Weights and buffers as a plan cuts them, each cut anew when it is asked for.
+
+    So a candidate never exists beside its file: no more than one layer of it at a time.
+    Tensors that are not cut share the memory of the uncut ones.
+
+    Args:
+        state: uncut tensors by state-dict name.
+        slices: of the plan.
+    """
+
+    def __init__(self, state: Mapping[str, torch.Tensor], slices: Slices) -> None:
+        self._state, self._slices = state, slices
+        self._cutter = Cutter(slices)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor after the cut, without cutting it."""
+        sizes = list(self._state[name].shape)
+        for axis, kept in self._slices.get(name, {}).items():
+            sizes[axis] = len(kept)
+        return tuple(sizes)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._cutter.cut(name, self._state[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state)
+
+    def __len__(self) -> int:
+        return len(self._state)
 
 
 def _replacement(tensor: torch.Tensor, cut: torch.Tensor) -> torch.Tensor:

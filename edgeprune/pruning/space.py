@@ -16,17 +16,19 @@ from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
 from edgeprune.pruning.features import NAMES, feature_table
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Scores
-from edgeprune.pruning.plan import Cutter, Plan, Slices, Widths, fingerprint
+from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
 from edgeprune.pruning.soundness import culprits, problem_with, template_runs
 from edgeprune.pruning.structure import Structure, read_structure
 from edgeprune.pruning.template import Template
 from edgeprune.pruning.tracing import evaluating
 from edgeprune.pruning.widths import (
+    Multiple,
     WidthRules,
     allowed_widths,
     check_ratio,
     check_settings,
     fix_unwanted,
+    multiple_of,
 )
 
 
@@ -76,7 +78,7 @@ class ChannelSpace:
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        multiple: int = 1,
+        multiple: Multiple = 1,
         min_keep: float = 0.1,
         check: bool = True,
     ) -> Self:
@@ -88,7 +90,8 @@ class ChannelSpace:
             example_input: (N, C, H, W) float32; its first image is used.
             include: patterns of group names; only these may be cut.
             exclude: patterns of group names that may not be cut.
-            multiple: widths are multiples of this number of channels (or full).
+            multiple: widths are multiples of this number of channels (or full); one number, or
+                one for each kind of layer (`LAYER_KINDS`).
             min_keep: smallest share of a group's channels that stays, above 0 and at most 1.
             check: cut all groups a little, compare torch with ONNX Runtime, and fix the groups
                 where that fails.
@@ -103,8 +106,14 @@ class ChannelSpace:
         with evaluating(model):
             structure = read_structure(model, image)
             groups = fix_unwanted(structure.groups, include, exclude)
-            choices = {group.name: allowed_widths(group, multiple, min_keep) for group in groups}
-            groups = tuple(_fix_rigid(group, choices[group.name], multiple) for group in groups)
+            kinds = {layer.name: layer.kind for layer in structure.flow.layers}
+            steps = {group.name: multiple_of(group, multiple, kinds) for group in groups}
+            choices = {
+                group.name: allowed_widths(group, steps[group.name], min_keep) for group in groups
+            }
+            groups = tuple(
+                _fix_rigid(group, choices[group.name], steps[group.name]) for group in groups
+            )
             space = cls(model, structure, groups, choices)
             return space._checked(image) if check else space
 
@@ -210,18 +219,15 @@ class ChannelSpace:
             criterion=importance,
         )
 
-    def slice_state(self, plan: Plan) -> dict[str, torch.Tensor]:
+    def slice_state(self, plan: Plan) -> SlicedState:
         """The base model's weights and buffers, cut by a plan.
-
-        Tensors that are not cut share the base model's memory.
 
         Raises:
             SpaceError: the plan belongs to another architecture.
         """
         if plan.fingerprint != self._fingerprint:
             plan.check(self._model)
-        cutter = Cutter(plan.slices)
-        return {name: cutter.cut(name, one) for name, one in self._model.state_dict().items()}
+        return SlicedState(self._model.state_dict(), plan.slices)
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -1,5 +1,6 @@
 """The exported model without weights: filled with a candidate's, it becomes ONNX bytes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from edgeprune.errors import SpaceError, nearest
 from edgeprune.pruning.costs import Lengths
 from edgeprune.pruning.flow import Flow, GroupedConv, Sizes
-from edgeprune.pruning.graph import Node
+from edgeprune.pruning.graph import Node, Shape
 from edgeprune.pruning.integers import Source
+from edgeprune.pruning.plan import SlicedState
 from edgeprune.pruning.wire import (
-    Piece,
-    initializer_pieces,
+    initializer_bytes,
+    initializer_head,
     interface_bytes,
     model_bytes,
     node_bytes,
@@ -56,10 +58,7 @@ class Template:
         # Sorted: a set's order differs between processes, and equal models must be equal bytes.
         constants = [(name, _constant(flow, name)) for name in sorted(used)]
         self._constants = b"".join(
-            bytes(piece)
-            for name, array in constants
-            if array is not None
-            for piece in initializer_pieces(name, array)
+            initializer_bytes(name, array) for name, array in constants if array is not None
         )
         self._read_lengths(flow, lengths)
 
@@ -76,17 +75,24 @@ class Template:
         Raises:
             SpaceError: a weight is missing, or the shapes belong to no plan of this model.
         """
-        arrays = {name: _array(state, name) for name in self._names}
-        units = self._units(arrays)
-        pieces: list[Piece] = []
-        for one in self._nodes:
-            pieces.append(one if isinstance(one, bytes) else _regrouped(one, arrays))
+        shapes = {name: _shape(state, name) for name in self._names}
+        units = self._units(shapes)
+        pieces = [one if isinstance(one, bytes) else _regrouped(one, shapes) for one in self._nodes]
         pieces += [self._interface, self._constants]
         for sizes, (base, slope) in zip(self._sizes, self._size_forms, strict=True):
-            pieces += initializer_pieces(sizes.name, np.rint(base + slope @ units).astype(np.int64))
-        for name, array in arrays.items():
-            pieces += initializer_pieces(name, array)
-        return model_bytes(self._model, pieces)
+            values = np.rint(base + slope @ units).astype(np.int64)
+            pieces.append(initializer_bytes(sizes.name, values))
+        types = [self._types[name] for name in self._names]
+        heads = [
+            initializer_head(name, shape, kind)
+            for (name, shape), kind in zip(shapes.items(), types, strict=True)
+        ]
+        size = sum(
+            math.prod(shape) * kind.itemsize
+            for shape, kind in zip(shapes.values(), types, strict=True)
+        )
+        arrays = (_array(state, name, kind) for name, kind in zip(self._names, types, strict=True))
+        return model_bytes(self._model, pieces, heads, arrays, size)
 
     @cached_property
     def base(self) -> bytes:
@@ -106,22 +112,23 @@ class Template:
         # Least squares by the normal equations: their solutions are whole numbers, and checked.
         square = self._slopes.T @ self._slopes
         self._solve = np.linalg.pinv(square, hermitian=True) @ self._slopes.T
+        self._types = {name: self._base[name][:0].numpy().dtype for name in self._names}
         self._ranks = {name: len(flow.graph.parameters[name]) for name in self._names}
         self._size_forms = [lengths.of(sizes.numbers) for sizes in self._sizes]
 
-    def _units(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        for name, array in arrays.items():
-            if array.ndim != self._ranks[name]:
-                msg = f"{name!r} has shape {array.shape}; allowed: {self._ranks[name]} axes"
+    def _units(self, shapes: Mapping[str, Shape]) -> NDArray[np.float64]:
+        for name, shape in shapes.items():
+            if len(shape) != self._ranks[name]:
+                msg = f"{name!r} has shape {shape}; allowed: {self._ranks[name]} axes"
                 raise SpaceError(msg)
-        found = np.array([arrays[name].shape[axis] for name, axis in self._axes], np.float64)
+        found = np.array([shapes[name][axis] for name, axis in self._axes], np.float64)
         units = np.rint(self._solve @ (found - self._lengths))
         wrong = np.flatnonzero(self._lengths + self._slopes @ units != found)
         if wrong.size:
             name, axis = self._axes[int(wrong[0])]
             msg = (
                 f"the weights belong to no plan of this model: {name!r} has shape "
-                f"{arrays[name].shape}, and its axis {axis} does not fit the other weights"
+                f"{shapes[name]}, and its axis {axis} does not fit the other weights"
             )
             raise SpaceError(msg)
         return units
@@ -188,12 +195,12 @@ def _joined(nodes: Sequence[Node], grouped: Sequence[GroupedConv]) -> list[bytes
     return [*joined, b"".join(run)]
 
 
-def _regrouped(grouped: GroupedConv, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def _regrouped(grouped: GroupedConv, shapes: Mapping[str, Shape]) -> bytes:
     proto = onnx.NodeProto()
     proto.CopyFrom(grouped.node.proto)
     for attribute in proto.attribute:
         if attribute.name == "group":
-            attribute.i = arrays[grouped.weight].shape[0] // grouped.outputs_per_group
+            attribute.i = shapes[grouped.weight][0] // grouped.outputs_per_group
     return node_bytes(proto)
 
 
@@ -214,13 +221,17 @@ def _interface(flow: Flow, dynamic_batch: bool) -> onnx.GraphProto:
     return interface
 
 
-def _array(state: State, name: str) -> NDArray[Any]:
+def _shape(state: State, name: str) -> Shape:
     if name not in state:
         msg = f"the state has no {name!r}{nearest(name, state)}"
         raise SpaceError(msg)
+    return state.shape(name) if isinstance(state, SlicedState) else tuple(state[name].shape)
+
+
+def _array(state: State, name: str, kind: np.dtype[Any]) -> NDArray[Any]:
     value = state[name]
     array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
-    if array.dtype == np.float64:
-        msg = f"{name!r} is float64; allowed: float32"
+    if array.dtype != kind:
+        msg = f"{name!r} is {array.dtype}; allowed: {kind}"
         raise SpaceError(msg)
     return array

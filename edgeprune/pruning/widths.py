@@ -4,14 +4,31 @@ import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from edgeprune.errors import SpaceError, nearest
 from edgeprune.pruning.costs import Floats
+from edgeprune.pruning.flow import LAYER_KINDS
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.plan import Widths
+
+#: One multiple of channels for all layers, or one for each kind of layer (1 where not named).
+Multiple: TypeAlias = int | Mapping[str, int]
+
+
+def multiple_of(group: ChannelGroup, multiple: Multiple, kinds: Mapping[str, str]) -> int:
+    """The multiple of a group's channels that suits every layer it cuts.
+
+    Args:
+        group: the group.
+        multiple: what the target's kernels want.
+        kinds: kind of every layer (`LAYER_KINDS`) by its name.
+    """
+    if isinstance(multiple, int):
+        return multiple
+    return math.lcm(*(multiple.get(kinds[name], 1) for name in group.layers))
 
 
 def allowed_widths(group: ChannelGroup, multiple: int, min_keep: float) -> tuple[int, ...]:
@@ -31,15 +48,20 @@ def allowed_widths(group: ChannelGroup, multiple: int, min_keep: float) -> tuple
     return (*range(first, group.channels, step), group.channels)
 
 
-def check_settings(multiple: int, min_keep: float) -> None:
+def check_settings(multiple: Multiple, min_keep: float) -> None:
     """Check what a space is opened with.
 
     Raises:
-        SpaceError: one of them is out of range.
+        SpaceError: one of them is out of range, or a kind of layer is unknown.
     """
-    if isinstance(multiple, bool) or not isinstance(multiple, Integral) or multiple < 1:
-        msg = f"multiple {multiple!r} cannot be used; allowed: a whole number from 1"
-        raise SpaceError(msg)
+    for kind, one in multiple.items() if isinstance(multiple, Mapping) else [("conv", multiple)]:
+        if kind not in LAYER_KINDS:
+            known = ", ".join(LAYER_KINDS)
+            msg = f"multiple of {kind!r}; allowed kinds: {known}{nearest(kind, LAYER_KINDS)}"
+            raise SpaceError(msg)
+        if isinstance(one, bool) or not isinstance(one, Integral) or one < 1:
+            msg = f"multiple {one!r} cannot be used; allowed: a whole number from 1"
+            raise SpaceError(msg)
     check_ratio("min_keep", min_keep)
 
 

@@ -1,15 +1,14 @@
 """ONNX files written piece by piece: weights are copied once, straight into the file's bytes."""
 
-from collections.abc import Sequence
+import io
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
-
-#: A piece of a file; arrays are passed as views of their memory.
-Piece = bytes | memoryview
 
 # Field numbers of onnx.proto; all of these are length-delimited.
 _MODEL_GRAPH = 7
@@ -34,26 +33,50 @@ def interface_bytes(graph: onnx.GraphProto) -> bytes:
     return b"".join(pieces)
 
 
-def initializer_pieces(name: str, array: NDArray[Any]) -> tuple[Piece, ...]:
-    """A named array as it stands inside a graph; the last piece is the array's own memory."""
-    shape = array.shape  # ascontiguousarray makes an axis where a scalar has none
-    array = np.ascontiguousarray(array)
-    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    head = onnx.TensorProto(name=name, data_type=kind, dims=shape).SerializeToString()
-    head += _head(_TENSOR_RAW_DATA, array.nbytes)
-    data = array.reshape(-1).view(np.uint8).data
-    return _head(_GRAPH_INITIALIZER, len(head) + array.nbytes) + head, data
+def initializer_bytes(name: str, array: NDArray[Any]) -> bytes:
+    """A named array as it stands inside a graph."""
+    content: bytes = array.tobytes()
+    return initializer_head(name, array.shape, array.dtype) + content
 
 
-def model_bytes(model: onnx.ModelProto, pieces: Sequence[Piece]) -> bytes:
+def initializer_head(name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> bytes:
+    """What stands before an array's own bytes inside a graph."""
+    kind = helper.np_dtype_to_tensor_dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    head: bytes = onnx.TensorProto(name=name, data_type=kind, dims=shape).SerializeToString()
+    head += _head(_TENSOR_RAW_DATA, size)
+    return _head(_GRAPH_INITIALIZER, len(head) + size) + head
+
+
+def model_bytes(
+    model: onnx.ModelProto,
+    pieces: Sequence[bytes],
+    heads: Sequence[bytes],
+    arrays: Iterable[NDArray[Any]],
+    size: int,
+) -> bytes:
     """A whole file.
 
     Args:
         model: everything but the graph.
-        pieces: the graph's fields.
+        pieces: the graph's fields, but for those that follow.
+        heads: of the arrays, see `initializer_head`.
+        arrays: asked for one at a time, when it is to be written.
+        size: bytes of all arrays.
     """
-    size = sum(len(piece) for piece in pieces)
-    return b"".join((model.SerializeToString(), _head(_MODEL_GRAPH, size), *pieces))
+    size += sum(len(piece) for piece in pieces) + sum(len(head) for head in heads)
+    start = model.SerializeToString() + _head(_MODEL_GRAPH, size)
+    file = io.BytesIO()
+    file.seek(len(start) + size - 1)
+    file.write(b"\0")  # all memory at once: growing costs more than the writing
+    file.seek(0)
+    file.write(start)
+    for piece in pieces:
+        file.write(piece)
+    for head, array in zip(heads, arrays, strict=True):
+        file.write(head)
+        file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return file.getvalue()
 
 
 def _field(number: int, content: bytes) -> bytes:

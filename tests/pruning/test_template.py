@@ -89,7 +89,7 @@ def test_bytes_do_not_depend_on_the_process() -> None:
 
 def test_weights_that_belong_to_no_plan_are_refused() -> None:
     space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE))
-    state = space.slice_state(space.plan({"stem.0": 5}))
+    state = dict(space.slice_state(space.plan({"stem.0": 5})))
     with pytest.raises(SpaceError, match=r"belong to no plan.*'inner\.0\.weight'"):
         space.template.candidate({**state, "inner.0.weight": state["inner.0.weight"][:, :4]})
     with pytest.raises(SpaceError, match=r"'head\.bias' has shape \(5, 1\)"):

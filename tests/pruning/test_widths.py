@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.pruning import ChannelSpace
-from tests.pruning.nets import IMAGE, build
+from tests.pruning.nets import IMAGE, build, conv
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,20 @@ def test_scaled_keeps_one_share_of_all_groups(space: ChannelSpace) -> None:
 def test_ratios_outside_are_refused(space: ChannelSpace, ratio: float) -> None:
     with pytest.raises(SpaceError, match=r"ratio .* allowed: a number above 0 and at most 1"):
         space.scaled(ratio)
+
+
+def test_every_kind_of_layer_has_its_own_multiple() -> None:
+    model = nn.Sequential(
+        conv(3, 24), conv(24, 24, groups=24), conv(24, 30), nn.Flatten(), nn.Linear(30 * 256, 10)
+    ).eval()
+
+    def choices(multiple: object) -> dict[str, tuple[int, ...]]:
+        space = ChannelSpace.from_model(model, torch.randn(IMAGE), multiple=multiple)
+        return {name: widths[:3] for name, widths in space.choices.items()}
+
+    # The depthwise one is cut with the first, so both multiples hold there.
+    assert choices({"conv": 4, "depthwise": 6}) == {"0.0": (12, 24), "2.0": (4, 8, 12)}
+    assert choices({"depthwise": 8}) == {"0.0": (8, 16, 24), "2.0": (3, 4, 5)}
+    assert choices({"linear": 5}) == {"0.0": (3, 4, 5), "2.0": (5, 10, 15)}
+    with pytest.raises(SpaceError, match=r"'depthwize'; allowed kinds: conv.*mean 'depthwise'"):
+        choices({"depthwize": 8})

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import optuna
 import pytest
 
 from edgeprune.errors import SearchError
@@ -8,6 +9,7 @@ from edgeprune.search.distributions import distributions, to_widths
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.neighbours import SpaceExhausted, unseen
 from edgeprune.search.problem import SearchProblem
+from edgeprune.search.samplers import make_sampler
 from edgeprune.search.wall import largest_width
 from edgeprune.testing.samplers import SmallNet
 
@@ -133,3 +135,13 @@ def test_widths_that_are_not_allowed(widths: dict[str, int], message: str) -> No
 def test_cost_is_asked_for_the_groups_alone() -> None:
     problem: SearchProblem = replace(PROBLEM, cost=lambda widths: float(len(widths) != 6))
     assert problem.fits(problem.full)
+
+
+@pytest.mark.parametrize("name", ["amc", "random", "uniform", "optuna:TPESampler"])
+def test_rounding_to_a_multiple_never_breaks_the_budget(name: str) -> None:
+    problem = SmallNet(multiple=8, target=0.4).problem()
+    study = optuna.create_study(sampler=make_sampler(name, problem, 0, 20, {}))
+    for _ in range(3):
+        widths = to_widths(problem, study.ask(distributions(problem)).params)
+        assert problem.fits(widths)
+        assert all(width % 8 == 0 for width in widths.values())
