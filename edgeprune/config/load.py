@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from edgeprune.config.document import read_document
 from edgeprune.config.explain import explain
+from edgeprune.config.inheritance import inherit
 from edgeprune.config.overrides import apply_overrides, read_overrides, with_value
 from edgeprune.config.paths import resolve_paths
 from edgeprune.config.pipeline import PipelineConfig
@@ -59,8 +60,33 @@ def load_target(name_or_path: str, *, base: Path | None = None) -> TargetConfig:
         _, file = locate_profile(name_or_path, base or Path.cwd())
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    return _load_profile(file, ())
+
+
+def _load_profile(file: Path, heirs: tuple[Path, ...]) -> TargetConfig:
+    """Load a profile, after the one it extends.
+
+    Args:
+        file: the profile.
+        heirs: profiles that extend it, the outermost first.
+    """
     document = read_document(file)
-    return _validated(TargetConfig, document.value, Places(document), _folder(file), [])
+    places = Places(document)
+    value, problems = document.value, []
+    reference = value.get("extends") if isinstance(value, dict) else None
+    if isinstance(reference, str):
+        try:
+            _, parent = locate_profile(reference, _folder(file))
+            chain = (*heirs, file)
+            if parent in chain:
+                names = " -> ".join(one.name for one in (*chain[chain.index(parent) :], parent))
+                msg = f"goes in a circle: {names}"
+                raise ValueError(msg)
+            inherited = _load_profile(parent, chain).model_dump(mode="json", exclude_unset=True)
+            value = inherit(inherited, value or {})
+        except ValueError as error:
+            problems.append(Problem(places.value(("extends",)), ("extends",), str(error)))
+    return _validated(TargetConfig, value, places, _folder(file), problems)
 
 
 def _validated(

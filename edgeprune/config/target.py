@@ -1,11 +1,16 @@
 """The target profile: device, runtime, precision and threads."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from edgeprune.config.multiples import ChannelMultiples
+from edgeprune.config.reach import BoardConfig, CommandConfig, SshConfig
+from edgeprune.config.runtimes import OnnxRuntimeConfig, TfliteConfig, TvmConfig
 from edgeprune.config.section import LARGEST_SEED, Section
+
+Architecture = Literal["x86_64", "aarch64", "armv7l"]
+Kind = Literal["local", "command", "ssh", "board", "simulated"]
 
 
 class MeasureConfig(Section):
@@ -15,6 +20,27 @@ class MeasureConfig(Section):
     runs: int = Field(100, ge=1, description="Inferences that count, of each of the two models.")
     timeout_s: float = Field(
         120.0, gt=0, description="Seconds after which a device that does not answer is given up."
+    )
+    tolerance: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="Measuring ends before `runs` when the ratio's interval reaches no further.",
+    )
+
+
+class EnvironmentConfig(Section):
+    """What the device should be like; `edgeprune target check` compares and tells the mend."""
+
+    governor: str | None = Field(None, description="Frequency governor, such as performance.")
+    max_temperature_c: float | None = Field(
+        None, description="Degrees above which a measurement is refused."
+    )
+    max_load: float | None = Field(
+        None, ge=0, description="One-minute load above which `target check` warns."
+    )
+    affinity: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)] = Field(
+        (), description="Cores the worker is bound to; none: all."
     )
 
 
@@ -37,12 +63,37 @@ class TargetConfig(Section):
     """A device with its runtime."""
 
     name: str = Field(min_length=1, description="What reports call it.")
-    kind: Literal["local", "simulated"] = Field(
-        description="local: this machine; simulated: a cost model, for tests."
+    extends: str | None = Field(
+        None, description="Another profile, by name or path; what stands here wins over it."
     )
-    runtime: Literal["onnxruntime"] = Field(
+    kind: Kind = Field(
+        description="local: this machine; ssh: a board on the network; command: a Python that a "
+        "command starts; board: made on this machine; simulated: a cost model, for tests."
+    )
+    architecture: Architecture | None = Field(
+        None, description="What the device's processor is; checked when it is reached."
+    )
+    cpu: str | None = Field(None, description="Processor as compilers name it: cortex-a72.")
+    ssh: SshConfig | None = Field(None, description="Needed where kind is ssh, and only there.")
+    command: CommandConfig | None = Field(
+        None, description="Needed where kind is command, and only there."
+    )
+    board: BoardConfig | None = Field(
+        None, description="Needed where kind is board, and only there."
+    )
+    simulated: SimulatedConfig | None = Field(
+        None, description="Cost model; needed where kind is simulated, and only there."
+    )
+    runtime: Literal["onnxruntime", "tflite", "tvm"] = Field(
         "onnxruntime", description="What executes the model on the device."
     )
+    onnxruntime: OnnxRuntimeConfig = Field(
+        default_factory=OnnxRuntimeConfig, description="Settings of ONNX Runtime."
+    )
+    tflite: TfliteConfig = Field(
+        default_factory=TfliteConfig, description="Settings of TensorFlow Lite."
+    )
+    tvm: TvmConfig = Field(default_factory=TvmConfig, description="Settings of TVM.")
     threads: int = Field(1, ge=1, description="Threads the runtime may use.")
     precision: Literal["float32"] = Field("float32", description="Number format of the model.")
     channel_multiple: ChannelMultiples = Field(
@@ -53,17 +104,39 @@ class TargetConfig(Section):
     measure: MeasureConfig = Field(
         default_factory=MeasureConfig, description="How a latency is measured."
     )
-    simulated: SimulatedConfig | None = Field(
-        None, description="Cost model; needed where kind is simulated, and only there."
+    environment: EnvironmentConfig = Field(
+        default_factory=EnvironmentConfig, description="What the device should be like."
     )
 
+    @property
+    def remote(self) -> bool:
+        """Whether its work takes nothing from this machine's processor, or does not show there.
+
+        A virtual board counts instructions: what else this machine does changes no latency.
+        """
+        virtual = self.board is not None and self.board.machine == "virtual"
+        return self.kind == "ssh" or virtual
+
     @model_validator(mode="after")
-    def _cost_model_where_simulated(self) -> Self:
-        if self.kind == "simulated" and self.simulated is None:
-            keys = ", ".join(SimulatedConfig.model_fields)
-            msg = f"kind is simulated, so a section 'simulated' is needed; allowed in it: {keys}"
-            raise ValueError(msg)
-        if self.kind != "simulated" and self.simulated is not None:
-            msg = f"kind is {self.kind}, so the section 'simulated' would never be used; remove it"
-            raise ValueError(msg)
+    def _section_of_its_kind(self) -> Self:
+        for kind in ("ssh", "command", "board", "simulated"):
+            section = getattr(self, kind)
+            if self.kind == kind and section is None:
+                keys = ", ".join(_SECTIONS[kind].model_fields)
+                msg = f"kind is {kind}, so a section '{kind}' is needed; allowed in it: {keys}"
+                raise ValueError(msg)
+            if self.kind != kind and section is not None:
+                msg = (
+                    f"kind is {self.kind}, so the section '{kind}' would never be used; remove "
+                    "it, or write null to drop an inherited one"
+                )
+                raise ValueError(msg)
         return self
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "ssh": SshConfig,
+    "command": CommandConfig,
+    "board": BoardConfig,
+    "simulated": SimulatedConfig,
+}

@@ -1,24 +1,28 @@
 """A Python interpreter somewhere, started through execnet, that runs the worker's sources.
 
-Knows how to start it, ask it, give up on it and end it; nothing about latency. Which interpreter
-is execnet's spec: ``popen`` is this one, ``popen//python=COMMAND`` any other that COMMAND
-reaches (an emulator, a container), ``ssh=HOST`` one on another machine.
+Knows how to start it, ask it, give up on it and end it; nothing about latency.
 """
 
+import collections
 import signal
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
 import execnet
-from execnet import gateway_bootstrap, gateway_io
+from execnet import gateway_base, gateway_bootstrap, gateway_io
+
+from edgeprune.devices.interpreter import Interpreter
 
 #: Sources sent to the device, in the order in which they import one another.
 _MODULES = ("failures", "timing", "conditions", "serve")
 #: How long an ended worker may take to go before it is killed, seconds.
 _GRACE_S = 2.0
+#: Lines of standard error that are kept, to tell why a worker was lost.
+_KEPT_LINES = 40
 
 
 class WorkerLostError(Exception):
@@ -45,7 +49,7 @@ class Connection:
     """A running worker.
 
     Args:
-        spec: execnet's description of the interpreter.
+        interpreter: the Python that runs the worker.
         runtime: name of the runtime's file in ``worker/``.
         settings: what the runtime is made with.
         timeout_s: limit for starting the interpreter and for each step, seconds.
@@ -55,11 +59,19 @@ class Connection:
         StepTimeoutError: it did not start in time.
     """
 
-    def __init__(self, spec: str, runtime: str, settings: dict[str, Any], timeout_s: float) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        runtime: str,
+        settings: dict[str, Any],
+        timeout_s: float,
+    ) -> None:
+        self._interpreter = interpreter
         self._timeout_s = timeout_s
         self._group = execnet.Group()
         self._channel: Any = None
-        described = execnet.XSpec(spec)
+        # To execnet every interpreter is a local command: it has its own sources sent there.
+        described = execnet.XSpec("popen//python=elsewhere")
         self._group.allocate_id(described)
         described.execmodel = "thread"
         self._io: Any = None
@@ -69,7 +81,7 @@ class Connection:
         with self._limited("start"):
             # What Group.makegateway does, in two steps: to be able to give up on an interpreter
             # that does not answer, its process must be known before it has.
-            self._spawn(described)
+            self._spawn()
             gateway = gateway_bootstrap.bootstrap(self._io, described)
             gateway.spec = described
             self._group._register(gateway)
@@ -99,7 +111,7 @@ class Connection:
         if self._channel is not None:
             self._end()
 
-    def _spawn(self, spec: Any) -> None:
+    def _spawn(self) -> None:
         """Start the interpreter so that Ctrl-C neither reaches it nor makes us forget it.
 
         The terminal sends SIGINT to every process of the group, and Python's start-up would
@@ -113,7 +125,7 @@ class Connection:
             if hasattr(signal, "pthread_sigmask"):
                 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                self._io = gateway_io.create_io(spec, self._group.execmodel)
+                self._io = _Process(self._interpreter.argv, self._group.execmodel)
             except OSError as error:
                 failure.append(error)
             finally:
@@ -144,6 +156,8 @@ class Connection:
             yield
         except (OSError, EOFError, AssertionError, execnet.RemoteError) as error:
             how = self._end() or str(error)
+            if isinstance(error, AssertionError):
+                how = "it answers, but not as Python: does its shell print text at every login?"
             if late.is_set():
                 raise StepTimeoutError(step) from error
             if isinstance(error, execnet.RemoteError):
@@ -171,7 +185,29 @@ class Connection:
         code = self._io.wait()
         if code is not None and code < 0:
             return f"killed by {_signal_name(-code)}"
-        return f"ended with exit code {code}"
+        return self._interpreter.explain(code, self._io.errors())
+
+
+class _Process(gateway_io.Popen2IOMaster):  # type: ignore[misc]
+    """A process execnet speaks with; the end of what it writes to standard error is kept."""
+
+    def __init__(self, argv: Sequence[str], execmodel: Any) -> None:
+        pipe = subprocess.PIPE
+        self.popen = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe)
+        gateway_base.Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel)
+        self._lines: collections.deque[bytes] = collections.deque(maxlen=_KEPT_LINES)
+        self._reader = threading.Thread(target=self._drain, name="edgeprune-stderr", daemon=True)
+        self._reader.start()
+
+    def errors(self) -> str:
+        """The last lines; waits a moment for what an ended process wrote last."""
+        self._reader.join(_GRACE_S)
+        return b"".join(self._lines).decode(errors="replace")
+
+    def _drain(self) -> None:
+        if self.popen.stderr is not None:
+            with self.popen.stderr as stream:
+                self._lines.extend(stream)
 
 
 def _signal_name(number: int) -> str:

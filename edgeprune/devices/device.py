@@ -1,13 +1,12 @@
 """What every kind of target can do, and opening one."""
 
-from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from edgeprune.config import TargetConfig
-from edgeprune.devices.local import open_local
 from edgeprune.devices.measurement import Comparison, LayerTime
+from edgeprune.devices.reach import interpreter_of
+from edgeprune.devices.remote import RemoteDevice
 from edgeprune.devices.simulated import SimulatedDevice
-from edgeprune.errors import TargetError, nearest
 
 
 class Device(Protocol):
@@ -47,22 +46,12 @@ class Device(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-_KINDS: dict[str, Callable[[TargetConfig], Device]] = {
-    "local": open_local,
-    "simulated": SimulatedDevice,
-}
-
-
 def open_device(target: TargetConfig) -> Device:
     """Reach a target and check that its runtime is there.
 
     Raises:
         TargetError: the target cannot be reached or lacks what its profile asks for.
     """
-    if target.kind not in _KINDS:
-        msg = (
-            f"target {target.name!r}: unknown kind {target.kind!r}; "
-            f"allowed: {', '.join(_KINDS)}{nearest(target.kind, _KINDS)}"
-        )
-        raise TargetError(msg)
-    return _KINDS[target.kind](target)
+    if target.kind == "simulated":
+        return SimulatedDevice(target)
+    return RemoteDevice(target, interpreter_of(target))

@@ -4,15 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from edgeprune.config import MeasureConfig
+from edgeprune.config import TargetConfig
+from edgeprune.devices.disturbance import refuse_disturbed
 from edgeprune.devices.measurement import Comparison, Measurement
 from edgeprune.devices.statistics import level, level_ratio_interval
 from edgeprune.errors import MeasurementError
 
-#: A comparison ends when the 95 % interval of the ratio reaches no further than this from its
-#: middle ...
-TOLERANCE = 0.01
-#: ... but not before so many pairs, and in any case after the target's ``runs``.
+#: A comparison ends when the 95 % interval of the ratio reaches no further than the target's
+#: tolerance from its middle, but not before so many pairs, and in any case after its ``runs``.
 MIN_PAIRS = 30
 #: Fewest pairs that an interval can be given for; ``runs`` below it are raised to it.
 FEWEST_PAIRS = 10
@@ -28,7 +27,7 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def compare(
-    ask: Ask, candidate: str, baseline: str, config: MeasureConfig, facts: dict[str, Any]
+    ask: Ask, candidate: str, baseline: str, target: TargetConfig, facts: dict[str, Any]
 ) -> Comparison:
     """Time two models on a worker.
 
@@ -42,12 +41,14 @@ def compare(
         ask: has the worker do a step.
         candidate: digest of the candidate.
         baseline: digest of the baseline.
-        config: warm-up, most pairs, time limit.
+        target: warm-up, most pairs, time limit; what its surroundings should be like.
         facts: what the worker said of itself.
 
     Raises:
-        MeasurementError: a time was zero, negative or not a number.
+        MeasurementError: a time was zero, negative or not a number; or the device was throttled
+            or too hot.
     """
+    config = target.measure
     build_ms = {
         side: float(ask("build", model=digest)["build_ms"])
         for side, digest in zip(_SIDES, (candidate, baseline), strict=True)
@@ -57,7 +58,7 @@ def compare(
     while warm < config.warmup:
         warm += len(ask("measure", pairs=config.warmup - warm, **portion)["candidate"])
     before = ask("state")
-    taken = _Samples(bool(facts["single_thread"]))
+    taken = _Samples(bool(facts["single_thread"]), config.tolerance)
     most = max(config.runs, FEWEST_PAIRS)
     wanted = min(MIN_PAIRS, most)
     while wanted > 0:
@@ -67,6 +68,7 @@ def compare(
         else:
             wanted = 0 if taken.precise else min(_CHUNK_PAIRS, most - len(taken))
     after = ask("state")
+    refuse_disturbed(before, after, target.environment)
     conditions = {**facts, **taken.conditions, "before": before, "after": after}
     sides = [
         Measurement(tuple(taken.samples_ms(side)), build_ms[side], conditions) for side in _SIDES
@@ -77,8 +79,8 @@ def compare(
 class _Samples:
     """Pairs timed so far, by both clocks."""
 
-    def __init__(self, single_thread: bool) -> None:
-        self._single_thread = single_thread
+    def __init__(self, single_thread: bool, tolerance: float) -> None:
+        self._single_thread, self._tolerance = single_thread, tolerance
         self._ms: dict[str, list[float]] = {
             name: [] for side in _SIDES for name in (side, f"{side}_cpu")
         }
@@ -110,7 +112,7 @@ class _Samples:
     def precise(self) -> bool:
         first, second = (self.samples_ms(side) for side in _SIDES)
         low, high = level_ratio_interval(first, second)
-        return (high - low) / 2 <= TOLERANCE * level(first) / level(second)
+        return (high - low) / 2 <= self._tolerance * level(first) / level(second)
 
     @property
     def conditions(self) -> dict[str, Any]:

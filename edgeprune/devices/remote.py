@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
+import numpy as np
+
 from edgeprune.config import TargetConfig
 from edgeprune.devices import protocol
 from edgeprune.devices.connection import (
@@ -12,13 +14,22 @@ from edgeprune.devices.connection import (
     StepTimeoutError,
     WorkerLostError,
 )
+from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.measurement import Comparison, LayerTime
-from edgeprune.errors import MeasurementError, TargetError, nearest
+from edgeprune.errors import MeasurementError, TargetError
 
 _PROFILE_RUNS = 30
 #: Runtime of the profile -> its file in ``worker/``.
-_RUNTIMES = {"onnxruntime": "onnx_runtime"}
+_RUNTIMES = {"onnxruntime": "onnx_runtime", "tflite": "tflite", "tvm": "tvm_runtime"}
+#: What `platform.machine` calls an architecture elsewhere.
+_ALSO_CALLED = {"arm64": "aarch64", "amd64": "x86_64", "armv8l": "armv7l"}
+
+_MENDS = {
+    "No module named 'numpy'": "install it on the device: sudo apt install python3-numpy, or "
+    "python3 -m pip install numpy",
+    "SyntaxError": "the device's Python is too old; 3.8 or later is needed",
+}
 
 Result = TypeVar("Result")
 
@@ -31,20 +42,14 @@ class RemoteDevice:
 
     Args:
         target: its profile.
-        spec: execnet's description of the interpreter on it.
+        interpreter: the Python on it.
 
     Raises:
-        TargetError: no interpreter there, or no runtime.
+        TargetError: no Python there, no runtime, or another architecture than the profile says.
     """
 
-    def __init__(self, target: TargetConfig, spec: str) -> None:
-        if target.runtime not in _RUNTIMES:
-            msg = (
-                f"target {target.name!r}: unknown runtime {target.runtime!r}; "
-                f"allowed: {', '.join(_RUNTIMES)}{nearest(target.runtime, _RUNTIMES)}"
-            )
-            raise TargetError(msg)
-        self._target, self._spec = target, spec
+    def __init__(self, target: TargetConfig, interpreter: Interpreter) -> None:
+        self._target, self._interpreter = target, interpreter
         self._closed = False
         self._facts: dict[str, Any] = {}
         self._connection: Connection | None = self._connect()
@@ -62,10 +67,21 @@ class RemoteDevice:
                 self._asker(contents),
                 _digest(candidate),
                 _digest(baseline),
-                self._target.measure,
+                self._target,
                 self._described(),
             )
         )
+
+    def outputs(self, model: bytes) -> list[np.ndarray]:
+        """What a model computes from the fixed example inputs.
+
+        Raises:
+            MeasurementError: as `compare`.
+        """
+        digest = _digest(model)
+        ask = self._asker({digest: model})
+        found = self._with_restart(lambda: ask("outputs", model=digest)["outputs"])
+        return [np.frombuffer(one["content"], one["dtype"]).reshape(one["shape"]) for one in found]
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""
@@ -76,7 +92,8 @@ class RemoteDevice:
             ask("build", model=digest)
             return ask("profile", model=digest, runs=_PROFILE_RUNS)["kernels"]
 
-        return layer_times(model, self._with_restart(kernels))
+        found = self._with_restart(kernels)
+        return layer_times(model, found) if found else []
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""
@@ -142,14 +159,16 @@ class RemoteDevice:
         raise MeasurementError(msg)
 
     def _connect(self) -> Connection:
-        settings = {"threads": self._target.threads}
+        own = getattr(self._target, self._target.runtime).model_dump(mode="json")
+        affinity = list(self._target.environment.affinity)
+        settings = {**own, "threads": self._target.threads, "affinity": affinity}
         runtime = _RUNTIMES[self._target.runtime]
         timeout_s = self._target.measure.timeout_s
         try:
-            connection = Connection(self._spec, runtime, settings, timeout_s)
+            connection = Connection(self._interpreter, runtime, settings, timeout_s)
             self._facts = connection.ask("start")
         except WorkerLostError as error:
-            msg = self._text(f"the worker could not be started: {error}")
+            msg = self._text(f"the worker could not be started: {_with_mend(str(error))}")
             raise TargetError(msg) from error
         except StepTimeoutError as error:
             msg = self._text(f"the worker did not start within {timeout_s:g} s (measure.timeout_s)")
@@ -157,7 +176,19 @@ class RemoteDevice:
         except StepFailedError as error:
             connection.close()
             raise TargetError(self._text(str(error))) from error
+        try:
+            self._check_facts()
+        except TargetError:
+            connection.close()
+            raise
         return connection
+
+    def _check_facts(self) -> None:
+        """The device is what the profile says."""
+        found, wanted = self._facts["machine"].lower(), self._target.architecture
+        if wanted is not None and _ALSO_CALLED.get(found, found) != wanted:
+            msg = self._text(f"the device is {found}; its profile says architecture: {wanted}")
+            raise TargetError(msg)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -166,6 +197,14 @@ class RemoteDevice:
 
     def _text(self, what: str) -> str:
         return f"target {self._target.name!r}: {what}"
+
+
+def _with_mend(text: str) -> str:
+    """What a Python on a device says before the worker runs, with what mends it."""
+    for sign, mend in _MENDS.items():
+        if sign in text:
+            return f"{text}; {mend}"
+    return text
 
 
 def _digest(content: bytes) -> str:

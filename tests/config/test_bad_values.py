@@ -135,10 +135,9 @@ def test_a_recipe_that_would_never_be_used(complain, good: str) -> None:
 
 
 def test_a_misspelt_target_is_found_before_anything_is_trained(complain, good: str) -> None:
-    assert complain(good + "target: locla\n") == (
-        "pipeline.yaml:6:9: target: unknown target 'locla'; "
-        "allowed: local, simulated, or the path of a YAML file; did you mean 'local'?"
-    )
+    message = complain(good + "target: locla\n")
+    assert message.startswith("pipeline.yaml:6:9: target: unknown target 'locla'; allowed: ")
+    assert message.endswith("simulated, or the path of a YAML file; did you mean 'local'?")
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(complain, good: str) -> None:

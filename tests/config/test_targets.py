@@ -28,7 +28,8 @@ def test_local_and_simulated_are_shipped() -> None:
 @pytest.mark.parametrize("misspelt", ["lokal", "locla", "locl.yaml", "./targets/lcal.yaml"])
 def test_an_unknown_target(misspelt: str, tmp_path: Path) -> None:
     message = _message(misspelt, base=tmp_path)
-    assert "allowed: local, simulated, or the path of a YAML file" in message
+    assert "or the path of a YAML file" in message
+    assert "raspberry-pi-4" in message and "simulated" in message
     assert message.endswith("did you mean 'local'?")
 
 
@@ -44,13 +45,16 @@ def test_a_profile_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ("text", "said"),
     [
         ("name: mine\nkind: local\nthreads: 0\n", ":3:10: threads: must be a whole number at"),
-        ("name: mine\nkind: locall\n", "must be one of 'local', 'simulated'; got 'locall'; did"),
+        ("name: mine\nkind: locall\n", "'simulated'; got 'locall'; did you mean 'local'?"),
         ("name: mine\nkind: local\nmeasure: {run: 3}\n", ":3:11: measure.run: unknown key 'run'"),
         ("kind: local\n", ":1:1: name: missing. What reports call it."),
         ("name: mine\nkind: simulated\n", ":1:1: kind is simulated, so a section 'simulated' is"),
         ("name: m\nkind: local\nsimulated: {ns_per_mac: 1}\n", "would never be used; remove it"),
         ("name: m\nkind: simulated\nsimulated: {noise: 1}\n", "simulated.noise: must be a number"),
-        ("name: m\nkind: local\nruntime: onnx\n", "runtime: must be 'onnxruntime'; got 'onnx'"),
+        (
+            "name: m\nkind: local\nruntime: onnx\n",
+            "runtime: must be one of 'onnxruntime', 'tflite', 'tvm'; got 'onnx'",
+        ),
         ("", "is empty"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 
 from edgeprune.devices import Device, open_device, protocol
 from edgeprune.devices.connection import Connection
+from edgeprune.devices.interpreter import python_command
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import MeasurementError, TargetError
 from edgeprune.testing.devices import DeviceConformance, small_net
@@ -203,12 +204,12 @@ def test_no_worker_is_left_after_closing():
 
 def test_a_python_without_numpy_is_a_target_error():
     with pytest.raises(TargetError, match=r"'here'.*numpy"):
-        RemoteDevice(local(), f"popen//python={sys.executable} -S -E")
+        RemoteDevice(local(), python_command([sys.executable, "-S", "-E"]))
 
 
 def test_a_python_that_is_not_there_is_a_target_error():
     with pytest.raises(TargetError, match="no-such-python"):
-        RemoteDevice(local(), "popen//python=/no-such-python")
+        RemoteDevice(local(), python_command(["/no-such-python"]))
 
 
 def test_an_interpreter_that_says_nothing_is_given_up_and_ended(tmp_path: Path):
@@ -216,7 +217,7 @@ def test_an_interpreter_that_says_nothing_is_given_up_and_ended(tmp_path: Path):
     script.write_text(f"#!/bin/sh\necho $$ > {noted}\nexec sleep 60\n")
     script.chmod(0o755)
     with pytest.raises(TargetError, match="did not start within 1 s"):
-        RemoteDevice(local(timeout_s=1), f"popen//python={script}")
+        RemoteDevice(local(timeout_s=1), python_command([str(script)]))
     assert not is_running(int(noted.read_text()))
 
 
@@ -229,4 +230,4 @@ def test_a_time_that_cannot_be_is_an_error(value: float):
         return {"build_ms": 1.0}
 
     with pytest.raises(MeasurementError, match=r"run of the candidate took .* cannot be trusted"):
-        protocol.compare(ask, "a", "b", local(warmup=0).measure, {"single_thread": True})
+        protocol.compare(ask, "a", "b", local(warmup=0), {"single_thread": True})

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from edgeprune.config import MeasureConfig
 from edgeprune.devices import protocol
+from tests.devices.targets import local
 
 QUIET = {"cpu": 1.0, "noise": 0.002}
 
@@ -38,9 +38,9 @@ class FakeWorker:
 
 
 def _compare(worker: FakeWorker, *, threads: int = 1, **measure: Any) -> Any:
-    config = MeasureConfig(**({"warmup": 0, "runs": 100} | measure))
+    target = local(**({"warmup": 0, "runs": 100} | measure))
     facts = {"single_thread": threads == 1, "cpu": "made up"}
-    return protocol.compare(worker.ask, "new", "old", config, facts)
+    return protocol.compare(worker.ask, "new", "old", target, facts)
 
 
 def test_quiet_machines_need_the_fewest_pairs():
@@ -61,7 +61,7 @@ def test_it_goes_on_until_the_interval_is_narrow_enough():
     pairs = len(comparison.candidate.samples_ms)
     low, high = comparison.ratio_interval
     assert protocol.MIN_PAIRS < pairs < 10_000
-    assert (high - low) / 2 <= protocol.TOLERANCE * comparison.ratio
+    assert (high - low) / 2 <= 0.01 * comparison.ratio
 
 
 def test_runs_below_the_least_are_raised_to_it():

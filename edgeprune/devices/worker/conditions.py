@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import platform
+import time
 from typing import Any
 
 
@@ -17,6 +19,8 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": platform.system() + " " + platform.release(),
         "python": platform.python_version(),
+        "clock_resolution_ns": _clock_resolution_ns(),
+        **_made_board(),
     }
 
 
@@ -27,7 +31,35 @@ def state() -> dict[str, Any]:
         "frequency_mhz": _frequency_mhz(),
         "temperature_c": _temperature_c(),
         "load": _load(),
+        "throttled": _throttled(),
+        "power_mode": _read("/var/lib/nvpmodel/status"),
     }
+
+
+def _made_board() -> dict[str, Any]:
+    """What a board that was made on a desk says of itself: that its clock is not a real one."""
+    text = _read("/etc/edgeprune-board.json")
+    return json.loads(text) if text else {"clock_kind": "real", "emulated": False}
+
+
+def _clock_resolution_ns() -> int:
+    """The smallest step the clock was seen to make."""
+    steps = []
+    for _ in range(20):
+        start = end = time.perf_counter_ns()
+        while end == start:
+            end = time.perf_counter_ns()
+        steps.append(end - start)
+    return min(steps)
+
+
+def _throttled() -> bool | None:
+    """A Raspberry Pi's firmware: under-voltage, capped or throttled at this moment."""
+    for path in glob.glob("/sys/devices/platform/soc/soc:firmware/get_throttled"):
+        text = _read(path)
+        if text:
+            return int(text, 16) & 0xF != 0
+    return None
 
 
 def _read(path: str) -> str | None:

@@ -23,7 +23,7 @@ from .failures import BuildFailed, RuntimeMissing
 # Read when the library loads, hence before its import; onnxruntime sends telemetry otherwise.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-_PROVIDERS = ["CPUExecutionProvider"]
+_CPU = "CPUExecutionProvider"
 _KERNEL = "_kernel_time"
 _FLOATS = {
     "tensor(float)": np.float32,
@@ -43,31 +43,49 @@ class Runtime:
     """Builds, runs and profiles ONNX files.
 
     Args:
-        settings: ``threads``, the number of intra-op threads.
+        settings: ``threads``, the number of intra-op threads; ``providers`` in the order of
+            preference; ``provider_options`` by provider.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
         try:
             import onnxruntime
         except ImportError as error:
-            raise RuntimeMissing("onnxruntime cannot be imported: " + str(error)) from error
+            raise RuntimeMissing(
+                "onnxruntime cannot be imported ("
+                + str(error)
+                + "); install it: python3 -m pip install onnxruntime"
+            ) from error
         onnxruntime.set_default_logger_severity(4)
         self._library = onnxruntime
         self._threads = int(settings["threads"])
+        self._providers = list(settings.get("providers") or [_CPU])
+        self._provider_options = settings.get("provider_options") or {}
+        present = onnxruntime.get_available_providers()
+        absent = [name for name in self._providers if name not in present]
+        if absent:
+            raise RuntimeMissing(
+                "this onnxruntime has no " + ", ".join(absent) + "; it has " + ", ".join(present)
+            )
 
     def describe(self) -> dict[str, Any]:
         """Name, version and providers; whether a run is the calling thread's work alone."""
         return {
             "runtime": "onnxruntime",
             "version": self._library.__version__,
-            "providers": _PROVIDERS,
+            "providers": self._providers,
             "threads": self._threads,
-            "single_thread": self._threads == 1,
+            "single_thread": self._threads == 1 and self._providers == [_CPU],
         }
 
     def build(self, model: bytes) -> Callable[[], object]:
         """Load a model; the result runs it once on fixed inputs."""
         return self._open(model, self._options())[1]
+
+    def outputs(self, model: bytes) -> list[Any]:
+        """What a model computes from the fixed inputs."""
+        found: Any = self._open(model, self._options())[1]()
+        return list(found)
 
     def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[int]]]:
         """Kernel times of single runs.
@@ -110,13 +128,31 @@ class Runtime:
         options.graph_optimization_level = self._library.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 4
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        if _CPU not in self._providers:
+            # What a provider cannot take would be run by the CPU without a word.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         return options
 
     def _open(self, model: bytes, options: Any) -> tuple[Any, Callable[[], object]]:
         try:
-            session = self._library.InferenceSession(model, options, providers=_PROVIDERS)
+            session = self._library.InferenceSession(
+                model,
+                options,
+                providers=[
+                    (name, self._provider_options.get(name, {})) for name in self._providers
+                ],
+            )
         except Exception as error:
             raise BuildFailed("onnxruntime cannot load the model: " + str(error)) from error
+        used = session.get_providers()
+        unused = [name for name in self._providers if name not in used]
+        if unused:
+            raise BuildFailed(
+                "onnxruntime did not start "
+                + ", ".join(unused)
+                + " and fell back to "
+                + ", ".join(used)
+            )
         feeds = {entry.name: _example(entry) for entry in session.get_inputs()}
         return session, functools.partial(session.run, None, feeds)
 

@@ -7,6 +7,7 @@ in it lists artifacts to be sent first, ``failure`` and ``message`` tell what we
 from __future__ import annotations
 
 import collections
+import errno
 import os
 import queue
 import shutil
@@ -55,12 +56,19 @@ class Worker:
                 self._models.move_to_end(digest)
             result: dict[str, Any] = getattr(self, step)(**arguments)
             return result
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                return {"failure": "crash", "message": repr(error)}
+            where = tempfile.gettempdir()
+            return {"failure": "build", "message": "no space is left on the device in " + where}
         except Exception as error:
             message = str(error) if type(error) in _FAILURES else repr(error)
             return {"failure": _FAILURES.get(type(error), "crash"), "message": message}
 
     def start(self) -> dict[str, Any]:
         """Load the runtime; what is here."""
+        if self._settings.get("affinity"):
+            os.sched_setaffinity(0, self._settings["affinity"])
         self._runtime = self._make_runtime(self._settings)
         return dict(conditions.machine(), pid=os.getpid(), **self._runtime.describe())
 
@@ -97,8 +105,18 @@ class Worker:
             raise BuildFailed(msg)
         return time_pairs(first, second, pairs, seconds)
 
+    def outputs(self, model: str) -> dict[str, Any]:
+        """What a model computes from its fixed example inputs."""
+        found = self._runtime.outputs(self._models[model].content)
+        return {
+            "outputs": [
+                {"shape": list(one.shape), "dtype": one.dtype.str, "content": one.tobytes()}
+                for one in found
+            ]
+        }
+
     def profile(self, model: str, runs: int) -> dict[str, Any]:
-        """Kernel times of a model."""
+        """Kernel times of a model; none where the runtime cannot tell."""
         self.folder = tempfile.mkdtemp(prefix="edgeprune-")
         try:
             kernels = self._runtime.profile(self._models[model].content, runs, self.folder)

@@ -1,0 +1,63 @@
+"""How a device is reached: over SSH, through a command, or as a board made on this machine.
+
+Host names, users and interpreters become words of a command line, some of them on the device:
+none may start with a dash or hold a character that a shell would read.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from edgeprune.config.section import FilePath, Section
+
+
+def _plain(allowed: str, extra: str) -> AfterValidator:
+    """A word of letters, digits and a few more characters, not starting with a dash."""
+
+    def check(word: str) -> str:
+        if word.startswith("-") or not all(one.isalnum() or one in extra for one in word):
+            msg = f"must be {allowed}, made of letters, digits and {' '.join(extra)}"
+            raise ValueError(msg)
+        return word
+
+    return AfterValidator(check)
+
+
+HostName = Annotated[str, Field(min_length=1), _plain("a host name or address", ".-_:%")]
+UserName = Annotated[str, Field(min_length=1), _plain("a user name", ".-_")]
+JumpHost = Annotated[str, Field(min_length=1), _plain("[USER@]HOST[:PORT]", ".-_:@%")]
+Program = Annotated[str, Field(min_length=1), _plain("a program's name or path", "./-_+")]
+
+
+class SshConfig(Section):
+    """A device that is reached over SSH. Its host key must be known; nothing is installed."""
+
+    host: HostName = Field(description="Name or address, or a host of the SSH configuration.")
+    port: int | None = Field(None, ge=1, le=65535, description="Port; null: 22, or as configured.")
+    user: UserName | None = Field(None, description="User; null: yours, or as configured.")
+    key: FilePath | None = Field(None, description="Private key; null: the usual ones, the agent.")
+    config: FilePath | None = Field(
+        None, description="SSH configuration file; null: ~/.ssh/config."
+    )
+    jump: JumpHost | None = Field(None, description="Host to go through: [USER@]HOST[:PORT].")
+    known_hosts: FilePath | None = Field(
+        None, description="File with the device's host key; null: ~/.ssh/known_hosts."
+    )
+    python: Program = Field("python3", description="Python on the device: 3.8 or later, numpy.")
+
+
+class CommandConfig(Section):
+    """A Python that a command of this machine starts: in an emulator, in a container."""
+
+    python: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
+        description="The command's words: [docker, run, -i, --rm, IMAGE, python3]. No shell."
+    )
+
+
+class BoardConfig(Section):
+    """An ARM64 board that edgeprune makes on this machine; see `edgeprune target start`."""
+
+    machine: Literal["virtual", "emulated"] = Field(
+        description="virtual: a whole machine over SSH, its clock counts instructions; emulated: "
+        "one process, whose times mean nothing."
+    )

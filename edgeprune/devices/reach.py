@@ -1,0 +1,55 @@
+"""From a target's profile to the Python on its device."""
+
+import sys
+
+from edgeprune.config import TargetConfig
+from edgeprune.config.reach import SshConfig
+from edgeprune.devices.interpreter import Interpreter, python_command
+from edgeprune.devices.ssh import ssh_python
+from edgeprune.errors import TargetError
+
+
+def interpreter_of(target: TargetConfig) -> Interpreter:
+    """How the Python on a target's device is started.
+
+    Raises:
+        TargetError: it is a board of this machine that has not been made or started.
+    """
+    if target.command is not None:
+        return python_command(target.command.python)
+    config = ssh_config_of(target)
+    if config is not None:
+        return ssh_python(config)
+    if target.board is not None:
+        from edgeprune.boards import emulated_python
+
+        return python_command([str(emulated_python())])
+    return python_command([sys.executable])
+
+
+def ssh_config_of(target: TargetConfig) -> SshConfig | None:
+    """How a target is reached over SSH; None where it is not.
+
+    Raises:
+        TargetError: it is a virtual board that does not run.
+    """
+    if target.ssh is not None:
+        return target.ssh
+    if target.board is None or target.board.machine != "virtual":
+        return None
+    from edgeprune.boards import virtual
+
+    board = virtual.status()
+    if board is None:
+        msg = (
+            f"target {target.name!r}: the virtual board does not run; start it: "
+            f"edgeprune target start {target.name}"
+        )
+        raise TargetError(msg)
+    return SshConfig(
+        host=board.host,
+        port=board.port,
+        user=board.user,
+        key=board.key,
+        known_hosts=board.known_hosts,
+    )

@@ -1,0 +1,114 @@
+"""TensorFlow Lite on the device: ai-edge-litert, or the older and smaller tflite-runtime."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .failures import BuildFailed, RuntimeMissing
+
+#: Package and its module with the interpreter, the preferred one first.
+_PACKAGES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))
+
+
+class Runtime:
+    """Builds and runs TFLite files.
+
+    Args:
+        settings: ``threads``; ``xnnpack``, whether its kernels are used; ``delegates``, paths of
+            other delegates' libraries.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        failures = []
+        for module, package in _PACKAGES:
+            try:
+                self._library = importlib.import_module(module + ".interpreter")
+                self._version = _version(package, module)
+                self._name = package
+                break
+            except ImportError as error:
+                failures.append(str(error))
+        else:
+            raise RuntimeMissing(
+                "neither ai-edge-litert nor tflite-runtime can be imported ("
+                + "; ".join(failures)
+                + "); install one: python3 -m pip install ai-edge-litert"
+            )
+        self._threads = int(settings["threads"])
+        self._xnnpack = bool(settings.get("xnnpack", True))
+        self._delegates = [self._load_delegate(path) for path in settings.get("delegates") or ()]
+
+    def describe(self) -> dict[str, Any]:
+        """Name, version and delegates; whether a run is the calling thread's work alone."""
+        return {
+            "runtime": "tflite",
+            "library": self._name,
+            "version": self._version,
+            "xnnpack": self._xnnpack,
+            "threads": self._threads,
+            "single_thread": self._threads == 1 and not self._delegates,
+        }
+
+    def build(self, model: bytes) -> Callable[[], object]:
+        """Load a model and set its fixed inputs; the result runs it once."""
+        return self._open(model)[1]
+
+    def outputs(self, model: bytes) -> list[Any]:
+        """What a model computes from the fixed inputs."""
+        interpreter, run = self._open(model)
+        run()
+        return [interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]
+
+    def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[int]]]:
+        """Nothing: this runtime does not tell the times of single kernels to Python."""
+        return []
+
+    def _open(self, model: bytes) -> tuple[Any, Callable[[], object]]:
+        # The interpreter ends the process on some broken files: this is what it looks at first.
+        if model[4:8] != b"TFL3":
+            raise BuildFailed("not a TFLite file: TFL3 is not where it should be")
+        kinds = self._library.OpResolverType
+        kernels = kinds.AUTO if self._xnnpack else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        try:
+            interpreter = self._library.Interpreter(
+                model_content=model,
+                num_threads=self._threads,
+                experimental_delegates=self._delegates or None,
+                experimental_op_resolver_type=kernels,
+            )
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BuildFailed("tflite cannot load the model: " + str(error)) from error
+        for entry in interpreter.get_input_details():
+            interpreter.set_tensor(entry["index"], _example(entry))
+        return interpreter, interpreter.invoke
+
+    def _load_delegate(self, path: str) -> Any:
+        try:
+            return self._library.load_delegate(path)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise RuntimeMissing("the delegate " + path + " cannot be loaded: " + str(error)) from (
+                error
+            )
+
+
+def _example(entry: dict[str, Any]) -> Any:
+    """A fixed input of the asked type and shape."""
+    shape, kind = [int(size) for size in entry["shape"]], np.dtype(entry["dtype"])
+    if kind.kind == "f":
+        return np.random.default_rng(0).standard_normal(shape).astype(kind)
+    return np.zeros(shape, kind)
+
+
+def _version(package: str, module: str) -> str:
+    """The installed version; the package's metadata may be absent on a device."""
+    try:
+        from importlib import metadata
+
+        return metadata.version(package)
+    except Exception:
+        return str(getattr(importlib.import_module(module), "__version__", "unknown"))
