@@ -7,6 +7,7 @@ import typer
 
 from edgeprune import __version__
 from edgeprune.cli.outcomes import exit_for_errors, print_json
+from edgeprune.cli.target import app as target_app
 
 app = typer.Typer(
     help="Prune a trained CNN until it meets a latency budget measured on your device.",
@@ -14,6 +15,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(target_app, name="target")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN_DIR")]
@@ -100,6 +103,28 @@ def inspect(
             print_json(space_record(space))
         else:
             space_table(space)
+
+
+@app.command()
+def measure(
+    model: Annotated[Path, typer.Argument(help="A model file: .onnx or .tflite.")],
+    target: Annotated[
+        str, typer.Option("--target", "-t", help="A profile's name, or a YAML file.")
+    ] = "local",
+    against: Annotated[
+        Path | None, typer.Option(help="Another file, timed in turns with the first.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a model file's latency on a device; no pipeline is needed."""
+    from edgeprune.cli.measure import measure_files, show_measured
+
+    with exit_for_errors():
+        record = measure_files(model, target, against)
+        if as_json:
+            print_json(record)
+        else:
+            show_measured(record)
 
 
 def main() -> None:

@@ -30,10 +30,11 @@ class Interpreter:
     explain: Explain = say_how_it_ended
 
 
-def python_command(words: Sequence[str]) -> Interpreter:
+def python_command(words: Sequence[str], code: str = popen_bootstrapline) -> Interpreter:
     """A Python that a command of this machine starts.
 
     Args:
         words: the command, such as ``docker run -i IMAGE python3``; ``-u -c CODE`` is added.
+        code: what it runs; execnet's first line if not given.
     """
-    return Interpreter((*words, "-u", "-c", popen_bootstrapline))
+    return Interpreter((*words, "-u", "-c", code))

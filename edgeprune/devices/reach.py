@@ -2,6 +2,8 @@
 
 import sys
 
+from execnet.gateway_io import popen_bootstrapline
+
 from edgeprune.config import TargetConfig
 from edgeprune.config.reach import SshConfig
 from edgeprune.devices.interpreter import Interpreter, python_command
@@ -9,22 +11,26 @@ from edgeprune.devices.ssh import ssh_python
 from edgeprune.errors import TargetError
 
 
-def interpreter_of(target: TargetConfig) -> Interpreter:
+def interpreter_of(target: TargetConfig, code: str = popen_bootstrapline) -> Interpreter:
     """How the Python on a target's device is started.
+
+    Args:
+        target: its profile.
+        code: what the Python runs; execnet's first line if not given.
 
     Raises:
         TargetError: it is a board of this machine that has not been made or started.
     """
     if target.command is not None:
-        return python_command(target.command.python)
+        return python_command(target.command.python, code)
     config = ssh_config_of(target)
     if config is not None:
-        return ssh_python(config)
+        return ssh_python(config, code)
     if target.board is not None:
         from edgeprune.boards import emulated_python
 
-        return python_command([str(emulated_python())])
-    return python_command([sys.executable])
+        return python_command([str(emulated_python())], code)
+    return python_command([sys.executable], code)
 
 
 def ssh_config_of(target: TargetConfig) -> SshConfig | None:

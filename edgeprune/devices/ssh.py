@@ -53,13 +53,14 @@ def ssh_command(config: SshConfig, command: str) -> tuple[str, ...]:
     return (*words, "--", config.host, command)
 
 
-def ssh_python(config: SshConfig) -> Interpreter:
+def ssh_python(config: SshConfig, code: str = popen_bootstrapline) -> Interpreter:
     """The device's Python.
 
     Args:
         config: how the device is reached.
+        code: what it runs; execnet's first line if not given.
     """
-    program = f"{shlex.quote(config.python)} -u -c {shlex.quote(popen_bootstrapline)}"
+    program = f"{shlex.quote(config.python)} -u -c {shlex.quote(code)}"
     return Interpreter(
         ssh_command(config, program),
         explain=lambda code, errors: explain_ssh(config, code, errors),

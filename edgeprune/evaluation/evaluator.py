@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from edgeprune.evaluation.accuracy import BATCH_SIZE, score
+from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.search.outcome import Outcome
 
 if TYPE_CHECKING:
-    from edgeprune.devices import Device
+    from edgeprune.devices import Comparison, Device
     from edgeprune.pruning import ChannelSpace, Plan, Widths
     from edgeprune.workloads import Split
 
@@ -22,8 +24,9 @@ CACHE_BYTES = 512 * 2**20
 class Evaluator:
     """Evaluates candidates of one workload on one device.
 
-    The steps come one after another: on a local target nothing of ours may compute while latency
-    is measured.
+    On a local target the steps come one after another: nothing of ours may compute while latency
+    is measured. A remote device measures while this machine scores, so that a trial takes as
+    long as the longer of the two.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Evaluator:
         recovery: Recovery,
         split: "Split",
         device: "Device",
+        remote: bool = False,
     ) -> None:
         """Keep what every trial needs.
 
@@ -43,9 +47,10 @@ class Evaluator:
             recovery: repairs candidates before they are scored.
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
+            remote: whether the device's work takes nothing from this machine.
         """
         self._plan, self._space, self._recovery = plan, space, recovery
-        self._split, self._device = split, device
+        self._split, self._device, self._remote = split, device, remote
         self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
@@ -56,7 +61,8 @@ class Evaluator:
 
         Returns:
             Its outcome; ``details`` holds ``seconds`` by step (``candidate``, ``recover``,
-            ``accuracy``, ``latency``) and the comparison with both measurements.
+            ``accuracy``, ``latency``; of a remote device only what the others did not cover) and
+            the comparison with both measurements.
 
         Raises:
             SpaceError: widths that the space does not allow.
@@ -67,11 +73,13 @@ class Evaluator:
         template = self._space.template
         content = template.candidate(self._space.slice_state(plan))
         watch.lap("candidate")
-        model = self._recovery.recover(plan)
-        watch.lap("recover")
-        accuracy = score(model, self._batches())
-        watch.lap("accuracy")
-        comparison = self._device.compare(content, template.base)
+        if self._remote:
+            with Elsewhere(partial(self._measure, content), self._device.close) as measuring:
+                accuracy = self._score(plan, watch)
+                comparison = measuring.result()
+        else:
+            accuracy = self._score(plan, watch)
+            comparison = self._measure(content)
         watch.lap("latency")
         return Outcome(
             accuracy=accuracy,
@@ -82,6 +90,16 @@ class Evaluator:
             bytes=len(content),
             details={"seconds": watch.seconds} | comparison.to_json(),
         )
+
+    def _score(self, plan: "Plan", watch: "_Watch") -> float:
+        model = self._recovery.recover(plan)
+        watch.lap("recover")
+        accuracy = score(model, self._batches())
+        watch.lap("accuracy")
+        return accuracy
+
+    def _measure(self, content: bytes) -> "Comparison":
+        return self._device.compare(content, self._space.template.base)
 
     def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
         if self._cached is not None:

@@ -48,6 +48,7 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
         recovery=session.recovery,
         split=session.workload.splits.reward,
         device=session.device,
+        remote=session.target.remote,
     )
     best: list[SearchTrial] = []
     with session.reporter.task(f"search {sampler}", config.trials) as task:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from edgeprune.config import PipelineConfig, load_target
+from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.evaluation import Recovery
 from edgeprune.pipeline.base import open_base
@@ -33,6 +33,7 @@ class Session:
         reporter: tells the user.
         workload: the trained base model and its data.
         space: the base model's channel groups.
+        target: the device's profile.
         device: measures latency; open.
     """
 
@@ -41,6 +42,7 @@ class Session:
     reporter: Reporter
     workload: Workload
     space: ChannelSpace
+    target: TargetConfig
     device: Device
 
     @cached_property
@@ -84,4 +86,4 @@ def open_session(
             multiple=(config.prune.channel_multiple or target.channel_multiple).model_dump(),
             min_keep=config.prune.min_keep,
         )
-        yield Session(config, directory, reporter, workload, space, device)
+        yield Session(config, directory, reporter, workload, space, target, device)

@@ -1,4 +1,5 @@
 import json
+import threading
 
 import pytest
 import torch
@@ -96,3 +97,52 @@ def test_repeated_trials_are_equal(
 def test_a_lost_measurement_is_never_an_outcome(parts: dict[str, object]) -> None:
     with pytest.raises(MeasurementError, match="worker was lost"):
         Evaluator(device=Lost(), **parts)(parts["space"].full)
+
+
+class Far(Bench):
+    """Answers only once this machine has scored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scored, self.closed = threading.Event(), threading.Event()
+
+    def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
+        assert self.scored.wait(30) and not self.closed.is_set()
+        return super().compare(candidate, baseline)
+
+    def close(self) -> None:
+        self.closed.set()
+        self.scored.set()
+
+
+def test_a_remote_device_measures_while_this_machine_scores(
+    parts: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Far()
+
+    def scored(*_: object) -> float:
+        device.scored.set()
+        return 0.5
+
+    monkeypatch.setattr(room, "score", scored)
+    outcome = Evaluator(device=device, remote=True, **parts)(parts["space"].scaled(0.5))
+    assert outcome.accuracy == 0.5 and len(device.seen) == 1
+    assert set(outcome.details["seconds"]) == {"candidate", "recover", "accuracy", "latency"}
+
+
+def test_a_remote_device_that_is_lost_is_told(parts: dict[str, object]) -> None:
+    with pytest.raises(MeasurementError, match="the worker was lost"):
+        Evaluator(device=Lost(), remote=True, **parts)(parts["space"].full)
+
+
+def test_an_interruption_does_not_wait_for_the_device(
+    parts: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    device = Far()
+    monkeypatch.setattr(room, "score", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Evaluator(device=device, remote=True, **parts)(parts["space"].full)
+    assert device.closed.is_set()

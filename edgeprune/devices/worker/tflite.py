@@ -70,7 +70,8 @@ class Runtime:
     def _open(self, model: bytes) -> tuple[Any, Callable[[], object]]:
         # The interpreter ends the process on some broken files: this is what it looks at first.
         if model[4:8] != b"TFL3":
-            raise BuildFailed("not a TFLite file: TFL3 is not where it should be")
+            msg = "not a TFLite file: TFL3 is not where it should be"
+            raise BuildFailed(msg)
         kinds = self._library.OpResolverType
         kernels = kinds.AUTO if self._xnnpack else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:

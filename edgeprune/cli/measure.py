@@ -1,0 +1,88 @@
+"""`edgeprune measure`: latency of any model file on any target."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from edgeprune.config import load_target
+from edgeprune.devices import open_device
+from edgeprune.errors import UserError
+
+_SUFFIXES = {"onnxruntime": ".onnx", "tvm": ".onnx", "tflite": ".tflite"}
+
+
+def measure_files(model: Path, target: str, against: Path | None) -> dict[str, Any]:
+    """Time a file beside another one, or beside itself.
+
+    Args:
+        model: the file.
+        target: a profile's name or path.
+        against: the other file.
+
+    Returns:
+        ``ratio`` (absent without another file), ``model`` and ``against`` with their
+        measurements, and the target's name.
+
+    Raises:
+        UserError: a file cannot be read or is not what the runtime takes.
+        MeasurementError: no latency that can be trusted.
+    """
+    config = load_target(target)
+    wanted = _SUFFIXES["onnxruntime" if config.kind == "simulated" else config.runtime]
+    contents = [_read(path, wanted, config.runtime) for path in (model, against or model)]
+    with open_device(config) as device:
+        comparison = device.compare(*contents)
+    measured = {"path": str(model)} | comparison.candidate.to_json()
+    record: dict[str, Any] = {"target": config.name, "model": measured}
+    if against is not None:
+        record["against"] = {"path": str(against)} | comparison.baseline.to_json()
+        record["ratio"] = comparison.ratio
+        record["ratio_interval"] = list(comparison.ratio_interval)
+    else:
+        record["self_ratio"] = comparison.ratio
+        record["self_ratio_interval"] = list(comparison.ratio_interval)
+    return record
+
+
+def show_measured(record: dict[str, Any]) -> None:
+    """Print it for a person."""
+    table = Table()
+    table.add_column("file")
+    for heading in ("median", "95 % interval", "runs", "build"):
+        table.add_column(heading, justify="right")
+    conditions = record["model"]["conditions"]
+    unit = "M instructions" if conditions.get("clock_kind") == "instructions" else "ms"
+    for key in ("model", "against"):
+        if key in record:
+            one = record[key]
+            low, high = one["interval_ms"]
+            table.add_row(
+                one["path"],
+                f"{one['median_ms']:.4g} {unit}",
+                f"{low:.4g} to {high:.4g}",
+                str(len(one["samples_ms"])),
+                f"{one['build_ms']:.0f} ms",
+            )
+    console = Console(highlight=False)
+    console.print(table)
+    prefix = "" if "ratio" in record else "self_"
+    low, high = record[f"{prefix}ratio_interval"]
+    what = "ratio" if not prefix else "against itself"
+    console.print(f"{what}: {record[f'{prefix}ratio']:.4f} ({low:.4f} to {high:.4f})")
+    console.print(
+        f"{record['target']}: {conditions.get('runtime')} {conditions.get('version')}, "
+        f"{conditions.get('threads')} thread(s), {conditions.get('cpu')}"
+    )
+
+
+def _read(path: Path, wanted: str, runtime: str) -> bytes:
+    if path.suffix != wanted:
+        msg = f"{path}: the target's runtime is {runtime}, which takes {wanted} files"
+        raise UserError(msg)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise UserError(msg) from error

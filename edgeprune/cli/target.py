@@ -1,0 +1,85 @@
+"""`edgeprune target`: the devices there are, and whether they can be trusted."""
+
+from typing import Annotated
+
+import typer
+
+from edgeprune.cli.outcomes import exit_for_errors, print_json
+
+app = typer.Typer(help="List, show, check and probe devices.", no_args_is_help=True)
+
+Target = Annotated[str, typer.Argument(help="A profile's name, or the path of a YAML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+@app.command("list")
+def list_targets(as_json: Json = False) -> None:
+    """List the profiles that come with edgeprune."""
+    from edgeprune.cli.target_views import target_records, target_table
+
+    with exit_for_errors():
+        records = target_records()
+        if as_json:
+            print_json({"targets": records})
+        else:
+            target_table(records)
+
+
+@app.command()
+def show(target: Target, as_json: Json = False) -> None:
+    """Show a profile with everything it inherits and every default."""
+    from edgeprune.cli.target_views import profile_text
+    from edgeprune.config import load_target
+
+    with exit_for_errors():
+        config = load_target(target)
+        if as_json:
+            print_json(config.model_dump(mode="json"))
+        else:
+            typer.echo(profile_text(config), nl=False)
+
+
+@app.command()
+def check(target: Target, as_json: Json = False) -> None:
+    """Try a device from the connection to the noise floor.
+
+    Exit status: 0 it can be trusted, 2 a link is broken: the last line says how to mend it.
+    """
+    from edgeprune.cli.target_views import show_links
+    from edgeprune.config import load_target
+    from edgeprune.devices.check import check_target
+
+    with exit_for_errors():
+        links = []
+        for link in check_target(load_target(target)):
+            links.append(link)
+            if not as_json:
+                show_links([link])
+        broken = any(link.state == "broken" for link in links)
+        if as_json:
+            print_json({"trusted": not broken, "links": [link.to_json() for link in links]})
+        if broken:
+            raise typer.Exit(2)
+
+
+@app.command()
+def start(
+    target: Target,
+    port: Annotated[int | None, typer.Option(help="Port of its SSH server on loopback.")] = None,
+) -> None:
+    """Make a board of this machine, and boot it if it is a virtual one."""
+    from edgeprune.cli.board import start_board
+    from edgeprune.config import load_target
+
+    with exit_for_errors():
+        start_board(load_target(target), port)
+
+
+@app.command()
+def stop(target: Target) -> None:
+    """Switch a virtual board off."""
+    from edgeprune.cli.board import stop_board
+    from edgeprune.config import load_target
+
+    with exit_for_errors():
+        stop_board(load_target(target))

@@ -1,0 +1,72 @@
+"""What `edgeprune target` prints."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edgeprune.config import TargetConfig, load_target
+from edgeprune.config.profiles import shipped_profiles
+from edgeprune.config.yaml_rules import Dumper
+from edgeprune.devices.check import Link
+
+_COLOURS = {"ok": "green", "warning": "yellow", "broken": "red"}
+
+
+def target_records() -> list[dict[str, Any]]:
+    """The shipped profiles in short."""
+    records = []
+    for name in shipped_profiles():
+        target = load_target(name)
+        records.append(
+            {
+                "name": name,
+                "kind": target.kind,
+                "reach": _reach(target),
+                "architecture": target.architecture,
+                "cpu": target.cpu,
+                "runtime": target.runtime,
+                "threads": target.threads,
+            }
+        )
+    return records
+
+
+def target_table(records: Sequence[dict[str, Any]]) -> None:
+    """Print the profiles for a person."""
+    table = Table()
+    for heading in ("target", "reached by", "processor", "runtime"):
+        table.add_column(heading)
+    for record in records:
+        processor = " ".join(filter(None, (record["architecture"], record["cpu"])))
+        table.add_row(record["name"], record["reach"], processor or "-", record["runtime"])
+    Console(highlight=False).print(table)
+
+
+def profile_text(target: TargetConfig) -> str:
+    """A resolved profile as YAML; sections of other kinds are left out."""
+    values = target.model_dump(mode="json", exclude_none=True)
+    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))
+
+
+def show_links(links: Sequence[Link]) -> None:
+    """Print links of the chain as they are tried."""
+    console = Console(highlight=False)
+    for link in links:
+        line = Text(f"{link.state:8}", style=_COLOURS[link.state])
+        line.append(f"{link.name:14}", style="bold").append(link.found, style="default")
+        console.print(line, soft_wrap=True)
+        if link.mend:
+            console.print(Text(f"{'':22}{link.mend}", style="bold"), soft_wrap=True)
+
+
+def _reach(target: TargetConfig) -> str:
+    if target.ssh is not None:
+        user = f"{target.ssh.user}@" if target.ssh.user else ""
+        return f"ssh {user}{target.ssh.host}"
+    if target.board is not None:
+        return f"{target.board.machine} board"
+    return {"local": "this machine", "simulated": "a cost model"}.get(target.kind, "a command")
