@@ -8,6 +8,7 @@ from rich.table import Table
 
 from edgeprune.config import load_target
 from edgeprune.devices import open_device
+from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import UserError
 
 _SUFFIXES = {"onnxruntime": ".onnx", "tvm": ".onnx", "tflite": ".tflite"}
@@ -53,7 +54,7 @@ def show_measured(record: dict[str, Any]) -> None:
     for heading in ("median", "95 % interval", "runs", "build"):
         table.add_column(heading, justify="right")
     conditions = record["model"]["conditions"]
-    unit = "M instructions" if conditions.get("clock_kind") == "instructions" else "ms"
+    unit = unit_of(conditions["clock"])
     for key in ("model", "against"):
         if key in record:
             one = record[key]

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
+from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 from edgeprune.pipeline import RunResult
 
@@ -66,13 +67,14 @@ def _table(result: RunResult) -> None:
     table = Table(title=None, title_justify="left")
     for heading in ("", "test accuracy", "latency", "MACs", "file"):
         table.add_column(heading, justify="left" if not heading else "right")
+    unit = unit_of(manifest["target"]["clock"])
     for name, row in _rows(manifest).items():
         ratio = row.get("ratio", 1.0)
         latency = row.get("candidate", row.get("latency", {}))
         table.add_row(
             labels[name],
             f"{row['verification']['accuracy']:.2%}",
-            f"{latency['median_ms']:.3g} ms ({ratio:.2f}x)",
+            f"{latency['median_ms']:.3g} {unit} ({ratio:.2f}x)",
             f"{row['macs'] / 1e6:.1f} M",
             f"{row['bytes'] / 1e3:.0f} kB",
             style="bold" if name == "result" else None,

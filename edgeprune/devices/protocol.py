@@ -34,8 +34,8 @@ def compare(
     With one thread that does all the work, samples are CPU time of that thread: the same as the
     wall clock's on a device that does nothing else, and without the time in which another
     process had the core. Otherwise, or where that clock is too coarse, they are wall time. The
-    conditions say which (``clock``), and which share of the wall time went to others
-    (``waiting``).
+    conditions say which (``clock``: ``thread`` or ``wall``, or on a board made on a desk what its
+    clock counts), and which share of the wall time went to others (``waiting``).
 
     Args:
         ask: has the worker do a step.
@@ -70,6 +70,8 @@ def compare(
     after = ask("state")
     refuse_disturbed(before, after, target.environment)
     conditions = {**facts, **taken.conditions, "before": before, "after": after}
+    if facts.get("clock_kind", "real") != "real":
+        conditions["clock"] = facts["clock_kind"]
     sides = [
         Measurement(tuple(taken.samples_ms(side)), build_ms[side], conditions) for side in _SIDES
     ]

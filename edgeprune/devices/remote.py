@@ -99,6 +99,8 @@ class RemoteDevice:
         """See `Device.conditions`."""
         state = self._with_restart(lambda: self._asker({})("state"))
         clock = "thread" if self._facts["single_thread"] else "wall"
+        if self._facts["clock_kind"] != "real":
+            clock = self._facts["clock_kind"]
         return {**self._described(), "clock": clock, **state}
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
 
 Role = Literal["base", "result", "uniform", "random"]
@@ -53,8 +54,8 @@ class Target:
         version: of the runtime.
         cpu: model of the device's processor.
         threads: the runtime may use.
-        clock: what the milliseconds are; a text with ``instruction`` or ``simulated`` in it marks
-            them as virtual, which the page says wherever it shows them.
+        clock: what the milliseconds are; ``instructions``, ``simulated`` and ``emulated`` ones are
+            virtual, which the page says wherever it shows them.
     """
 
     __pydantic_config__ = _EXACT
@@ -69,8 +70,7 @@ class Target:
     @property
     def unit(self) -> str:
         """The unit of every latency on the page: ``ms``, or ``virtual ms``."""
-        virtual = any(word in self.clock.lower() for word in ("instruction", "simulat", "virtual"))
-        return "virtual ms" if virtual else "ms"
+        return unit_of(self.clock)
 
 
 @dataclass(frozen=True)
