@@ -4,6 +4,7 @@ import typer
 from rich.console import Console
 
 from edgeprune.config import TargetConfig
+from edgeprune.devices.reach import board_name, recipe_of
 from edgeprune.errors import TargetError
 
 
@@ -22,9 +23,11 @@ def start_board(target: TargetConfig, port: int | None) -> None:
             status.update(f"{target.name}: {text}")
 
         if machine == "emulated":
-            typer.echo(f"{target.name} is ready: {emulated.make(note=note)}")
+            typer.echo(f"{target.name} is ready: {emulated.make(recipe_of(target), note)}")
             return
-        board = virtual.start(port=port, note=note)
+        board = virtual.start(
+            recipe=recipe_of(target), name=board_name(target), port=port, note=note
+        )
     typer.echo(f"{target.name} runs (pid {board.pid}), SSH on {board.host}:{board.port}")
     typer.echo(f"log in:  ssh -F {board.ssh_config} {board.alias}")
     typer.echo(f"stop it: edgeprune target stop {target.name}")
@@ -40,7 +43,7 @@ def stop_board(target: TargetConfig) -> None:
 
     if _machine(target) == "emulated":
         typer.echo(f"{target.name} is no machine that runs: there is nothing to stop")
-    elif virtual.stop():
+    elif virtual.stop(board_name(target)):
         typer.echo(f"{target.name} is off")
     else:
         typer.echo(f"{target.name} did not run")

