@@ -1,5 +1,6 @@
 """Models of another library: timm, by ``module:function``."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from edgeprune.workloads import build_model
 from tests.pruning.nets import enliven
 from tests.pruning.promises import check_plan, random_widths, with_other_weights
 
-pytest.importorskip("timm", reason="timm is not installed")
+pytestmark = pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
 
 
 @pytest.mark.parametrize(
