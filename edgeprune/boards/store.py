@@ -1,16 +1,13 @@
 """Where boards are kept, and making an entry exactly once."""
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from edgeprune.errors import TargetError
-
-#: The same variable that moves the image cache.
-VARIABLE = "EDGEPRUNE_CACHE"
+from edgeprune.folders import CACHE_VARIABLE, user_cache
 
 Note = Callable[[str], None]
 
@@ -23,25 +20,17 @@ def store() -> Path:
     """The folder of all boards, private to the user, made where it is missing.
 
     Returns:
-        ``$EDGEPRUNE_CACHE/boards``, else ``$XDG_CACHE_HOME/edgeprune/boards``, else
-        ``~/.cache/edgeprune/boards``; absolute.
+        ``boards`` in `edgeprune.folders.user_cache`.
 
     Raises:
         TargetError: it cannot be made.
     """
-    chosen, shared = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
-    parent = Path(chosen).expanduser() if chosen else _user_cache(shared) / "edgeprune"
     with reported():
-        folder = parent.absolute() / "boards"
+        folder = user_cache() / "boards"
         # Private keys lie in it.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
     return folder
-
-
-def _user_cache(shared: str | None) -> Path:
-    # The specification: a relative path is to be ignored.
-    return Path(shared) if shared and Path(shared).is_absolute() else Path.home() / ".cache"
 
 
 @contextmanager
@@ -53,7 +42,7 @@ def reported() -> Iterator[None]:
         where = f" {error.filename}" if error.filename else ""
         msg = (
             f"the cache of ARM64 boards cannot be used:{where}: {error.strerror or error}; "
-            f"set {VARIABLE} to a folder of yours with 2 GB of space"
+            f"set {CACHE_VARIABLE} to a folder of yours with 2 GB of space"
         )
         raise TargetError(msg) from error
 

@@ -1,7 +1,6 @@
 """Where unpacked archives and decoded images are kept between runs."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 import time
@@ -10,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgeprune.errors import WorkloadError
+from edgeprune.folders import CACHE_VARIABLE, user_cache
 
-VARIABLE = "EDGEPRUNE_CACHE"
 _WEEK_S = 7 * 24 * 3600
 
 
@@ -22,16 +21,15 @@ def cache_folder(kind: str) -> Path:
         kind: ``unpacked``, ``decoded`` or ``downloads``.
 
     Returns:
-        ``$EDGEPRUNE_CACHE/<kind>``, or ``~/.cache/edgeprune/<kind>``.
+        ``kind`` in `edgeprune.folders.user_cache`.
 
     Raises:
         WorkloadError: it cannot be made.
     """
-    chosen = os.environ.get(VARIABLE)
-    root = Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "edgeprune"
     with reported_cache_errors():
-        (root / kind).mkdir(parents=True, exist_ok=True)
-    return root / kind
+        folder = user_cache() / kind
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -43,7 +41,7 @@ def reported_cache_errors() -> Iterator[None]:
         where = f" {error.filename}" if error.filename else ""
         msg = (
             f"the image cache cannot be written:{where}: {error.strerror or error}; "
-            f"set {VARIABLE} to a folder with space"
+            f"set {CACHE_VARIABLE} to a folder with space"
         )
         raise WorkloadError(msg) from error
 
