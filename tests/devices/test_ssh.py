@@ -18,8 +18,8 @@ from edgeprune.devices.connection import Connection
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import MeasurementError, TargetError
 from edgeprune.testing.devices import DeviceConformance, small_net
+from edgeprune.testing.sshd import NEEDS_SSHD, Server, make_key, ssh_server
 from tests.devices.processes import is_gone_soon
-from tests.devices.sshd import NEEDS_SSHD, Server, make_key, ssh_server
 
 pytestmark = NEEDS_SSHD
 
