@@ -1,0 +1,8 @@
+"""Lower precision: float16 and int8 files made from a float32 one."""
+
+from edgeprune.quantization.float16 import to_float16
+from edgeprune.quantization.images import CalibrationImages
+from edgeprune.quantization.int8 import to_int8
+from edgeprune.quantization.sensitivity import layer_noise
+
+__all__ = ["CalibrationImages", "layer_noise", "to_float16", "to_int8"]

@@ -1,0 +1,60 @@
+"""Calibration images: drawn by a recipe, streamed, and known by their digest."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeprune.config.calibration import CalibrationConfig
+from edgeprune.errors import WorkloadError
+
+if TYPE_CHECKING:
+    from edgeprune.workloads import Split
+
+
+class CalibrationImages:
+    """The images of a recipe, batch by batch; they are read anew on every pass.
+
+    Args:
+        split: where they come from: the training images.
+        recipe: how many, and which.
+
+    Raises:
+        WorkloadError: there are fewer than two images, or one of them is not finite.
+    """
+
+    def __init__(self, split: "Split", recipe: CalibrationConfig) -> None:
+        if len(split) < 2:
+            msg = f"calibration needs at least 2 images; {split.name} has {len(split)}"
+            raise WorkloadError(msg)
+        self.recipe = recipe
+        self._split = split.subset(min(recipe.images, len(split)), recipe.seed)
+
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self._split)
+
+    @property
+    def batch_count(self) -> int:
+        """How many batches `batches` gives."""
+        return -(-len(self) // self.recipe.batch_size)
+
+    def batches(self) -> Iterator[NDArray[np.float32]]:
+        """Float32 (batch, channels, height, width)."""
+        for images, _ in self._split.batches(self.recipe.batch_size):
+            batch = images.numpy()
+            if not np.isfinite(batch).all():
+                msg = f"an image for calibration from {self._split.name} holds NaN or infinity"
+                raise WorkloadError(msg)
+            yield batch
+
+    def digest(self) -> str:
+        """SHA-256 of the recipe and the pixels of its images, hexadecimal."""
+        recipe: dict[str, Any] = self.recipe.model_dump(mode="json")
+        found = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode())
+        for batch in self.batches():
+            found.update(np.ascontiguousarray(batch).data)
+        return found.hexdigest()
