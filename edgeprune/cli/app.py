@@ -106,6 +106,53 @@ def inspect(
 
 
 @app.command()
+def export(
+    run_dir: RunDir,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="float16 or int8; may be given twice.")
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Recipe of int8: its name, or a YAML file.")
+    ] = None,
+    accuracy_drop: Annotated[
+        float | None, typer.Option(help="Percentage points it may lose to float32.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a finished run's model in a lower precision; kept only if it is right and faster.
+
+    Exit status: 0 all were kept, 3 one was rejected (its reason is told).
+    """
+    from edgeprune.cli.artifacts import show_artifacts
+
+    with exit_for_errors():
+        from edgeprune.pipeline import export_run
+
+        records = export_run(
+            run_dir, precision=precision or ["int8"], calibration=calibration, drop=accuracy_drop
+        )
+        show_artifacts(records, as_json=as_json)
+
+
+@app.command()
+def verify(
+    model: Annotated[Path, typer.Argument(help="A model file: .onnx")],
+    against: Annotated[Path, typer.Option(help="A finished run.")],
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="Also time both files there.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run any file over a finished run's test images, beside its torch model."""
+    from edgeprune.cli.artifacts import show_verified
+
+    with exit_for_errors():
+        from edgeprune.pipeline import verify_file
+
+        show_verified(verify_file(model, against, target=target), as_json=as_json)
+
+
+@app.command()
 def measure(
     model: Annotated[Path, typer.Argument(help="A model file: .onnx or .tflite.")],
     target: Annotated[

@@ -1,8 +1,9 @@
 """Pipeline and target files: strict schemas, and errors that name the line and the nearest key."""
 
 from edgeprune.config.budget import BudgetConfig
+from edgeprune.config.calibration import CalibrationConfig
 from edgeprune.config.dump import dump_pipeline
-from edgeprune.config.load import load_pipeline, load_target
+from edgeprune.config.load import load_calibration, load_pipeline, load_target
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.stages import (
     ExportConfig,
@@ -16,6 +17,7 @@ from edgeprune.config.workload import DataConfig, ModelConfig, TrainConfig, Work
 
 __all__ = [
     "BudgetConfig",
+    "CalibrationConfig",
     "DataConfig",
     "ExportConfig",
     "FinetuneConfig",
@@ -30,6 +32,7 @@ __all__ = [
     "TrainConfig",
     "WorkloadConfig",
     "dump_pipeline",
+    "load_calibration",
     "load_pipeline",
     "load_target",
 ]

@@ -17,6 +17,7 @@ def dump_pipeline(config: PipelineConfig) -> str:
     """
     value = config.model_dump(mode="json")
     value["target"] = escape_variables(value["target"])
+    value["export"]["calibration"] = escape_variables(value["export"]["calibration"])
     for path, text in list(path_texts(value, PipelineConfig)):
         value = with_value(value, path, escape_variables(str(Path(text).absolute())))
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

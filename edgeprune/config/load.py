@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from edgeprune.config.calibration import CalibrationConfig
 from edgeprune.config.document import read_document
 from edgeprune.config.explain import explain
 from edgeprune.config.inheritance import inherit
@@ -20,6 +21,8 @@ from edgeprune.config.target import TargetConfig
 from edgeprune.errors import ConfigError
 
 _S = TypeVar("_S", bound=Section)
+#: Settings of a pipeline that name another file, by the kind of file.
+_REFERENCES = {"targets": ("target",), "calibration": ("export", "calibration")}
 
 
 def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> PipelineConfig:
@@ -42,7 +45,7 @@ def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> PipelineCo
     places = Places(document, settings)
     base = _folder(path)
     value = apply_overrides(document.value, settings)
-    value, misplaced = _resolve_target(value, places, base)
+    value, misplaced = _resolve_references(value, places, base)
     return _validated(PipelineConfig, value, places, base, problems + misplaced)
 
 
@@ -61,6 +64,24 @@ def load_target(name_or_path: str, *, base: Path | None = None) -> TargetConfig:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return _load_profile(file, ())
+
+
+def load_calibration(name_or_path: str, *, base: Path | None = None) -> CalibrationConfig:
+    """Load a calibration recipe.
+
+    Args:
+        name_or_path: a recipe that comes with edgeprune, such as ``default``, or a YAML file.
+        base: where relative paths start; the current folder if not given.
+
+    Raises:
+        ConfigError: there is no such recipe, or something in it is wrong.
+    """
+    try:
+        _, file = locate_profile(name_or_path, base or Path.cwd(), "calibration")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    document = read_document(file)
+    return _validated(CalibrationConfig, document.value, Places(document), _folder(file), [])
 
 
 def _load_profile(file: Path, heirs: tuple[Path, ...]) -> TargetConfig:
@@ -105,18 +126,22 @@ def _validated(
     return config
 
 
-def _resolve_target(value: Any, places: Places, base: Path) -> tuple[Any, list[Problem]]:
-    """Check that the target is there, so that a misspelt one is found before a model is trained."""
-    path = ("target",)
-    reference = value.get("target") if isinstance(value, dict) else None
-    if not isinstance(reference, str) or not reference:
-        return value, []
-    try:
-        folder = Path.cwd() if places.override(path) else base
-        resolved, _ = locate_profile(reference, folder)
-    except ValueError as error:
-        return value, [Problem(places.value(path), path, str(error))]
-    return with_value(value, path, resolved), []
+def _resolve_references(value: Any, places: Places, base: Path) -> tuple[Any, list[Problem]]:
+    """Check that target and recipe are there, so that a misspelt one costs no training."""
+    problems = []
+    for kind, path in _REFERENCES.items():
+        reference = value
+        for key in path:
+            reference = reference.get(key) if isinstance(reference, dict) else None
+        if not isinstance(reference, str) or not reference:
+            continue
+        try:
+            folder = Path.cwd() if places.override(path) else base
+            resolved, _ = locate_profile(reference, folder, kind)
+            value = with_value(value, path, resolved)
+        except ValueError as error:
+            problems.append(Problem(places.value(path), path, str(error)))
+    return value, problems
 
 
 def _folder(path: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Finding a target's profile by its name or path."""
+"""Finding a target's profile or a calibration recipe by its name or path."""
 
 from pathlib import Path
 
@@ -6,14 +6,18 @@ import edgeprune
 from edgeprune.config.paths import absolute, expand_variables
 from edgeprune.errors import nearest
 
+#: Folders of the files that come with edgeprune, and what one of them is called.
+KINDS = {"targets": "target", "calibration": "calibration recipe"}
 
-def locate_profile(reference: str, base: Path) -> tuple[str, Path]:
-    """The file of a target.
+
+def locate_profile(reference: str, base: Path, kind: str = "targets") -> tuple[str, Path]:
+    """The file of a target or a calibration recipe.
 
     Args:
         reference: name of a profile that comes with edgeprune, or the path of a YAML file: one
             that has a ``/``, starts with ``~`` or ends in ``.yaml`` or ``.yml``.
         base: where relative paths start.
+        kind: one of `KINDS`.
 
     Returns:
         The reference, with a path made absolute; and the file.
@@ -22,7 +26,7 @@ def locate_profile(reference: str, base: Path) -> tuple[str, Path]:
         ValueError: there is no such profile or file.
     """
     text = expand_variables(reference)
-    shipped = shipped_profiles()
+    shipped = shipped_profiles(kind)
     is_path = "/" in text or text.startswith("~") or text.endswith((".yaml", ".yml"))
     if is_path:
         file = absolute(text, base)
@@ -31,15 +35,15 @@ def locate_profile(reference: str, base: Path) -> tuple[str, Path]:
         msg = f"there is no file {file}; {_allowed(file.stem, shipped)}"
         raise ValueError(msg)
     if text not in shipped:
-        msg = f"unknown target {text!r}; {_allowed(text, shipped)}"
+        msg = f"unknown {KINDS[kind]} {text!r}; {_allowed(text, shipped)}"
         raise ValueError(msg)
     return text, shipped[text]
 
 
-def shipped_profiles() -> dict[str, Path]:
-    """The profiles that come with edgeprune, by name."""
+def shipped_profiles(kind: str = "targets") -> dict[str, Path]:
+    """The files of a kind that come with edgeprune, by name."""
     package = Path(edgeprune.__file__).resolve().parent
-    for folder in (package / "targets", package.parent / "targets"):
+    for folder in (package / kind, package.parent / kind):
         if folder.is_dir():  # inside the wheel, or beside the package in a checkout
             return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
     return {}

@@ -80,7 +80,28 @@ class FinetuneConfig(Section):
 _Formats = Annotated[tuple[Literal["onnx"], ...], Field(strict=False, min_length=1)]
 
 
+_Precisions = Annotated[
+    tuple[Literal["float32", "float16", "int8"], ...], Field(strict=False, min_length=1)
+]
+
+
 class ExportConfig(Section):
     """What is written in the end."""
 
     formats: _Formats = Field(("onnx",), description="File formats of the finished model.")
+    precision: _Precisions = Field(
+        ("float32",),
+        description="Number formats beside float32, which is always written; each is kept only "
+        "if it is accurate enough and faster.",
+    )
+    calibration: str = Field(
+        "default",
+        min_length=1,
+        description="Recipe of int8: one that comes with edgeprune, or the path of a YAML file.",
+    )
+    accuracy_drop: float = Field(
+        1.0, ge=0, description="Percentage points that a lower precision may lose to float32."
+    )
+    max_transposes: int | None = Field(
+        None, ge=0, description="Transpose nodes above which an artifact is rejected."
+    )

@@ -1,6 +1,6 @@
 """Evaluation: a candidate's accuracy after recovery and its latency, as one outcome."""
 
-from edgeprune.evaluation.accuracy import accuracy, onnx_accuracy
+from edgeprune.evaluation.accuracy import accuracy
 from edgeprune.evaluation.batch_norm import Recalibration, recalibrate
 from edgeprune.evaluation.evaluator import Evaluator
 from edgeprune.evaluation.execution import Execution, flush_denormals, has_bfloat16
@@ -16,6 +16,5 @@ __all__ = [
     "accuracy",
     "flush_denormals",
     "has_bfloat16",
-    "onnx_accuracy",
     "recalibrate",
 ]

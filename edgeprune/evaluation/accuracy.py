@@ -1,13 +1,11 @@
-"""Top-1 accuracy of a torch model, or of ONNX bytes in their own runtime."""
+"""Top-1 accuracy of a torch model."""
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from edgeprune.errors import VerificationError
 from edgeprune.evaluation.execution import Execution, flush_denormals
 
 if TYPE_CHECKING:
@@ -49,40 +47,6 @@ def score(model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
         for inputs, labels in batches:
             correct += _correct(model(inputs), labels)
             images += len(labels)
-    return correct / images
-
-
-def onnx_accuracy(content: bytes, split: "Split", batch_size: int = BATCH_SIZE) -> float:
-    """Top-1 accuracy of an ONNX file's bytes, run by ONNX Runtime on this host.
-
-    Args:
-        content: the file; its first input takes (N, C, H, W) float32 with any N.
-        split: the images; each is used once.
-        batch_size: images per run.
-
-    Returns:
-        As `accuracy`.
-
-    Raises:
-        VerificationError: ONNX Runtime cannot load the file.
-    """
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    try:
-        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime does not export its exception classes
-        msg = f"the ONNX file cannot be loaded by onnxruntime: {error}"
-        raise VerificationError(msg) from error
-    name = session.get_inputs()[0].name
-    correct = images = 0
-    for inputs, labels in split.batches(batch_size):
-        outputs = session.run(None, {name: inputs.numpy()})[0]
-        correct += _correct(torch.from_numpy(outputs), labels)
-        images += len(labels)
     return correct / images
 
 

@@ -84,12 +84,25 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
     else:
         base = build()
     model = Plan.load(folder / "plan.json").apply(base)
-    # Some models (MNASNet) read a version from the metadata that a plain mapping lacks.
-    weights = OrderedDict(load_file(folder / "weights.safetensors"))
-    weights._metadata = model.state_dict()._metadata  # type: ignore[attr-defined]
     try:
-        model.load_state_dict(weights)
+        return load_weights(model, folder / "weights.safetensors")
     except RuntimeError as error:
         msg = f"the weights of {folder} do not fit the model it names: {error}"
         raise RunError(msg) from error
+
+
+def load_weights(model: "nn.Module", path: Path) -> "nn.Module":
+    """Load a safetensors file into a model of its shapes, and put it in eval mode.
+
+    Args:
+        model: changed in place.
+        path: the file.
+
+    Raises:
+        RuntimeError: the weights do not fit (torch's own error).
+    """
+    # Some models (MNASNet) read a version from the metadata that a plain mapping lacks.
+    weights = OrderedDict(load_file(path))
+    weights._metadata = model.state_dict()._metadata  # type: ignore[attr-defined]
+    model.load_state_dict(weights)
     return model.eval()

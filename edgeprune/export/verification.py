@@ -27,6 +27,7 @@ class Verification:
         accuracy: of the file, 0 to 1.
         images: how many images it was run on.
         max_abs_difference: largest difference of any output to torch's.
+        mean_abs_difference: mean over all outputs of all images.
         output_scale: largest magnitude of torch's outputs, to judge the difference by.
         top1_agreement: share of images on which file and torch name the same class.
     """
@@ -34,6 +35,7 @@ class Verification:
     accuracy: float
     images: int
     max_abs_difference: float
+    mean_abs_difference: float
     output_scale: float
     top1_agreement: float
 
@@ -45,7 +47,7 @@ class Verification:
 def verify_onnx(
     path: Path, model: torch.nn.Module, split: "Split", *, batch_size: int = 64
 ) -> Verification:
-    """Run an ONNX file from disk over a split, beside the torch model it was made from.
+    """Run a float32 ONNX file over a split, and hold it to what torch computes.
 
     Args:
         path: the written file.
@@ -60,8 +62,36 @@ def verify_onnx(
         VerificationError: the file does not load, gives NaN, or differs from torch by more
             than `TOLERANCE` of the output scale.
     """
-    correct = agree = images = 0
-    difference = scale = 0.0
+    found = compare_onnx(path, model, split, batch_size=batch_size)
+    difference, scale = found.max_abs_difference, found.output_scale
+    if difference > TOLERANCE * max(scale, 1.0):
+        msg = (
+            f"{path} does not compute what torch computes: outputs differ by up to "
+            f"{difference:.3g} at a scale of {scale:.3g} (allowed: {TOLERANCE * scale:.3g})"
+        )
+        raise VerificationError(msg)
+    return found
+
+
+def compare_onnx(
+    path: Path, model: torch.nn.Module, split: "Split", *, batch_size: int = 64
+) -> Verification:
+    """Run an ONNX file of any precision from disk over a split, beside the torch model.
+
+    Args:
+        path: the written file.
+        model: the torch model it was made from, in eval mode.
+        split: the images; each is used exactly once.
+        batch_size: images per forward pass.
+
+    Returns:
+        Accuracy of the file itself and its agreement with torch, whatever they are.
+
+    Raises:
+        VerificationError: the file does not load, or gives NaN.
+    """
+    correct = agree = images = values = 0
+    difference = scale = total = 0.0
     model = model.eval()
     for inputs, labels, outputs in _file_outputs(path, split, batch_size):
         with torch.inference_mode():
@@ -73,14 +103,17 @@ def verify_onnx(
         correct += int((outputs.argmax(1) == labels.numpy()).sum())
         agree += int((outputs.argmax(1) == expected.argmax(1)).sum())
         difference = max(difference, float(np.abs(outputs - expected).max()))
+        total += float(np.abs(outputs - expected).sum())
+        values += outputs.size
         scale = max(scale, float(np.abs(expected).max()))
-    if difference > TOLERANCE * max(scale, 1.0):
-        msg = (
-            f"{path} does not compute what torch computes: outputs differ by up to "
-            f"{difference:.3g} at a scale of {scale:.3g} (allowed: {TOLERANCE * scale:.3g})"
-        )
-        raise VerificationError(msg)
-    return Verification(correct / images, images, difference, scale, agree / images)
+    return Verification(
+        accuracy=correct / images,
+        images=images,
+        max_abs_difference=difference,
+        mean_abs_difference=total / values,
+        output_scale=scale,
+        top1_agreement=agree / images,
+    )
 
 
 def _file_outputs(

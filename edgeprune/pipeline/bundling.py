@@ -21,7 +21,10 @@ _SOURCES = {
 
 
 def write_bundle(
-    session: Session, probed: Probe, contenders: dict[str, dict[str, Any]]
+    session: Session,
+    probed: Probe,
+    contenders: dict[str, dict[str, Any]],
+    artifacts: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Write the bundle's files and its manifest.
 
@@ -29,6 +32,7 @@ def write_bundle(
         session: the open run.
         probed: the budget as a ratio, and the base's latency.
         contenders: the records of ``base``, ``result``, ``uniform`` and ``random``.
+        artifacts: the records of lower precisions.
 
     Returns:
         The manifest.
@@ -62,6 +66,7 @@ def write_bundle(
             }
             for name in FILES
         },
+        "artifacts": artifacts,
         "widths": result["widths"],
         "full_widths": session.space.full,
         "base": contenders["base"] | {"latency": probed.base},

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from edgeprune.export import verify_onnx
+from edgeprune.export import load_weights, verify_onnx
 from edgeprune.files import write_atomic
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settled, shrink
@@ -80,6 +80,14 @@ def finish(
     for checkpoint in session.directory.path.glob(f"contenders/{name}-*.checkpoint"):
         checkpoint.unlink()
     return record
+
+
+def finished_model(session: Session, name: str, widths: Widths) -> tuple[torch.nn.Module, bytes]:
+    """A contender that has been finished: its torch model and its ONNX file, from disk."""
+    directory = session.directory
+    model = session.plan(widths).apply(session.workload.model)
+    load_weights(model, directory.contender(name, "safetensors"))
+    return model, directory.contender(name, "onnx").read_bytes()
 
 
 def _tune(

@@ -67,6 +67,7 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "layers": manifest["layers"],
             "seconds": _median_seconds(trials["search"]),
             "verification": manifest["result"]["verification"],
+            "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
             "notes": [],
         }
     )
@@ -112,6 +113,24 @@ def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[st
         "reward": trial.reward,
         "feasible": outcome.latency_ratio <= manifest["budget"]["ratio"],
         "finalist": trial.number in contender["finalists"],
+    }
+
+
+def _artifact(record: dict[str, Any]) -> dict[str, Any]:
+    found = record.get("verification", {})
+    notes = list(record["lint"]["warnings"])
+    if "first_try" in record:
+        worst = ", ".join(f"{name} {value:.1f} dB" for name, value in record["noisiest_db"].items())
+        notes.append(
+            f"second try: the first {record['first_try']['reason']}; noisiest layers: {worst}"
+        )
+    return {
+        **{key: record[key] for key in ("path", "format", "precision", "kept", "reason", "bytes")},
+        "accuracy": found.get("accuracy"),
+        "agreement": found.get("top1_agreement"),
+        "ratio": record.get("ratio"),
+        "calibration": record.get("calibration"),
+        "notes": notes,
     }
 
 

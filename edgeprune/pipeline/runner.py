@@ -9,8 +9,9 @@ from typing import Any
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import RunError
+from edgeprune.pipeline.artifacts import write_artifacts
 from edgeprune.pipeline.bundling import write_bundle
-from edgeprune.pipeline.finishing import finish, finish_base
+from edgeprune.pipeline.finishing import finish, finish_base, finished_model
 from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.reporting import write_run_report
@@ -144,7 +145,13 @@ def _stages(session: Session) -> dict[str, Any]:
         settled = settle_uniform(session, result["ratio"])
         uniform = finish(session, "uniform", settled, result["ratio"], retry=False)
     contenders = {"base": base, "result": result, "uniform": uniform, "random": random}
-    return write_bundle(session, probed, contenders)
+    return write_bundle(session, probed, contenders, _artifacts(session, result))
+
+
+def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:
+    model, content = finished_model(session, "result", result["widths"])
+    accuracy = result["verification"]["accuracy"]
+    return write_artifacts(session, model, content, accuracy, session.config.export)
 
 
 def _finish_best(session: Session, name: str, found: SearchResult, probed: Probe) -> dict[str, Any]:

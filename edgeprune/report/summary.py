@@ -198,6 +198,40 @@ class Verification:
     images: _Width
     output_scale: _NotNegative | None = None
     accuracy: _Share | None = None
+    mean_abs_difference: _NotNegative | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file of the result in another format or precision.
+
+    Attributes:
+        path: in the run directory.
+        format: such as ``onnx``.
+        precision: such as ``int8``.
+        kept: whether it passed its gates.
+        reason: why it did not.
+        bytes: size of the file.
+        accuracy: on the test split; None where it does not run.
+        agreement: share of images on which it names torch's class.
+        ratio: latency to the float32 file.
+        calibration: the recipe of int8.
+        notes: what else its reader must know.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    path: str
+    format: str
+    precision: str
+    kept: bool
+    reason: str
+    bytes: _Count
+    accuracy: _Share | None = None
+    agreement: _Share | None = None
+    ratio: _Positive | None = None
+    calibration: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -218,6 +252,7 @@ class Summary:
         layers: per-layer latency in the model's order.
         seconds: median seconds of a trial by step, such as ``{"recover": 0.4}``.
         verification: of the result's written file.
+        artifacts: the result in other formats and precisions.
         notes: anything else the reader must know.
     """
 
@@ -236,6 +271,7 @@ class Summary:
     layers: tuple[Layer, ...]
     seconds: dict[str, _NotNegative]
     verification: Verification
+    artifacts: tuple[Artifact, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -271,7 +307,7 @@ _ADAPTER = TypeAdapter(Summary)
 
 _KEYS = {
     field.name
-    for kind in (Summary, Target, Budget, Row, Trial, Group, Layer, Verification)
+    for kind in (Summary, Target, Budget, Row, Trial, Group, Layer, Verification, Artifact)
     for field in dataclasses.fields(kind)
 }
 

@@ -1,11 +1,7 @@
-import io
-
-import pytest
 import torch
 from torch import nn
 
-from edgeprune.errors import VerificationError
-from edgeprune.evaluation import Execution, accuracy, onnx_accuracy
+from edgeprune.evaluation import Execution, accuracy
 from tests.evaluation.nets import all_images, noise_split
 
 
@@ -46,22 +42,6 @@ def test_scores_in_eval_mode() -> None:
     model = nn.Sequential(Answers(1, 0, 0, 0), nn.Dropout(1.0)).train()
     assert accuracy(model, noise_split()) == 0.25
     assert not model.training
-
-
-def test_an_onnx_file_scores_as_its_torch_model() -> None:
-    torch.manual_seed(0)
-    model, split = Viewing().eval(), noise_split(256)
-    content = io.BytesIO()
-    torch.onnx.export(
-        model, (all_images(split)[:1],), content, dynamo=False, dynamic_axes={"x": {0: "n"}},
-        input_names=["x"],
-    )  # fmt: skip
-    assert onnx_accuracy(content.getvalue(), split) == accuracy(model, split)
-
-
-def test_broken_onnx_bytes_are_named() -> None:
-    with pytest.raises(VerificationError, match="cannot be loaded by onnxruntime"):
-        onnx_accuracy(b"no model", noise_split())
 
 
 def test_a_model_that_needs_contiguous_images_gets_them() -> None:

@@ -1,0 +1,52 @@
+"""What `edgeprune export` and `edgeprune verify` print."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from edgeprune.cli.outcomes import print_json
+from edgeprune.errors import BudgetError
+
+
+def show_artifacts(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print written artifacts.
+
+    Raises:
+        BudgetError: one was rejected; everything has been printed and written.
+    """
+    if as_json:
+        print_json({"artifacts": list(records)})
+    else:
+        table = Table()
+        table.add_column("file", no_wrap=True)
+        for heading in ("accuracy", "agreement", "latency", "size"):
+            table.add_column(heading, justify="right")
+        for one in records:
+            found = one.get("verification")
+            table.add_row(
+                one["path"],
+                f"{found['accuracy']:.2%}" if found else "-",
+                f"{found['top1_agreement']:.2%}" if found else "-",
+                f"{one['ratio']:.3f}x" if found else "-",
+                f"{one['bytes'] / 1e3:.0f} kB",
+                style=None if one["kept"] else "dim",
+            )
+        Console(highlight=False).print(table)
+    rejected = [f"{one['precision']}: {one['reason']}" for one in records if not one["kept"]]
+    if rejected:
+        raise BudgetError("rejected: " + "; ".join(rejected))
+
+
+def show_verified(record: dict[str, Any], *, as_json: bool) -> None:
+    """Print how a file did beside the torch model."""
+    if as_json:
+        print_json(record)
+        return
+    console = Console(highlight=False)
+    for name, value in record.items():
+        if isinstance(value, float):
+            console.print(f"{name.replace('_', ' '):24}{value:.6g}")
+        elif isinstance(value, int | str):
+            console.print(f"{name.replace('_', ' '):24}{value}")

@@ -1,0 +1,175 @@
+"""Opening a history's database: where it is, who may read it, how two processes share it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from edgeprune.folders import user_data
+from edgeprune.history.errors import HistoryError
+from edgeprune.history.tables import SCHEMA_VERSION, metadata, schema
+
+#: Names a history for all commands.
+HISTORY_VARIABLE = "EDGEPRUNE_HISTORY"
+#: How long a writer waits for another one, seconds.
+_BUSY_TIMEOUT_S = 30.0
+#: Databases with the upsert that the store uses.
+_DIALECTS = ("sqlite", "postgresql")
+_READING = "edgeprune_reading"
+
+
+def history_url(given: str | None) -> URL:
+    """Where the history is: what is given, else the variable's, else the user's data folder.
+
+    Args:
+        given: a path, or a URL such as ``postgresql+psycopg://host/name``.
+
+    Raises:
+        HistoryError: it is no URL, or of a database that is not supported.
+    """
+    text = given or os.environ.get(HISTORY_VARIABLE) or str(user_data() / "history.db")
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        # The text may hold a password: it is not shown.
+        msg = (
+            "the history's address is no database URL; allowed: a file, sqlite:///file.db or "
+            "postgresql+psycopg://user@host/name"
+        )
+        raise HistoryError(msg) from error
+    if url.get_backend_name() not in _DIALECTS:
+        msg = f"a history cannot be kept in {url.get_backend_name()}; allowed: a file, PostgreSQL"
+        raise HistoryError(msg)
+    return url
+
+
+def open_database(url: URL) -> Engine:
+    """An engine on a database that has the tables of this version.
+
+    Raises:
+        HistoryError: it cannot be reached or made, is no history, or is of a newer version.
+    """
+    if url.get_backend_name() == "sqlite":
+        _make_private(url)
+    try:
+        engine = create_engine(url, connect_args=_connect_args(url))
+    except (NoSuchModuleError, ImportError) as error:
+        msg = (
+            f"the history {_shown(url)}: its driver is missing ({error}); install it: "
+            'python -m pip install "psycopg[binary]"'
+        )
+        raise HistoryError(msg) from error
+    if engine.dialect.name == "sqlite":
+        _share_sqlite(engine)
+    try:
+        _ready(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection that only reads, and waits for nobody.
+
+    Raises:
+        HistoryError: the database cannot be read.
+    """
+    with _named(engine), engine.connect() as plain:
+        yield plain.execution_options(**{_READING: True})
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction; all of it is written, or nothing.
+
+    Raises:
+        HistoryError: the database cannot be written.
+    """
+    with _named(engine), engine.begin() as connection:
+        yield connection
+
+
+def _ready(engine: Engine) -> None:
+    with writing(engine) as connection:
+        metadata.create_all(connection)
+        found = connection.execute(select(schema.c.version)).scalar()
+        if found is None:
+            connection.execute(insert(schema).values(version=SCHEMA_VERSION))
+        elif found > SCHEMA_VERSION:
+            msg = (
+                f"the history {_shown(engine.url)} was written by a newer edgeprune (version "
+                f"{found}; this one reads up to {SCHEMA_VERSION}); update edgeprune, or choose "
+                f"another history with {HISTORY_VARIABLE}"
+            )
+            raise HistoryError(msg)
+
+
+@contextmanager
+def _named(engine: Engine) -> Iterator[None]:
+    """Turn the database's errors into ours."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        msg = f"the history {_shown(engine.url)} cannot be used: {reason.strip()}"
+        if "locked" in reason:
+            msg += f"; another process has been writing for {_BUSY_TIMEOUT_S:g} s"
+        else:
+            msg += f"; mend it, move it away, or choose another with {HISTORY_VARIABLE}"
+        raise HistoryError(msg) from error
+
+
+def _make_private(url: URL) -> None:
+    """The database's folder and file, for the user's eyes only."""
+    if url.database in {None, "", ":memory:"}:
+        msg = "a history in memory would be forgotten; give a file"
+        raise HistoryError(msg)
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        msg = (
+            f"the history {path} cannot be opened: {error.strerror}; choose another with "
+            f"{HISTORY_VARIABLE}"
+        )
+        raise HistoryError(msg) from error
+
+
+def _connect_args(url: URL) -> dict[str, object]:
+    return {"timeout": _BUSY_TIMEOUT_S} if url.get_backend_name() == "sqlite" else {}
+
+
+def _share_sqlite(engine: Engine) -> None:
+    """Readers and one writer at a time do not hinder one another; further writers wait.
+
+    A writer takes its lock when it begins: one that only reads at first and writes later would
+    fail instead of waiting when another one was quicker.
+    """
+
+    def connected(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver would begin by itself, and too late
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    def begun(connection: Connection) -> None:
+        only_reads = connection.get_execution_options().get(_READING, False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+def _shown(url: URL) -> str:
+    """Without its password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.render_as_string(hide_password=True)
