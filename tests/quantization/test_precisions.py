@@ -105,7 +105,7 @@ def test_equal_recipes_have_equal_digests() -> None:
 
 
 def test_one_image_is_not_enough() -> None:
-    with pytest.raises(WorkloadError, match="needs at least 2 images; .* has 1"):
+    with pytest.raises(WorkloadError, match=r"needs at least 2 images; .* has 1"):
         CalibrationImages(noise_split(4).subset(1, 0), CalibrationConfig(name="test"))
 
 
