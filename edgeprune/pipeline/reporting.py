@@ -113,6 +113,7 @@ def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[st
         "reward": trial.reward,
         "feasible": outcome.latency_ratio <= manifest["budget"]["ratio"],
         "finalist": trial.number in contender["finalists"],
+        "predicted": outcome.details.get("predicted_ratio"),
     }
 
 

@@ -1,9 +1,12 @@
 """Stage 3, the searches: the chosen sampler, and random search with as many trials."""
 
+from dataclasses import replace
+
 from edgeprune.evaluation import Evaluator
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
+    Outcome,
     SearchProblem,
     SearchResult,
     SearchTrial,
@@ -50,6 +53,12 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
         device=session.device,
         remote=session.target.remote,
     )
+
+    def evaluate(widths: Widths) -> Outcome:
+        predicted = estimator.ratio(widths)
+        outcome = evaluator(widths)
+        return replace(outcome, details={**outcome.details, "predicted_ratio": predicted})
+
     best: list[SearchTrial] = []
     with session.reporter.task(f"search {sampler}", config.trials) as task:
 
@@ -68,7 +77,7 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
         return run_search(
             problem,
             make_sampler(sampler, problem, seed, config.trials, options),
-            evaluator,
+            evaluate,
             make_reward(config.reward, probe.budget),
             trials=config.trials,
             directory=session.directory.path / name,

@@ -1,4 +1,4 @@
-"""The two interactive charts, as Plotly figures in plain data.
+"""The interactive charts, as Plotly figures in plain data.
 
 Colours are written ``var(--name)``: the page's script puts in the style sheet's values, so that
 charts follow the reader's light or dark scheme.
@@ -117,6 +117,41 @@ def progress_figure(summary: Summary) -> Figure:
     if plain:
         y_axis["tickformat"] = ".0%"
     layout = {"xaxis": {"title": {"text": "trials"}, "rangemode": "tozero"}, "yaxis": y_axis}
+    return {"data": traces, "layout": layout}
+
+
+def estimates_figure(summary: Summary) -> Figure:
+    """Every measured candidate: the ratio that was predicted for it over the one measured.
+
+    Args:
+        summary: with at least one trial whose prediction is known.
+    """
+    trials = [trial for trial in summary.trials if trial.predicted is not None]
+    styles = _styles(summary.trials)
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": escape(f"{name} trials"),
+            "x": [trial.ratio for trial in found],
+            "y": [trial.predicted for trial in found],
+            "text": [_describe(trial, summary) for trial in found],
+            "hovertemplate": _HOVER,
+            "marker": {"color": styles[name][0], "symbol": styles[name][1], "size": 7},
+        }
+        for name, found in by_sampler(trials).items()
+    ]
+    ends = [
+        min(min(trial.ratio, trial.predicted or trial.ratio) for trial in trials),
+        max(max(trial.ratio, trial.predicted or trial.ratio) for trial in trials),
+    ]
+    right = {"type": "scatter", "mode": "lines", "name": "predicted = measured", "x": ends}
+    line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
+    traces.append({**right, "y": ends, "hoverinfo": "skip", "line": line})
+    layout = {
+        "xaxis": {"title": {"text": "measured latency, relative"}, "ticksuffix": "x"},
+        "yaxis": {"title": {"text": "predicted"}, "ticksuffix": "x"},
+    }
     return {"data": traces, "layout": layout}
 
 

@@ -9,10 +9,16 @@ from markupsafe import Markup
 
 from edgeprune.files import write_atomic
 from edgeprune.report import numbers
-from edgeprune.report.charts import progress_figure, trials_figure
+from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
 from edgeprune.report.plotly_source import packed_plotly
-from edgeprune.report.sentences import accuracy_interval, headline, result_ratio, verdicts
+from edgeprune.report.sentences import (
+    accuracy_interval,
+    estimator_sentence,
+    headline,
+    result_ratio,
+    verdicts,
+)
 from edgeprune.report.summary import Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -71,6 +77,8 @@ def _context(summary: Summary) -> dict[str, Any]:
     charts = {}
     if summary.trials:
         charts = {"trials": trials_figure(summary), "progress": progress_figure(summary)}
+    if any(trial.predicted is not None for trial in summary.trials):
+        charts["estimates"] = estimates_figure(summary)
     return {
         "summary": summary,
         "unit": summary.target.unit,
@@ -80,6 +88,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "result_ratio": result_ratio(summary),
         "latency_pair": numbers.alike(base.latency_ms, result.latency_ms),
         "verdicts": verdicts(summary),
+        "estimator_sentence": estimator_sentence(summary),
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,

@@ -46,6 +46,23 @@ def verdicts(summary: Summary) -> list[str]:
     ]
 
 
+def estimator_sentence(summary: Summary) -> str:
+    """How far predicted latencies were from measured ones; empty where none is known."""
+    errors = sorted(
+        abs(trial.predicted / trial.ratio - 1)
+        for trial in summary.trials
+        if trial.predicted is not None
+    )
+    if not errors:
+        return ""
+    middle = errors[len(errors) // 2]
+    return (
+        f"Latency was predicted before it was measured, to hold the budget while widths were "
+        f"proposed: half of the {len(errors)} predictions were within {middle:.1%}, the worst was "
+        f"off by {errors[-1]:.1%}. What this page reports is measured."
+    )
+
+
 def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
     """Wilson's 95 % interval of an accuracy measured on a number of images.
 

@@ -135,6 +135,7 @@ class Trial:
         reward: what the sampler maximises.
         feasible: whether it is within the budget.
         finalist: whether it was measured again when the result was chosen.
+        predicted: the ratio that the latency estimator gave before it was measured.
     """
 
     __pydantic_config__ = _EXACT
@@ -148,6 +149,7 @@ class Trial:
     reward: _Finite
     feasible: bool
     finalist: bool = False
+    predicted: _Positive | None = None
 
 
 @dataclass(frozen=True)

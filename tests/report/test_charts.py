@@ -4,7 +4,8 @@ import plotly.graph_objects as go
 import pytest
 
 from edgeprune.report import Summary
-from edgeprune.report.charts import progress_figure, trials_figure
+from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
+from edgeprune.report.sentences import estimator_sentence
 from tests.report.sample import sample, summary
 
 
@@ -88,3 +89,22 @@ def test_names_are_text_in_plotly_s_markup() -> None:
     trace = trials_figure(Summary.from_json(data))["data"][0]
     assert trace["name"] == "&lt;b&gt;mine&lt;/b&gt; trials"
     assert "&lt;b&gt;mine" in trace["text"][0]
+
+
+def test_predictions_are_drawn_over_what_was_measured() -> None:
+    data = sample()
+    for trial in data["trials"][:10]:
+        trial["predicted"] = trial["ratio"] * 1.02
+    found = Summary.from_json(data)
+    figure = estimates_figure(found)
+    go.Figure(_paint(figure))
+    points = _trace(figure, "amc trials")
+    assert points["y"] == pytest.approx([1.02 * ratio for ratio in points["x"]])
+    assert len(points["x"]) == 10
+    assert "half of the 10 predictions were within 2.0%, the worst was off by 2.0%" in (
+        estimator_sentence(found)
+    )
+
+
+def test_without_predictions_nothing_is_said() -> None:
+    assert estimator_sentence(summary()) == ""

@@ -216,3 +216,15 @@ def test_a_browser_draws_both_charts(tmp_path: Path) -> None:
     drawn = _without_plotly(done.stdout)
     assert drawn.count("main-svg") >= 2
     assert "over the budget of 0.50x" in drawn and "cannot draw" not in drawn.split("<script")[0]
+
+
+def test_artifacts_are_listed_with_their_verdict() -> None:
+    kept = {"path": "model-int8.onnx", "format": "onnx", "precision": "int8", "kept": True}
+    kept |= {"reason": "", "bytes": 104_000, "accuracy": 0.966, "agreement": 0.99, "ratio": 0.71}
+    slow = kept | {"path": "rejected/model-float16.onnx", "precision": "float16", "kept": False}
+    slow |= {"reason": "is <slower>", "ratio": None, "notes": ["9 Cast nodes"]}
+    html = render(summary(artifacts=[kept, slow]))
+    words = " ".join(html.split())
+    assert "✓ kept" in words and "✗ rejected: is &lt;slower&gt;" in words
+    assert "9 Cast nodes" in words and "0.710x" in words
+    assert "Artifacts" not in render(summary())

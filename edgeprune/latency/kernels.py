@@ -1,0 +1,144 @@
+"""Kernels: what a runtime executes for one layer, and which of them an ONNX file holds."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import onnx
+from onnx import shape_inference
+
+from edgeprune.errors import MeasurementError
+
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+#: Initialisers up to this many elements are kept for shape inference: shapes, axes, pads.
+_SMALL = 64
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One layer's work.
+
+    Attributes:
+        kind: ``conv``, ``depthwise``, ``grouped``, ``transposed`` or ``linear``.
+        read: input channels.
+        written: output channels.
+        groups: of a convolution; 1 otherwise.
+        area: height and width of the filter; (1, 1) of a linear layer.
+        stride: of a convolution; 1 otherwise.
+        size: height and width of the input; (1, rows) of a linear layer.
+        out_size: height and width of the output.
+        batch: images at a time.
+    """
+
+    kind: str
+    read: int
+    written: int
+    groups: int
+    area: tuple[int, int]
+    stride: int
+    size: tuple[int, int]
+    out_size: tuple[int, int]
+    batch: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data: the kernel's signature in a history."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, signature: dict[str, Any]) -> Self:
+        """Read back a signature."""
+        pairs = {name: tuple(signature[name]) for name in ("area", "size", "out_size")}
+        return cls(**{**signature, **pairs})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of an ONNX file.
+
+    Attributes:
+        node: the node's name, as in `edgeprune.devices.LayerTime`.
+        kernel: what it is.
+    """
+
+    node: str
+    kernel: Kernel
+
+
+def read_layers(model: bytes) -> tuple[Layer, ...]:
+    """The convolutions and linear layers of an ONNX file, in its order.
+
+    Raises:
+        MeasurementError: not an ONNX file, or a shape in it cannot be inferred.
+    """
+    try:
+        parsed = onnx.load_model_from_string(model)
+        shapes = {entry.name: tuple(entry.dims) for entry in parsed.graph.initializer}
+        _drop_weights(parsed.graph)
+        inferred = shape_inference.infer_shapes(parsed, data_prop=True).graph
+        for value in (*inferred.input, *inferred.value_info, *inferred.output):
+            dims = value.type.tensor_type.shape.dim
+            shapes.setdefault(value.name, tuple(size.dim_value or 1 for size in dims))
+        return tuple(_layers(parsed.graph, shapes))
+    except Exception as error:
+        msg = f"the layers of the model cannot be read: {error}"
+        raise MeasurementError(msg) from error
+
+
+def _layers(graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]]) -> Iterator[Layer]:
+    given = {entry.name for entry in graph.initializer} | {entry.name for entry in graph.input}
+    images = {entry.name for entry in graph.input} - set(_weights(graph))
+    for node in graph.node:
+        # A weight may reach its layer through a node that only transposes it.
+        if node.op_type not in _LAYERS or node.input[0] in given - images:
+            continue
+        name = str(node.name or node.output[0])
+        source, result = shapes[node.input[0]], shapes[node.output[0]]
+        if node.op_type in {"Gemm", "MatMul"}:
+            rows = (1, math.prod(source[1:-1]))
+            kernel = Kernel("linear", source[-1], result[-1], 1, (1, 1), 1, rows, rows, source[0])
+        else:
+            kernel = _convolution(node, source, shapes[node.input[1]], result)
+        yield Layer(name, kernel)
+
+
+def _weights(graph: onnx.GraphProto) -> Iterator[str]:
+    for node in graph.node:
+        if node.op_type in _LAYERS:
+            yield node.input[1]
+
+
+def _convolution(
+    node: onnx.NodeProto,
+    source: tuple[int, ...],
+    weight: tuple[int, ...],
+    result: tuple[int, ...],
+) -> Kernel:
+    attributes = {entry.name: entry for entry in node.attribute}
+    groups = int(attributes["group"].i) if "group" in attributes else 1
+    stride = int(attributes["strides"].ints[0]) if "strides" in attributes else 1
+    kind = "transposed" if node.op_type == "ConvTranspose" else "conv"
+    if groups > 1:
+        kind = "depthwise" if groups == source[1] else "grouped"
+    sizes = (_pair(weight[2:]), stride, _pair(source[2:]), _pair(result[2:]))
+    return Kernel(kind, source[1], result[1], groups, *sizes, source[0])
+
+
+def _pair(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width; what has one length only counts as a row."""
+    return (1, sizes[0]) if len(sizes) == 1 else (sizes[0], math.prod(sizes[1:]))
+
+
+def _drop_weights(graph: onnx.GraphProto) -> None:
+    """Turn large weights into inputs of their shape: inference copies the file, weights and all."""
+    given = {value.name for value in graph.input}
+    small = [entry for entry in graph.initializer if math.prod(entry.dims) <= _SMALL]
+    graph.input.extend(
+        onnx.helper.make_tensor_value_info(entry.name, entry.data_type, list(entry.dims))
+        for entry in graph.initializer
+        if math.prod(entry.dims) > _SMALL and entry.name not in given
+    )
+    del graph.initializer[:]
+    graph.initializer.extend(small)
+    # Shapes noted before the weights were cut would be believed.
+    del graph.value_info[:]
