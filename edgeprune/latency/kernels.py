@@ -74,23 +74,28 @@ def read_layers(model: bytes) -> tuple[Layer, ...]:
     try:
         parsed = onnx.load_model_from_string(model)
         shapes = {entry.name: tuple(entry.dims) for entry in parsed.graph.initializer}
+        constants = set(shapes)
         _drop_weights(parsed.graph)
         inferred = shape_inference.infer_shapes(parsed, data_prop=True).graph
         for value in (*inferred.input, *inferred.value_info, *inferred.output):
             dims = value.type.tensor_type.shape.dim
             shapes.setdefault(value.name, tuple(size.dim_value or 1 for size in dims))
-        return tuple(_layers(parsed.graph, shapes))
+        return tuple(_layers(parsed.graph, shapes, constants))
     except Exception as error:
         msg = f"the layers of the model cannot be read: {error}"
         raise MeasurementError(msg) from error
 
 
-def _layers(graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]]) -> Iterator[Layer]:
-    given = {entry.name for entry in graph.initializer} | {entry.name for entry in graph.input}
-    images = {entry.name for entry in graph.input} - set(_weights(graph))
+def _layers(
+    graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]], constants: set[str]
+) -> Iterator[Layer]:
     for node in graph.node:
-        # A weight may reach its layer through a node that only transposes it.
-        if node.op_type not in _LAYERS or node.input[0] in given - images:
+        if all(name in constants for name in node.input if name):
+            # Weights may reach their layer through a node that transposes them.
+            constants.update(node.output)
+            continue
+        # A product of two activations is no layer: nothing of it is cut by itself.
+        if node.op_type not in _LAYERS or node.input[1] not in constants:
             continue
         name = str(node.name or node.output[0])
         source, result = shapes[node.input[0]], shapes[node.output[0]]
@@ -102,16 +107,10 @@ def _layers(graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]]) -> Itera
         yield Layer(name, kernel)
 
 
-def _weights(graph: onnx.GraphProto) -> Iterator[str]:
-    for node in graph.node:
-        if node.op_type in _LAYERS:
-            yield node.input[1]
-
-
 def _convolution(
     node: onnx.NodeProto,
     source: tuple[int, ...],
-    weight: tuple[int, ...],
+    weights: tuple[int, ...],
     result: tuple[int, ...],
 ) -> Kernel:
     attributes = {entry.name: entry for entry in node.attribute}
@@ -120,7 +119,7 @@ def _convolution(
     kind = "transposed" if node.op_type == "ConvTranspose" else "conv"
     if groups > 1:
         kind = "depthwise" if groups == source[1] else "grouped"
-    sizes = (_pair(weight[2:]), stride, _pair(source[2:]), _pair(result[2:]))
+    sizes = (_pair(weights[2:]), stride, _pair(source[2:]), _pair(result[2:]))
     return Kernel(kind, source[1], result[1], groups, *sizes, source[0])
 
 

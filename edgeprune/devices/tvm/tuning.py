@@ -208,8 +208,9 @@ def _runner(meta_schedule: Any, config: TvmConfig, threads: int) -> Any:
 
 def _failure_keeper(meta_schedule: Any, failures: list[str]) -> Any:
     """Keeps what failed trials said; TVM would only count them."""
+    from tvm.ir.utils import derived_object
 
-    @meta_schedule.utils.derived_object
+    @derived_object  # type: ignore[untyped-decorator]
     class FailureKeeper(meta_schedule.measure_callback.PyMeasureCallback):  # type: ignore[misc]
         def apply(
             self, scheduler: Any, task: int, candidates: Any, builds: Any, runs: Any

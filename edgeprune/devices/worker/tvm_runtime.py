@@ -83,7 +83,7 @@ class Runtime:
         finally:
             # What has been loaded stays; the file is not needed any more.
             shutil.rmtree(folder, ignore_errors=True)
-        inputs = [self._library.runtime.tensor(_example(one), device) for one in header["inputs"]]
+        inputs = [self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]]
         return functools.partial(main, *inputs)
 
     def outputs(self, model: bytes) -> list[Any]:
@@ -152,7 +152,7 @@ def _check_machine(wanted: str) -> None:
         )
 
 
-def _example(entry: dict[str, Any]) -> Any:
+def example_input(entry: dict[str, Any]) -> Any:
     """A fixed input of the asked type and shape: the one that ONNX Runtime's worker takes."""
     shape, kind = [int(size) for size in entry["shape"]], np.dtype(entry["dtype"])
     if kind.kind == "f":
