@@ -8,6 +8,7 @@ import numpy as np
 
 from edgeprune.config import TargetConfig
 from edgeprune.devices import protocol
+from edgeprune.devices.artifacts import artifact_of
 from edgeprune.devices.connection import (
     Connection,
     StepFailedError,
@@ -61,15 +62,12 @@ class RemoteDevice:
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
         """See `Device.compare`."""
-        contents = {_digest(content): content for content in (candidate, baseline)}
+        new, old = (artifact_of(self._target, model) for model in (candidate, baseline))
+        contents = {_digest(one.content): one.content for one in (new, old)}
+        digests = _digest(new.content), _digest(old.content)
+        facts = self._described() | old.facts | new.facts
         return self._with_restart(
-            lambda: protocol.compare(
-                self._asker(contents),
-                _digest(candidate),
-                _digest(baseline),
-                self._target,
-                self._described(),
-            )
+            lambda: protocol.compare(self._asker(contents), *digests, self._target, facts)
         )
 
     def outputs(self, model: bytes) -> list[np.ndarray]:
@@ -78,8 +76,9 @@ class RemoteDevice:
         Raises:
             MeasurementError: as `compare`.
         """
-        digest = _digest(model)
-        ask = self._asker({digest: model})
+        content = artifact_of(self._target, model).content
+        digest = _digest(content)
+        ask = self._asker({digest: content})
         found = self._with_restart(lambda: ask("outputs", model=digest)["outputs"])
         return [np.frombuffer(one["content"], one["dtype"]).reshape(one["shape"]) for one in found]
 
