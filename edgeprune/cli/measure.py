@@ -72,6 +72,9 @@ def show_measured(record: dict[str, Any]) -> None:
     low, high = record[f"{prefix}ratio_interval"]
     what = "ratio" if not prefix else "against itself"
     console.print(f"{what}: {record[f'{prefix}ratio']:.4f} ({low:.4f} to {high:.4f})")
+    if conditions.get("untuned"):
+        count = len(conditions["untuned"])
+        console.print(f"{count} kernels are not tuned: these latencies say nothing about a model")
     console.print(
         f"{record['target']}: {conditions.get('runtime')} {conditions.get('version')}, "
         f"{conditions.get('threads')} thread(s), {conditions.get('cpu')}"

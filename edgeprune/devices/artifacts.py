@@ -43,11 +43,8 @@ def artifact_of(target: TargetConfig, model: bytes) -> Artifact:
     own, config = target_of(target), target.tvm
     folder = tuning_folder(own)
     if not config.allow_untuned:
-        if (
-            target.kind != "local"
-            and config.rpc is None
-            and new_kernels(model, own, folder, config)
-        ):
+        alone = target.kind != "local" and config.rpc is None
+        if alone and new_kernels(model, own, folder, config):
             msg = (
                 f"target {target.name!r}: kernels of this model are not tuned for the device, and "
                 "this machine cannot try them; lend the device through a TVM tracker (tvm.rpc in "

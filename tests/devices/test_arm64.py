@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeprune.boards import RECIPE_TVM, emulated
 from edgeprune.config import MeasureConfig, TargetConfig
 from edgeprune.config.reach import CommandConfig
+from edgeprune.config.runtimes import TvmConfig
 from edgeprune.devices import open_device
 from edgeprune.devices.known_net import small_net
 from edgeprune.devices.known_tflite import small_tflite_net
@@ -52,3 +54,24 @@ def test_emulated_times_are_labelled_and_errors_pass_through(emulated_python: Pa
         assert (conditions["clock"], conditions["machine"]) == ("emulated", "aarch64")
         with pytest.raises(MeasurementError, match="cannot load the model"):
             device.compare(b"nothing", small_net(8))
+
+
+@pytest.mark.slow
+def test_a_tvm_library_computes_the_same_on_arm64() -> None:
+    pytest.importorskip("tvm", reason="the extra `tvm` is not installed")
+    python = emulated.make(RECIPE_TVM)
+    here = _outputs(TargetConfig(name="here", kind="local"), small_net(8))
+    target = TargetConfig(
+        name="arm64",
+        kind="command",
+        command=CommandConfig(python=(str(python),)),
+        architecture="aarch64",
+        cpu="cortex-a72",
+        runtime="tvm",
+        tvm=TvmConfig(allow_untuned=True),
+    )
+    there = _outputs(target, small_net(8))
+    assert np.abs(here - there).max() <= 1e-4 * np.abs(here).max()
+    for_this_machine = TvmConfig(target={"kind": "llvm"}, allow_untuned=True)
+    with pytest.raises(MeasurementError, match=r"library is for x86_64, this device is aarch64"):
+        _outputs(target.model_copy(update={"tvm": for_this_machine}), small_net(8))
