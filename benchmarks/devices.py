@@ -51,37 +51,44 @@ def against_itself(repeats: int) -> dict[str, float]:
 
 
 def over_ssh(candidates: int) -> dict[str, float]:
-    """Milliseconds that a connection adds beside transfer-free work on this machine.
+    """Milliseconds that a connection adds to the same work in a worker of this machine.
 
-    The first: from nothing to the first timed run of a 14 MB network. The next: a further
-    candidate. Both less the same through a worker of this machine without SSH.
+    ``first``: from nothing to the first timed run of a 14 MB network. ``next``: a further
+    candidate of a few kilobytes, whose transfer takes no time. ``transfer``: a further candidate
+    of 14 MB.
     """
-    files = _files("mobilenet_v2", 224, candidates + 1)
+    large = _files("mobilenet_v2", 224, candidates + 1)
+    small = [small_net(8, note=str(one)) for one in range(candidates + 1)]
+    seconds: dict[tuple[str, str], list[float]] = {}
+
+    def timed(kind: str, place: str, start: float) -> None:
+        seconds.setdefault((kind, place), []).append(time.perf_counter() - start)
+
     with tempfile.TemporaryDirectory() as folder, ssh_server(Path(folder), sys.executable) as ssh:
         measure = MeasureConfig(warmup=0, runs=1, timeout_s=120)
         far = TargetConfig(name="ssh", kind="ssh", ssh=ssh.config, measure=measure)
         near = TargetConfig(name="near", kind="local", measure=measure)
-        first: dict[str, list[float]] = {"far": [], "near": []}
-        following: dict[str, list[float]] = {"far": [], "near": []}
         for _ in range(3):
-            for name, target in (("far", far), ("near", near)):
+            for place, target in (("far", far), ("near", near)):
                 start = time.perf_counter()
                 with open_device(target) as device:
-                    device.compare(files[0], files[0])
-                    first[name].append(time.perf_counter() - start)
-                    for content in files[1:]:
+                    device.compare(large[0], large[0])
+                    timed("first", place, start)
+                    for content in large[1:]:
                         start = time.perf_counter()
-                        device.compare(content, files[0])
-                        following[name].append(time.perf_counter() - start)
-    seconds = {
-        name: {key: statistics.median(values) for key, values in kind.items()}
-        for name, kind in (("first", first), ("next", following))
+                        device.compare(content, large[0])
+                        timed("transfer", place, start)
+                    device.compare(small[0], small[0])
+                    for content in small[1:]:
+                        start = time.perf_counter()
+                        device.compare(content, small[0])
+                        timed("next", place, start)
+    middle = {key: statistics.median(values) for key, values in seconds.items()}
+    added = {
+        f"ssh_{kind}_ms": 1e3 * (middle[kind, "far"] - middle[kind, "near"])
+        for kind in ("first", "next", "transfer")
     }
-    return {
-        "ssh_first_ms": 1e3 * (seconds["first"]["far"] - seconds["first"]["near"]),
-        "ssh_next_ms": 1e3 * (seconds["next"]["far"] - seconds["next"]["near"]),
-        "ssh_model_mb": len(files[0]) / 1e6,
-    }
+    return {**added, "ssh_model_mb": len(large[0]) / 1e6}
 
 
 def start_of_worker(repeats: int) -> dict[str, float]:

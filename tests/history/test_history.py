@@ -110,9 +110,9 @@ def test_only_the_user_may_read_it(url: str) -> None:
     with History.open(url) as history:
         history.target("a", {})
         files = list(Path(url).parent.iterdir())
-    assert Path(url) in files
-    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-    assert stat.S_IMODE(Path(url).parent.stat().st_mode) == 0o700
+        assert Path(url) in files
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        assert stat.S_IMODE(Path(url).parent.stat().st_mode) == 0o700
 
 
 def test_the_variable_and_the_data_folder_say_where(

@@ -75,11 +75,13 @@ def compile_library(
     if key in _kept:
         _kept.move_to_end(key)
         return _kept[key]
-    network = read_network(model, own)
+    network = read_network(model, target)
     opened = nullcontext() if database is None else open_database(database, target, own)
     with opened as records:
         untuned = tuple(
-            task.name for task, loops in network.tasks if not records or records.best_ms(loops) is None
+            task.name
+            for task, loops in network.tasks
+            if not records or records.best_ms(loops) is None
         )
         library = _compiled(network, own, records, compiler)
     checked_machine(library, target, compiler)

@@ -42,7 +42,7 @@ def time_kernels(
         MeasurementError: TVM cannot read the model.
     """
     own = tvm_target(target)
-    network = read_network(model, own)
+    network = read_network(model, target)
     with open_database(database_folder, target, own) as database:
         found = [(task, database.best_ms(loops)) for task, loops in network.tasks]
     untuned = tuple(task.name for task, ms in found if ms is None)

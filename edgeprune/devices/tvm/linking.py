@@ -1,4 +1,8 @@
-"""From what TVM compiled to a shared library."""
+"""From what TVM compiled to a shared library.
+
+Functions for tuning's processes are made by a call and are none of the module's own: TVM sends
+such ones as code, so that its processes need not import edgeprune for every batch.
+"""
 
 import subprocess
 from collections.abc import Callable
@@ -42,8 +46,6 @@ def kernel_exporter(compiler: str, folder: str) -> Callable[[Any], str]:
         folder: where the libraries go; whoever tunes removes it.
     """
 
-    # Not a function of the module but of this call: it is sent to TVM's processes as code, so
-    # that they need not import edgeprune for every batch.
     def export(module: Any) -> str:
         import os
         import subprocess
@@ -59,3 +61,21 @@ def kernel_exporter(compiler: str, folder: str) -> Callable[[Any], str]:
         return path
 
     return export
+
+
+def kernel_builder() -> Callable[[Any, Any, Any], Any]:
+    """How tuning compiles a trial.
+
+    As TVM does itself, but without the import of all machines' tensor instructions: that takes
+    24 s in every process, and a schedule that has been made holds what it needs of them.
+    """
+
+    def build(module: Any, target: Any, parameters: Any) -> Any:
+        from tvm.driver import build as compile_module
+        from tvm.s_tir.transform import RemoveWeightLayoutRewriteBlock
+
+        return compile_module(
+            RemoveWeightLayoutRewriteBlock(skip_tensor_rewrite=True)(module), target=target
+        )
+
+    return build

@@ -1,14 +1,16 @@
 """An ONNX file as TVM sees it, and the kernels that it falls into."""
 
+import json
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from edgeprune.devices.tvm.host import require_tvm, tvm_target
 from edgeprune.errors import MeasurementError
@@ -55,20 +57,26 @@ def kernel_tasks(model: bytes, target: Mapping[str, object]) -> list[KernelTask]
         TargetError: TVM is missing or does not take the target.
         MeasurementError: TVM cannot read the model.
     """
-    return [task for task, _ in read_network(model, tvm_target(target)).tasks]
+    return [task for task, _ in read_network(model, target).tasks]
 
 
-def read_network(model: bytes, target: Any) -> Network:
-    """Import an ONNX file and find its kernels.
+def read_network(model: bytes, target: Mapping[str, object]) -> Network:
+    """Import an ONNX file and find its kernels; the last few are kept.
 
     Args:
         model: ONNX file; dimensions left open are taken as 1.
-        target: TVM's own form of a target.
+        target: TVM's target.
 
     Raises:
+        TargetError: TVM is missing or does not take the target.
         MeasurementError: TVM cannot read the model.
     """
-    tvm = require_tvm()
+    return _read(model, json.dumps(dict(target), sort_keys=True))
+
+
+@lru_cache(maxsize=4)
+def _read(model: bytes, described: str) -> Network:
+    tvm, target = require_tvm(), tvm_target(json.loads(described))
     import tvm_ffi
     from tvm import relax
     from tvm.relax.frontend.onnx import from_onnx
@@ -99,6 +107,9 @@ def read_network(model: bytes, target: Any) -> Network:
 
 def _folded(model: bytes) -> bytes:
     """The same network with batch norms folded into convolutions, which TVM does not do."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

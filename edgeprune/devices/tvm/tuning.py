@@ -12,7 +12,7 @@ from edgeprune.config.runtimes import TvmConfig
 from edgeprune.devices.tvm.compile import untuned_message
 from edgeprune.devices.tvm.database import open_database
 from edgeprune.devices.tvm.host import compiler_for, tvm_target
-from edgeprune.devices.tvm.linking import kernel_exporter
+from edgeprune.devices.tvm.linking import kernel_builder, kernel_exporter
 from edgeprune.devices.tvm.network import KernelTask, read_network
 from edgeprune.devices.tvm.rpc import free_devices
 from edgeprune.errors import TargetError
@@ -21,6 +21,8 @@ from edgeprune.errors import TargetError
 _BATCH = 32
 #: Limits for building and for timing one trial, seconds; emulated devices are slow.
 _BUILD_S, _RUN_S, _REMOTE_RUN_S = 60.0, 30.0, 120.0
+
+_LOGGER = "tvm.s_tir.meta_schedule"
 
 #: Told how many kernels are done, of how many, and the name of the next; "" after the last.
 Progress = Callable[[int, int, str], None]
@@ -52,7 +54,7 @@ def new_kernels(
         TargetError, MeasurementError: as `tune`.
     """
     own = tvm_target(target)
-    network = read_network(model, own)
+    network = read_network(model, target)
     with open_database(database_folder, target, own) as database:
         trials = config.trials_per_kernel
         return [
@@ -91,7 +93,7 @@ def tune(
     """
     own = tvm_target(target)
     compiler = compiler_for(target, config.cross_compiler)
-    network = read_network(model, own)
+    network = read_network(model, target)
     tuned: list[str] = []
     reused: list[str] = []
     untuned: list[str] = []
@@ -127,13 +129,14 @@ class _Tuner:
     def __init__(self, config: TvmConfig, threads: int, compiler: str, folder: str) -> None:
         from tvm.s_tir import meta_schedule
 
-        logging.getLogger("tvm.s_tir.meta_schedule").setLevel(logging.ERROR)
+        logging.getLogger(_LOGGER).setLevel(logging.ERROR)
         self._library, self._config, self._folder = meta_schedule, config, folder
         self._cores = len(os.sched_getaffinity(0))
         self._runner = _runner(meta_schedule, config, threads)
         self._builder = meta_schedule.builder.LocalBuilder(
             max_workers=self._cores,
             timeout_sec=_BUILD_S,
+            f_build=kernel_builder(),
             f_export=kernel_exporter(compiler, folder),
         )
         self._cost_model = meta_schedule.cost_model.CostModel.create(
@@ -155,19 +158,22 @@ class _Tuner:
         """Give one kernel its trials."""
         trials = self._config.trials_per_kernel
         batches = -(-trials // _BATCH)
-        contexts, weights = self._library.relax_integration.extracted_tasks_to_tune_contexts(
-            [task],
-            self._folder,
-            strategy=self._config.strategy,
+        context = self._library.TuneContext(
+            mod=task.dispatched[0],
+            target=task.target,
+            space_generator="post-order-apply",
+            search_strategy=self._config.strategy,
+            task_name=task.task_name,
+            logger=logging.getLogger(_LOGGER),
+            # TVM's seeds begin with 1.
+            rand_state=self._config.seed % (2**31 - 1) + 1,
             num_threads=self._cores,
-            # TVM takes 0 for no seed at all.
-            seed=self._config.seed + 1,
         )
         # One kernel at a time: given several, TVM shares its trials out by itself, and may leave
         # the last kernels without any.
         self._library.tune.tune_tasks(
-            tasks=contexts,
-            task_weights=weights,
+            tasks=[context.clone()],
+            task_weights=[task.weight],
             work_dir=self._folder,
             max_trials_global=trials,
             max_trials_per_task=trials,
@@ -212,9 +218,7 @@ def _failure_keeper(meta_schedule: Any, failures: list[str]) -> Any:
 
     @derived_object  # type: ignore[untyped-decorator]
     class FailureKeeper(meta_schedule.measure_callback.PyMeasureCallback):  # type: ignore[misc]
-        def apply(
-            self, scheduler: Any, task: int, candidates: Any, builds: Any, runs: Any
-        ) -> None:
+        def apply(self, scheduler: Any, task: int, candidates: Any, builds: Any, runs: Any) -> None:
             for result in (*builds, *runs):
                 if result.error_msg:
                     failures.append(str(result.error_msg))

@@ -83,7 +83,9 @@ class Runtime:
         finally:
             # What has been loaded stays; the file is not needed any more.
             shutil.rmtree(folder, ignore_errors=True)
-        inputs = [self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]]
+        inputs = [
+            self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]
+        ]
         return functools.partial(main, *inputs)
 
     def outputs(self, model: bytes) -> list[Any]:
