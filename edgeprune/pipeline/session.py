@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, open_device
+from edgeprune.errors import TargetError
 from edgeprune.evaluation import Recovery
 from edgeprune.pipeline.base import open_base
 from edgeprune.pipeline.progress import Reporter
@@ -74,8 +75,17 @@ def open_session(
     """Open a run: train or load the base, find its channel groups, reach the device.
 
     The device is opened before the base is trained, so that a broken target costs no time.
+
+    Raises:
+        TargetError: the device cannot be reached, or does not take what a pipeline makes.
     """
     target = load_target(config.target)
+    if target.runtime == "tflite":
+        msg = (
+            f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime tflite does "
+            "not take; allowed: onnxruntime, tvm (`edgeprune measure` times any .tflite file)"
+        )
+        raise TargetError(msg)
     with open_device(target) as device:
         workload = open_base(config, directory, reporter)
         space = ChannelSpace.from_model(

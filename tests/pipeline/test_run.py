@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import edgeprune as ep
-from edgeprune.errors import RunError, UserError
+from edgeprune.errors import RunError, TargetError, UserError
 from edgeprune.search import read_trials
 from tests.models import tiny_cnn
 
@@ -141,3 +141,11 @@ def test_a_budget_that_asks_for_nothing_is_refused(tmp_path: Path, tiny_pipeline
     tiny_pipeline.write_text(text)
     with pytest.raises(UserError, match="asks for nothing"):
         ep.run(tiny_pipeline, run_dir=tmp_path / "run", progress=False)
+
+
+def test_a_runtime_that_takes_no_onnx_is_refused_before_anything_is_trained(
+    tiny_pipeline: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "phone.yaml").write_text("{name: phone, kind: local, runtime: tflite}")
+    with pytest.raises(TargetError, match=r"'phone'.*allowed: onnxruntime, tvm"):
+        ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=[f"target={tmp_path}/phone.yaml"])

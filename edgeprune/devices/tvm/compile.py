@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune.devices.tvm.database import TuningDatabase, open_database, state_of
-from edgeprune.devices.tvm.host import compiler_for, require_tvm, tvm_target
+from edgeprune.devices.tvm.host import compiler_for, first_line, require_tvm, tvm_target
 from edgeprune.devices.tvm.library import checked_machine, header_of, pack
 from edgeprune.devices.tvm.linking import linker
 from edgeprune.devices.tvm.network import Network, read_network
@@ -161,6 +161,5 @@ def _compiled(
     except TargetError:
         raise
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        msg = f"TVM cannot compile the model: {reason}"
+        msg = f"TVM cannot compile the model: {first_line(error)}"
         raise MeasurementError(msg) from error

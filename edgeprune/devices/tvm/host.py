@@ -1,5 +1,6 @@
 """TVM on this machine: whether it is there, and what it is to compile for."""
 
+import platform
 import shutil
 from collections.abc import Mapping
 from types import ModuleType
@@ -46,9 +47,10 @@ def tvm_target(target: Mapping[str, object]) -> Any:
         msg = f"tvm.target: kind is {target.get('kind')!r}; allowed: llvm"
         raise TargetError(msg)
     try:
-        return tvm.target.Target(dict(target))
+        # Without a number of cores nothing can be tuned.
+        return tvm.target.Target({"num-cores": 1, **target})
     except Exception as error:
-        msg = f"tvm.target: TVM does not take {dict(target)}: {_first_line(error)}"
+        msg = f"tvm.target: TVM does not take {dict(target)}: {first_line(error)}"
         raise TargetError(msg) from error
 
 
@@ -93,8 +95,6 @@ def compiler_for(target: Mapping[str, object], chosen: str | None) -> str:
     Raises:
         TargetError: it is not installed.
     """
-    import platform
-
     machine = machine_of_target(target)
     if chosen is not None:
         names = [chosen]
@@ -114,5 +114,6 @@ def _package(compiler: str) -> str:
     return "gcc" if compiler in ("gcc", "cc") else f"gcc-{compiler.removesuffix('-gcc')}"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What TVM said, without its own call stack."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

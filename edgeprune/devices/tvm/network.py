@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from edgeprune.devices.tvm.host import require_tvm, tvm_target
+from edgeprune.devices.tvm.host import first_line, require_tvm, tvm_target
 from edgeprune.errors import MeasurementError
 
 
@@ -95,8 +95,7 @@ def _read(model: bytes, described: str) -> Network:
             fused = relax.get_pipeline("zero")(module)
         found = meta_schedule.relax_integration.extract_tasks(fused, target)
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        msg = f"TVM cannot read the model: {reason}"
+        msg = f"TVM cannot read the model: {first_line(error)}"
         raise MeasurementError(msg) from error
     tasks = []
     for task in found:

@@ -11,11 +11,11 @@ from typing import Any
 from edgeprune.config.runtimes import TvmConfig
 from edgeprune.devices.tvm.compile import untuned_message
 from edgeprune.devices.tvm.database import open_database
-from edgeprune.devices.tvm.host import compiler_for, tvm_target
+from edgeprune.devices.tvm.host import compiler_for, first_line, tvm_target
 from edgeprune.devices.tvm.linking import kernel_builder, kernel_exporter
 from edgeprune.devices.tvm.network import KernelTask, read_network
 from edgeprune.devices.tvm.rpc import free_devices
-from edgeprune.errors import TargetError
+from edgeprune.errors import MeasurementError, TargetError
 
 #: Most trials between two writes to the database: what an interrupt loses.
 _BATCH = 32
@@ -89,7 +89,7 @@ def tune(
     Raises:
         TargetError: TVM, the compiler, the tracker or its device is missing, the target is wrong
             or not the database's; or a kernel has no trial that succeeded (unless allowed).
-        MeasurementError: TVM cannot read the model.
+        MeasurementError: TVM cannot read the model, or failed itself while it tuned.
     """
     own = tvm_target(target)
     compiler = compiler_for(target, config.cross_compiler)
@@ -108,7 +108,11 @@ def tune(
                     reused.append(task.name)
                     continue
                 tuner = tuner or _Tuner(config, threads, compiler, folder)
-                tuner.tune(loops, database.records)
+                try:
+                    tuner.tune(loops, database.records)
+                except Exception as error:
+                    msg = f"TVM cannot tune the kernel {task.name}: {first_line(error)}"
+                    raise MeasurementError(msg) from error
                 if database.best_ms(loops) is None:
                     untuned.append(task.name)
                 else:
@@ -216,7 +220,7 @@ def _failure_keeper(meta_schedule: Any, failures: list[str]) -> Any:
     """Keeps what failed trials said; TVM would only count them."""
     from tvm.ir.utils import derived_object
 
-    @derived_object  # type: ignore[untyped-decorator]
+    @derived_object
     class FailureKeeper(meta_schedule.measure_callback.PyMeasureCallback):  # type: ignore[misc]
         def apply(self, scheduler: Any, task: int, candidates: Any, builds: Any, runs: Any) -> None:
             for result in (*builds, *runs):

@@ -136,7 +136,8 @@ def machine_of(library: bytes) -> str:
         BuildFailed: it is no ELF file.
     """
     if library[:4] != b"\x7fELF" or len(library) < 20:
-        raise BuildFailed("the library in it is no ELF file")
+        msg = "the library in it is no ELF file"
+        raise BuildFailed(msg)
     # The sixth byte tells the order of the others: 1 is little endian.
     (number,) = struct.unpack_from("<H" if library[5] == 1 else ">H", library, 18)
     return _MACHINES.get(number, "ELF machine " + str(number))
