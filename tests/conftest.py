@@ -20,6 +20,7 @@ search: {sampler: amc, trials: 12, seed: 0}
 recover: {reconstruction: least_squares, recalibrate_bn: true, images: 128}
 finetune: {epochs: 2, lr: 0.02, distill: true}
 export: {formats: [onnx]}
+history: null
 """
 
 
@@ -27,6 +28,14 @@ export: {formats: [onnx]}
 def _one_thread() -> None:
     """Two pytest workers on two cores: more threads would only get in each other's way."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_history(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The user's own history is neither read nor written."""
+    folder = tmp_path_factory.mktemp("data")
+    os.environ["XDG_DATA_HOME"] = str(folder)
+    os.environ["EDGEPRUNE_HISTORY"] = str(folder / "history.db")
 
 
 @pytest.fixture

@@ -63,6 +63,29 @@ def check(target: Target, as_json: Json = False) -> None:
 
 
 @app.command()
+def probe(
+    target: Target,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", help="conv, depthwise, grouped or linear.")
+    ] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Where to keep it: a file or a database URL.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Time single kernels over their channels: which channel counts this device is fast with.
+
+    What is learned goes into the history; later pipelines keep to it.
+    """
+    from edgeprune.cli.probing import probe_target, show_sweeps
+    from edgeprune.config import load_target
+
+    with exit_for_errors():
+        sweeps = probe_target(load_target(target), kinds, history)
+        show_sweeps(sweeps, as_json=as_json)
+
+
+@app.command()
 def start(
     target: Target,
     port: Annotated[int | None, typer.Option(help="Port of its SSH server on loopback.")] = None,

@@ -21,6 +21,11 @@ class MeasureConfig(Section):
     timeout_s: float = Field(
         120.0, gt=0, description="Seconds after which a device that does not answer is given up."
     )
+    probe_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds that may go into profiling the kernels of a new model; 0: none.",
+    )
     tolerance: float = Field(
         0.01,
         gt=0,

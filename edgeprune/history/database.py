@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from edgeprune.folders import user_data
@@ -19,6 +19,8 @@ HISTORY_VARIABLE = "EDGEPRUNE_HISTORY"
 _BUSY_TIMEOUT_S = 30.0
 #: Databases with the upsert that the store uses.
 _DIALECTS = ("sqlite", "postgresql")
+#: Any number, the same for all processes: a lock in PostgreSQL.
+_MAKING_TABLES = 5_033_166_472
 _READING = "edgeprune_reading"
 
 
@@ -31,13 +33,13 @@ def history_url(given: str | None) -> URL:
     Raises:
         HistoryError: it is no URL, or of a database that is not supported.
     """
-    text = given or os.environ.get(HISTORY_VARIABLE) or str(user_data() / "history.db")
-    if "://" not in text:
-        return URL.create("sqlite", database=str(Path(text).expanduser().absolute()))
+    where = given or os.environ.get(HISTORY_VARIABLE) or str(user_data() / "history.db")
+    if "://" not in where:
+        return URL.create("sqlite", database=str(Path(where).expanduser().absolute()))
     try:
-        url = make_url(text)
+        url = make_url(where)
     except (ArgumentError, ValueError) as error:
-        # The text may hold a password: it is not shown.
+        # It may hold a password: it is not shown.
         msg = (
             "the history's address is no database URL; allowed: a file, sqlite:///file.db or "
             "postgresql+psycopg://user@host/name"
@@ -99,6 +101,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def _ready(engine: Engine) -> None:
     with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            # Two processes that make the same tables at once would fail; SQLite's writers wait.
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})"))
         metadata.create_all(connection)
         found = connection.execute(select(schema.c.version)).scalar()
         if found is None:

@@ -57,17 +57,19 @@ class History:
         return {row.key: row.facts for row in rows}
 
     def kernels(self, target_key: str) -> list[KernelLatency]:
-        """All kernels measured on a target; none for an unknown one."""
+        """All kernels measured on a target, always in one order; none for an unknown one."""
         table = kernel_latencies
         with reading(self._engine) as connection:
-            rows = connection.execute(select(table).where(table.c.target == target_key)).all()
+            # In one order whatever the database, so that what is fitted to them is the same.
+            wanted = select(table).where(table.c.target == target_key).order_by(table.c.kernel)
+            rows = connection.execute(wanted).all()
         return [
             KernelLatency(
                 row.signature,
                 row.median_ms,
                 (row.low_ms, row.high_ms),
                 row.samples,
-                _aware(row.measured_at),
+                _in_utc(row.measured_at),
             )
             for row in rows
         ]
@@ -99,7 +101,7 @@ class History:
         with reading(self._engine) as connection:
             rows = connection.execute(select(table).where(table.c.target == target_key)).all()
         return {
-            row.kind: Staircase(row.multiple, row.gain, _aware(row.measured_at)) for row in rows
+            row.kind: Staircase(row.multiple, row.gain, _in_utc(row.measured_at)) for row in rows
         }
 
     def record_multiples(self, target_key: str, found: Mapping[str, Staircase]) -> None:
@@ -156,6 +158,6 @@ class History:
             raise HistoryError(msg)
 
 
-def _aware(moment: datetime) -> datetime:
-    """SQLite forgets the time zone; all is written in UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _in_utc(moment: datetime) -> datetime:
+    """In UTC: SQLite forgets the time zone, PostgreSQL gives the session's."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

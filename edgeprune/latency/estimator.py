@@ -5,7 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from edgeprune.errors import MeasurementError
-from edgeprune.latency.model import LayerCosts, StepModel
+from edgeprune.latency.correction import Correction
+from edgeprune.latency.costs import LayerCosts
+from edgeprune.latency.model import StepModel
+from edgeprune.latency.net_model import NetModel
 
 #: Channel multiples that kernels may work in; the one that explains the measurements is used.
 STEPS = (1, 4, 8, 16)
@@ -16,32 +19,39 @@ _LARGEST_MARGIN = 0.05
 
 
 class LatencyEstimator:
-    """Latency of any widths as a sum of what their layers cost, fitted to measurements.
+    """Latency of any widths, from the kernels of the target and from measurements of whole nets.
 
-    Latency of small nets does not follow their MACs: there is a constant part, memory traffic,
-    layers differ in speed, and kernels work in steps of channels. Each step of `STEPS` has a
-    linear model of its own (see `StepModel`); the one under which the measurements are most
-    likely predicts. More channels never cost less.
+    With kernels, the estimate is the sum of theirs, corrected by the measurements (`Correction`):
+    a few percent off after ten. More channels cost less only where the target's kernels do, such
+    as from an odd number to one the runtime has fast code for.
+
+    Without, it is a sum of what the layers cost, fitted to the measurements alone: latency of
+    small nets does not follow their MACs, there is a constant part, memory traffic, layers differ
+    in speed, and kernels work in steps of channels. Each step of `STEPS` has a linear model of its
+    own (see `StepModel`); the one under which the measurements are most likely predicts. More
+    channels never cost less.
 
     Args:
         layer_costs: costs per layer of any widths from 1 to full.
         full: widths of the base model, whose ratio is 1.
+        kernels: of the target, for this model.
     """
 
     def __init__(
-        self, layer_costs: Callable[[dict[str, int]], LayerCosts], full: dict[str, int]
+        self,
+        layer_costs: Callable[[dict[str, int]], LayerCosts],
+        full: dict[str, int],
+        kernels: NetModel | None = None,
     ) -> None:
-        self._layer_costs = layer_costs
-        self._full = dict(full)
-        base = layer_costs(self._full)
-        self._models = {step: StepModel(base) for step in STEPS}
-        self._step = STEPS[0]
+        self._predictor: _FromKernels | _FromCosts = (
+            _FromCosts(layer_costs, full) if kernels is None else _FromKernels(kernels, full)
+        )
         self._errors: list[float] = []
 
     @property
     def step(self) -> int:
-        """The channel multiple that explains the measurements best so far."""
-        return self._step
+        """The channel multiple that explains the measurements best; 1 where kernels do."""
+        return self._predictor.step
 
     @property
     def error(self) -> float | None:
@@ -54,7 +64,7 @@ class LatencyEstimator:
         Args:
             widths: kept channels per group.
         """
-        return self._models[self._step].predict(self._costs(widths, self._step))
+        return self._predictor.predict(widths)
 
     def bound(self, widths: dict[str, int]) -> float:
         """A ratio that the measurement will rather not exceed: the estimate and its error.
@@ -81,10 +91,46 @@ class LatencyEstimator:
             msg = f"a latency ratio must be a positive number, got {ratio}"
             raise MeasurementError(msg)
         self._errors.append(abs(self.ratio(widths) / ratio - 1))
+        self._predictor.learn(widths, ratio)
+
+
+class _FromKernels:
+    """The sum of the kernels, corrected."""
+
+    step = 1
+
+    def __init__(self, kernels: NetModel, full: dict[str, int]) -> None:
+        self._kernels = kernels
+        self._base_ms = kernels.ms(full)
+        self._correction = Correction()
+
+    def predict(self, widths: dict[str, int]) -> float:
+        return self._correction.apply(self._kernels.ms(widths) / self._base_ms)
+
+    def learn(self, widths: dict[str, int], ratio: float) -> None:
+        self._correction.learn(self._kernels.ms(widths) / self._base_ms, ratio)
+
+
+class _FromCosts:
+    """The linear model of the most likely step."""
+
+    def __init__(
+        self, layer_costs: Callable[[dict[str, int]], LayerCosts], full: dict[str, int]
+    ) -> None:
+        self._layer_costs = layer_costs
+        self._full = dict(full)
+        base = layer_costs(self._full)
+        self._models = {step: StepModel(base) for step in STEPS}
+        self.step = STEPS[0]
+
+    def predict(self, widths: dict[str, int]) -> float:
+        return self._models[self.step].predict(self._costs(widths, self.step))
+
+    def learn(self, widths: dict[str, int], ratio: float) -> None:
         for step, model in self._models.items():
             model.learn(self._costs(widths, step), ratio)
         # The smaller step wins a tie: it claims less.
-        self._step = max(STEPS, key=lambda step: (self._models[step].evidence, -step))
+        self.step = max(STEPS, key=lambda step: (self._models[step].evidence, -step))
 
     def _costs(self, widths: dict[str, int], step: int) -> LayerCosts:
         """What the layers cost on kernels that round channels up to multiples of `step`."""

@@ -1,13 +1,11 @@
 """A linear model of latency over layer costs, fitted in a Bayesian way to few measurements."""
 
 import math
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-Floats = NDArray[np.float64]
+from edgeprune.latency.costs import Floats, LayerCosts
 
 #: Shares of the base's latency that are expected before anything is measured: multiply-accumulates,
 #: elements read and written, weights, and a constant. Halving ResNet-20's MACs cut its latency by
@@ -20,26 +18,6 @@ _LAYER_ERROR = 0.5
 #: Relative error of one measured ratio; the base's own is exact but for rounding.
 _MEASUREMENT_ERROR = 0.012
 _BASE_ERROR = 0.001
-
-
-class LayerCosts(Protocol):
-    """What every layer costs; float64 (layers,)."""
-
-    @property
-    def macs(self) -> Floats:
-        """Multiply-accumulates."""
-
-    @property
-    def input_elements(self) -> Floats:
-        """Numbers read."""
-
-    @property
-    def output_elements(self) -> Floats:
-        """Numbers written."""
-
-    @property
-    def weights(self) -> Floats:
-        """Weights read."""
 
 
 class StepModel:

@@ -1,4 +1,4 @@
-"""Stage 5, artifacts: lower precisions of the result, kept only if they are right and faster."""
+"""Stage 6, artifacts: lower precisions of the result, kept only if they are right and faster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +47,8 @@ def write_artifacts(
     """
     records = []
     wanted = [one for one in dict.fromkeys(settings.precision) if one != "float32"]
+    if not wanted:
+        return []
     with session.reporter.task("artifacts", len(wanted)) as task:
         for precision in wanted:
             stage = f"artifact-{precision}"

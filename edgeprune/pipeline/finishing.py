@@ -1,4 +1,4 @@
-"""Stage 4, the finish: every contender is fine-tuned alike, written, verified and measured."""
+"""Stage 5, the finish: every contender is fine-tuned alike, written, verified and measured."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

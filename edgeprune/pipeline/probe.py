@@ -1,4 +1,4 @@
-"""Stage 2, the probe: latency of the base and of a few uniform plans on the device.
+"""Stage 3, the probe: latency of the base and of a few uniform plans on the device.
 
 It turns the budget into a ratio, shows whether the budget can be met at all, and gives the
 latency estimator the points it starts from.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from edgeprune.errors import UserError
-from edgeprune.latency import LatencyEstimator
+from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.session import Session
 from edgeprune.search import Widths
 
@@ -43,9 +43,9 @@ class Probe:
         points = tuple((point["widths"], point["ratio"]) for point in record["points"])
         return cls(record["base"], record["budget"], points, record["smallest"])
 
-    def estimator(self, session: Session) -> LatencyEstimator:
-        """A fresh estimator that knows the probe's points."""
-        estimator = LatencyEstimator(session.space.layer_costs, session.space.full)
+    def estimator(self, session: Session, kernels: NetModel | None = None) -> LatencyEstimator:
+        """A fresh estimator that knows the target's kernels and the probe's points."""
+        estimator = LatencyEstimator(session.space.layer_costs, session.space.full, kernels)
         for widths, ratio in self.points:
             estimator.observe(widths, ratio)
         return estimator

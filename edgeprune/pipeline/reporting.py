@@ -1,4 +1,4 @@
-"""Stage 6, the report: everything the page shows, read back from the run directory."""
+"""Stage 8, the report: everything the page shows, read back from the run directory."""
 
 import statistics
 from pathlib import Path

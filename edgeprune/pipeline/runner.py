@@ -12,6 +12,7 @@ from edgeprune.errors import RunError
 from edgeprune.pipeline.artifacts import write_artifacts
 from edgeprune.pipeline.bundling import write_bundle
 from edgeprune.pipeline.finishing import finish, finish_base, finished_model
+from edgeprune.pipeline.kernels import learn_kernels
 from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.reporting import write_run_report
@@ -127,10 +128,11 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
 def _stages(session: Session) -> dict[str, Any]:
     sampler = session.config.search.sampler
     base = finish_base(session)
+    kernels = learn_kernels(session)
     probed = probe(session)
     if probed.reachable:
-        found = search(session, probed, "search", sampler)
-        compared = search(session, probed, "random", "random")
+        found = search(session, probed, "search", sampler, kernels)
+        compared = search(session, probed, "random", "random", kernels)
         result = _finish_best(session, "result", found, probed)
         random = _finish_best(session, "random", compared, probed)
     else:

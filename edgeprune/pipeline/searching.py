@@ -1,8 +1,9 @@
-"""Stage 3, the searches: the chosen sampler, and random search with as many trials."""
+"""Stage 4, the searches: the chosen sampler, and random search with as many trials."""
 
 from dataclasses import replace
 
 from edgeprune.evaluation import Evaluator
+from edgeprune.latency import NetModel
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -17,7 +18,9 @@ from edgeprune.search import (
 )
 
 
-def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchResult:
+def search(
+    session: Session, probe: Probe, name: str, sampler: str, kernels: NetModel | None = None
+) -> SearchResult:
     """Run one search to its end, from wherever its journal stands.
 
     Args:
@@ -25,12 +28,13 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
         probe: the budget and the estimator's first points.
         name: the search's folder in the run directory.
         sampler: a sampler's name.
+        kernels: latency of the model from the target's kernels, where they are known.
 
     Returns:
         All trials, those of earlier processes included.
     """
     config = session.config.search
-    estimator = probe.estimator(session)
+    estimator = probe.estimator(session, kernels)
     space = session.space
     problem = SearchProblem(
         groups=tuple(group.name for group in space.free),
@@ -82,7 +86,7 @@ def search(session: Session, probe: Probe, name: str, sampler: str) -> SearchRes
             trials=config.trials,
             directory=session.directory.path / name,
             on_trial=on_trial,
-            enqueue=_first_widths(session, probe, sampler),
+            enqueue=_first_widths(session, probe, sampler, kernels),
         )
 
 
@@ -93,14 +97,16 @@ def _note(best: list[SearchTrial]) -> str:
     return f"best {outcome.accuracy:.1%} at {outcome.latency_ratio:.2f}x (trial {best[0].number})"
 
 
-def _first_widths(session: Session, probe: Probe, sampler: str) -> list[Widths]:
+def _first_widths(
+    session: Session, probe: Probe, sampler: str, kernels: NetModel | None
+) -> list[Widths]:
     """Learning samplers begin with the uniform plan at the budget: it is hard to beat.
 
     The random and uniform samplers are the comparison and stay what they are.
     """
     if sampler in {"random", "uniform"}:
         return []
-    estimator = probe.estimator(session)
+    estimator = probe.estimator(session, kernels)
     ratios = [percent / 100 for percent in range(100, 0, -1)]
     for ratio in ratios:
         widths = session.space.scaled(ratio)

@@ -11,6 +11,7 @@ from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Recovery
 from edgeprune.pipeline.base import open_base
+from edgeprune.pipeline.multiples import channel_multiples
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pruning import ChannelSpace, Plan
@@ -62,10 +63,13 @@ class Session:
         """The plan of these widths: the most important channels stay."""
         return self.space.plan(widths, self.config.prune.importance, scores=self.scores)
 
+    def candidate(self, widths: Widths) -> bytes:
+        """The ONNX file of the sliced model of these widths."""
+        return self.space.template.candidate(self.space.slice_state(self.plan(widths)))
+
     def compare(self, widths: Widths) -> Comparison:
         """Measure the sliced model of these widths beside the base model."""
-        sliced = self.space.slice_state(self.plan(widths))
-        return self.device.compare(self.space.template.candidate(sliced), self.space.template.base)
+        return self.device.compare(self.candidate(widths), self.space.template.base)
 
 
 @contextmanager
@@ -93,7 +97,7 @@ def open_session(
             workload.example_input,
             include=config.prune.include,
             exclude=config.prune.exclude,
-            multiple=(config.prune.channel_multiple or target.channel_multiple).model_dump(),
+            multiple=channel_multiples(config, target, device, directory),
             min_keep=config.prune.min_keep,
         )
         yield Session(config, directory, reporter, workload, space, target, device)

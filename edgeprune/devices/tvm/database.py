@@ -3,7 +3,7 @@
 import fcntl
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,9 @@ class TuningDatabase:
         mean_s = sum(seconds) / len(seconds) if seconds else _FAILED_S
         return mean_s * 1e3 if 0 < mean_s < _FAILED_S else None
 
-    def finished_trials(self, workload: str) -> int:
-        """How many trials a kernel has had when it was last tuned to the end."""
-        return self._finished().get(workload, 0)
+    def is_finished(self, workload: str, task: Any, trials: int) -> bool:
+        """Whether a kernel has a record, and had at least so many trials when last tuned."""
+        return self._finished().get(workload, 0) >= trials and self.best_ms(task) is not None
 
     def finish(self, workload: str, trials: int) -> None:
         """Note that a kernel has had its trials."""
@@ -73,23 +73,23 @@ def open_database(
     Raises:
         TargetError: the folder belongs to another target or TVM, or cannot be used.
     """
-    version = require_tvm().__version__
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            _check_owner(folder, {"tvm": version, "target": dict(described)})
+    owner = {"tvm": require_tvm().__version__, "target": dict(described)}
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fcntl.flock(stack.enter_context((folder / _LOCK).open("w")), fcntl.LOCK_EX)
+            _check_owner(folder, owner)
             for name in (_WORKLOADS, _RECORDS):
                 _drop_torn_line(folder / name)
-            try:
-                database = TuningDatabase(folder, target)
-            except Exception as error:
-                msg = f"the tuning database in {folder} cannot be read; remove it, and tune again"
-                raise TargetError(msg) from error
-            yield database
-    except OSError as error:
-        msg = f"the tuning database in {folder} cannot be used: {error}"
-        raise TargetError(msg) from error
+        except (OSError, ValueError) as error:
+            msg = f"the tuning database in {folder} cannot be used: {error}"
+            raise TargetError(msg) from error
+        try:
+            database = TuningDatabase(folder, target)
+        except Exception as error:
+            msg = f"the tuning database in {folder} cannot be read; remove it, and tune again"
+            raise TargetError(msg) from error
+        yield database
 
 
 def state_of(folder: Path | None) -> str:

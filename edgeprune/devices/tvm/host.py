@@ -26,6 +26,7 @@ def require_tvm() -> ModuleType:
     """
     try:
         import tvm
+        import tvm.relax
     except (ImportError, OSError, RuntimeError) as error:
         msg = f"TVM cannot be imported ({error}); install it: pip install 'edgeprune[tvm]'"
         raise TargetError(msg) from error
@@ -85,6 +86,12 @@ def machine_of_target(target: Mapping[str, object]) -> str | None:
     return _FIRST_WORDS.get(word, word)
 
 
+def is_this_machine(target: Mapping[str, object]) -> bool:
+    """Whether what is compiled for a target runs here."""
+    machine = machine_of_target(target)
+    return machine is None or machine == _FIRST_WORDS.get(platform.machine().lower())
+
+
 def compiler_for(target: Mapping[str, object], chosen: str | None) -> str:
     """The program that links libraries for a target.
 
@@ -98,7 +105,7 @@ def compiler_for(target: Mapping[str, object], chosen: str | None) -> str:
     machine = machine_of_target(target)
     if chosen is not None:
         names = [chosen]
-    elif machine is None or machine == _FIRST_WORDS.get(platform.machine().lower()):
+    elif is_this_machine(target):
         names = ["gcc", "cc", "clang"]
     else:
         names = [f"{_TRIPLES.get(machine, target.get('mtriple'))}-gcc"]

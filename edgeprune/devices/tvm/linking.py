@@ -53,7 +53,12 @@ def kernel_exporter(compiler: str, folder: str) -> Callable[[Any], str]:
 
         def link(output: str, objects: list[str], options: Any = None, **_: Any) -> None:
             argv = [compiler, "-shared", "-fPIC", "-o", output, *objects, *(options or ())]
-            subprocess.run(argv, check=True, capture_output=True)
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            if done.returncode:
+                said = next(iter(done.stderr.strip().splitlines()), f"code {done.returncode}")
+                # TVM passes on errors that are made of one text.
+                msg = f"the compiler {compiler!r} cannot link: {said[:300]}"
+                raise RuntimeError(msg)
 
         link.object_format = "o"  # type: ignore[attr-defined]
         path = os.path.join(tempfile.mkdtemp(dir=folder), "kernel.so")

@@ -7,6 +7,8 @@ A TVM server obeys whoever reaches it: have it and the tracker in a network of y
 """
 
 import socket
+import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -22,6 +24,7 @@ from edgeprune.errors import MeasurementError, TargetError
 
 _LOOPBACK = "127.0.0.1"
 _REACH_S = 5.0
+_REGISTER_S = 60.0
 #: Ports that are tried from the first free one on.
 _PORTS = 20
 
@@ -62,7 +65,9 @@ def loopback(key: str = "local", devices: int = 1) -> Iterator[TvmRpcConfig]:
                     silent=True,
                 )
             )
-        yield TvmRpcConfig(host=_LOOPBACK, port=lender.port, key=key)
+        config = TvmRpcConfig(host=_LOOPBACK, port=lender.port, key=key)
+        _await_devices(config, devices)
+        yield config
     finally:
         for process in reversed(started):
             process.terminate()
@@ -79,8 +84,7 @@ def free_devices(config: TvmRpcConfig) -> int:
 
     where = f"{config.host}:{config.port}"
     try:
-        # TVM itself would try for a minute.
-        socket.create_connection((config.host, config.port), timeout=_REACH_S).close()
+        _greet(config)
         summary = rpc.connect_tracker(config.host, config.port).summary()
     except (OSError, RuntimeError) as error:
         msg = (
@@ -175,6 +179,34 @@ class RemoteLibrary:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _greet(config: TvmRpcConfig) -> None:
+    """Find out whether a tracker is there: TVM itself would try for a minute."""
+    from tvm.rpc import base
+
+    greeting = struct.pack("<i", base.RPC_TRACKER_MAGIC)
+    with socket.create_connection((config.host, config.port), timeout=_REACH_S) as probe:
+        probe.sendall(greeting)
+        if probe.recv(len(greeting)) != greeting:
+            msg = "something else answers there"
+            raise OSError(msg)
+
+
+def _await_devices(config: TvmRpcConfig, devices: int) -> None:
+    """Servers register some time after they have started."""
+    end = time.monotonic() + _REGISTER_S
+    while True:
+        try:
+            found = free_devices(config)
+        except TargetError:
+            found = 0
+        if found >= devices:
+            return
+        if time.monotonic() > end:
+            msg = f"only {found} of {devices} TVM servers registered within {_REGISTER_S:g} s"
+            raise TargetError(msg)
+        time.sleep(0.05)
 
 
 def _free_port() -> int:

@@ -18,7 +18,7 @@ from edgeprune.devices.worker.tvm_runtime import Runtime, machine_of, unpack
 from edgeprune.errors import MeasurementError, TargetError
 from edgeprune.testing.devices import small_net
 
-pytest.importorskip("tvm", reason="the extra `tvm` is not installed")
+pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
 
 HERE = {"kind": "llvm", "num-cores": 1}
 ARM64 = {"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a72", "num-cores": 1}
