@@ -84,8 +84,9 @@ class RemoteDevice:
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""
-        digest = _digest(model)
-        ask = self._asker({digest: model})
+        content = artifact_of(self._target, model).content
+        digest = _digest(content)
+        ask = self._asker({digest: content})
 
         def kernels() -> Any:
             ask("build", model=digest)

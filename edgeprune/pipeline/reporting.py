@@ -68,9 +68,21 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "seconds": _median_seconds(trials["search"]),
             "verification": manifest["result"]["verification"],
             "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
-            "notes": [],
+            "notes": _notes(manifest),
         }
     )
+
+
+def _notes(manifest: dict[str, Any]) -> list[str]:
+    """What the reader must know before any number."""
+    conditions = manifest["result"]["candidate"]["conditions"]
+    untuned = len(conditions.get("untuned", ()))
+    if not untuned:
+        return []
+    return [
+        f"{untuned} kernels without a tuned schedule: TVM runs those 50 to 100 times slower than "
+        "it could, and these latencies say nothing about the model."
+    ]
 
 
 def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, Any]]:

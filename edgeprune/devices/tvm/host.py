@@ -108,7 +108,7 @@ def compiler_for(target: Mapping[str, object], chosen: str | None) -> str:
     elif is_this_machine(target):
         names = ["gcc", "cc", "clang"]
     else:
-        names = [f"{_TRIPLES.get(machine, target.get('mtriple'))}-gcc"]
+        names = [f"{_TRIPLES.get(str(machine), target.get('mtriple'))}-gcc"]
     for name in names:
         if shutil.which(name):
             return name

@@ -97,9 +97,8 @@ def test_a_damaged_library_is_an_error(runtime: Runtime, cut: int) -> None:
         runtime.build(compile_library(NET, HERE)[:cut])
 
 
-def test_there_is_no_profile_and_it_says_so(runtime: Runtime) -> None:
-    with pytest.raises(BuildFailed, match="no profile of single kernels"):
-        runtime.profile(compile_library(NET, HERE), 10, "")
+def test_kernel_times_are_not_made_up(runtime: Runtime) -> None:
+    assert runtime.profile(compile_library(NET, HERE), 10, "") == []
 
 
 def test_untuned_kernels_are_refused_or_marked(tmp_path: Path) -> None:
