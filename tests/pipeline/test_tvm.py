@@ -14,6 +14,7 @@ pytest.importorskip("tvm", reason="the extra `tvm` is not installed")
 QUICK = ("search.trials=2", "finetune.epochs=0", "workload.train.epochs=1")
 
 
+@pytest.mark.slow
 def test_untuned_kernels_are_marked_where_they_are_allowed(
     tiny_pipeline: Path, tmp_path: Path
 ) -> None:
