@@ -5,30 +5,16 @@ missing is profiled now, kept for later runs, and recorded in the run itself, so
 predicts what the interrupted one did whatever other runs have measured since.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from edgeprune.config import PipelineConfig
 from edgeprune.errors import MeasurementError
-from edgeprune.history import History, target_facts, target_key
-from edgeprune.latency import (
-    Kernel,
-    KernelTable,
-    NetModel,
-    PrunableNet,
-    profile_kernels,
-    profiles_wanted,
-    random_widths,
-)
-from edgeprune.latency.table import Rest
+from edgeprune.history import History
+from edgeprune.latency import PROFILES, KernelTable, NetModel, PrunableNet, known_kernels
 from edgeprune.pipeline.session import Session
 from edgeprune.search import Widths
 
 #: Nets of one architecture that must have been profiled before their kernels are believed.
 FEWEST_PROFILES = 10
-_SEED = 1
 
 
 def learn_kernels(session: Session) -> NetModel | None:
@@ -45,9 +31,9 @@ def learn_kernels(session: Session) -> NetModel | None:
         HistoryError: the history cannot be read or written.
         MeasurementError: the device was lost.
     """
-    if session.config.history is None:
+    limit_s, space = session.target.measure.probe_s, session.space
+    if session.config.history is None or limit_s == 0:
         return None
-    space = session.space
     try:
         net = PrunableNet(space.template.base, space.layer_costs, space.full)
     except MeasurementError as error:
@@ -55,65 +41,27 @@ def learn_kernels(session: Session) -> NetModel | None:
         return None
     record = session.directory.record("kernels")
     if record is None:
-        record = session.directory.finish("kernels", _learn(session, net))
-    table = _table(record)
+        record = session.directory.finish("kernels", _learn(session, net, limit_s))
+    table = KernelTable.from_json(record["table"])
     if sum(rest.net == net.signature for rest in table.rests) < FEWEST_PROFILES:
         return None
     return NetModel(net, table)
 
 
-def open_history(config: PipelineConfig) -> History:
-    """The history that a pipeline names; not to be called where it names none."""
-    return History.open(None if config.history == "default" else config.history)
+def _learn(session: Session, net: PrunableNet, limit_s: float) -> dict[str, Any]:
+    profiled = 0
+    with (
+        History.open(session.history_url) as history,
+        session.reporter.task("kernels", PROFILES) as task,
+    ):
 
+        def candidate(widths: Widths) -> bytes:
+            nonlocal profiled
+            profiled += 1
+            task.advance(note=f"net {profiled}")
+            return session.candidate(widths)
 
-def _learn(session: Session, net: PrunableNet) -> dict[str, Any]:
-    facts = target_facts(session.device.conditions())
-    key = target_key(facts)
-    with open_history(session.config) as history:
-        history.target(key, facts)
-        table = KernelTable.load(history, key)
-        known = len(table.times)
-        wanted = profiles_wanted(net, table)
-        profiled = 0
-        limit_s = session.target.measure.probe_s
-        if wanted and limit_s:
-            with session.reporter.task("kernels", wanted) as task:
-                widths = _told(_cuts(session, wanted, profiles_done=len(table.rests)), task)
-                candidate = session.candidate
-                profiled = profile_kernels(session.device, net, candidate, widths, table, limit_s)
-            table.save(history, key)
-    session.reporter.log(f"kernels: {known} known before, {profiled} nets profiled")
-    return {
-        "target": key,
-        "known": known,
-        "profiled": profiled,
-        "times": [[kernel.to_json(), times] for kernel, times in table.times.items()],
-        "rests": [[rest.net, rest.channels, rest.ms] for rest in table.rests],
-    }
-
-
-def _table(record: dict[str, Any]) -> KernelTable:
-    times = {Kernel.from_json(kernel): list(found) for kernel, found in record["times"]}
-    rests = [
-        Rest(net, tuple((read, written, groups) for read, written, groups in channels), ms)
-        for net, channels, ms in record["rests"]
-    ]
-    return KernelTable(times, rests)
-
-
-def _cuts(session: Session, count: int, profiles_done: int) -> Iterator[Widths]:
-    """Widths to profile: the uncut net, and random ones that no earlier probe has seen."""
-    generator = np.random.default_rng([_SEED, profiles_done])
-    yield session.space.full
-    for _ in range(count - 1):
-        yield random_widths(session.space.choices, generator)
-
-
-def _told(widths: Iterator[Widths], task: Any) -> Iterator[Widths]:
-    """The same, telling the user of each."""
-    for number, one in enumerate(widths):
-        if number:
-            task.advance(note=f"net {number}")
-        yield one
-    task.advance(note="done")
+        choices = session.space.choices
+        table = known_kernels(session.device, history, net, candidate, choices, seconds=limit_s)
+    session.reporter.log(f"kernels: {profiled} nets profiled, {len(table.times)} kernels known")
+    return {"profiled": profiled, "table": table.to_json()}

@@ -1,20 +1,26 @@
 """Which multiples of channels a run keeps to: the user's, the device's own, or the profile's."""
 
-from typing import Any
-
 from edgeprune.config import PipelineConfig, TargetConfig
 from edgeprune.devices import Device
 from edgeprune.history import History, target_facts, target_key
 from edgeprune.pipeline.run_directory import RunDirectory
 
+#: Learned multiples that save less than this share of a layer's latency are left aside.
+LEAST_GAIN = 0.05
+#: Learned multiples give way in groups that would keep fewer widths than this to choose from:
+#: ResNet-20 held to multiples of 16 cannot get below 0.65 of its latency (docs/results.md).
+LEAST_CHOICES = 8
 
-def channel_multiples(
+
+def learned_multiples(
     config: PipelineConfig, target: TargetConfig, device: Device, directory: RunDirectory
-) -> dict[str, int]:
-    """Multiples by kind of layer; a resumed run keeps those it began with.
+) -> tuple[dict[str, int], int]:
+    """Multiples by kind of layer, and how many widths every group must keep in spite of them.
+
+    A resumed run keeps those it began with.
 
     Args:
-        config: the pipeline; what it says wins.
+        config: the pipeline; what it says wins, and holds strictly.
         target: the profile; what it says holds where nothing was learned.
         device: open; `edgeprune target probe` may have learned its multiples before.
         directory: of the run.
@@ -23,17 +29,22 @@ def channel_multiples(
         HistoryError: the history cannot be read.
     """
     if config.prune.channel_multiple is not None:
-        return config.prune.channel_multiple.model_dump()
+        return config.prune.channel_multiple.model_dump(), 1
     record = directory.record("multiples")
     if record is None:
-        record = target.channel_multiple.model_dump() | _learned(config, device)
-        directory.finish("multiples", record)
-    return dict(record)
+        found = target.channel_multiple.model_dump() | _learned(config, device)
+        record = directory.finish("multiples", found)
+    return dict(record), LEAST_CHOICES
 
 
-def _learned(config: PipelineConfig, device: Device) -> dict[str, Any]:
+def history_url(config: PipelineConfig) -> str | None:
+    """The history a pipeline names; None: the user's own."""
+    return None if config.history == "default" else config.history
+
+
+def _learned(config: PipelineConfig, device: Device) -> dict[str, int]:
     if config.history is None:
         return {}
-    with History.open(None if config.history == "default" else config.history) as history:
+    with History.open(history_url(config)) as history:
         found = history.multiples(target_key(target_facts(device.conditions())))
-    return {kind: staircase.multiple for kind, staircase in found.items()}
+    return {kind: one.multiple for kind, one in found.items() if one.gain >= LEAST_GAIN}

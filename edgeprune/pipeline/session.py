@@ -11,7 +11,7 @@ from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Recovery
 from edgeprune.pipeline.base import open_base
-from edgeprune.pipeline.multiples import channel_multiples
+from edgeprune.pipeline.multiples import history_url, learned_multiples
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pruning import ChannelSpace, Plan
@@ -59,6 +59,11 @@ class Session:
         """Repairs a pruned model before it is scored; its statistics are gathered once."""
         return Recovery(self.workload.model, self.workload.splits.train, self.config.recover)
 
+    @property
+    def history_url(self) -> str | None:
+        """Where the history is; None: the user's own. Not to be asked where there is none."""
+        return history_url(self.config)
+
     def plan(self, widths: Widths) -> Plan:
         """The plan of these widths: the most important channels stay."""
         return self.space.plan(widths, self.config.prune.importance, scores=self.scores)
@@ -92,12 +97,14 @@ def open_session(
         raise TargetError(msg)
     with open_device(target) as device:
         workload = open_base(config, directory, reporter)
+        multiple, least = learned_multiples(config, target, device, directory)
         space = ChannelSpace.from_model(
             workload.model,
             workload.example_input,
             include=config.prune.include,
             exclude=config.prune.exclude,
-            multiple=channel_multiples(config, target, device, directory),
+            multiple=multiple,
+            least_choices=least,
             min_keep=config.prune.min_keep,
         )
         yield Session(config, directory, reporter, workload, space, target, device)

@@ -79,6 +79,7 @@ class ChannelSpace:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         multiple: Multiple = 1,
+        least_choices: int = 1,
         min_keep: float = 0.1,
         check: bool = True,
     ) -> Self:
@@ -92,6 +93,8 @@ class ChannelSpace:
             exclude: patterns of group names that may not be cut.
             multiple: widths are multiples of this number of channels (or full); one number, or
                 one for each kind of layer (`LAYER_KINDS`).
+            least_choices: the multiple is halved in groups that have fewer times it in their
+                channels than this; 1 holds it strictly.
             min_keep: smallest share of a group's channels that stays, above 0 and at most 1.
             check: cut all groups a little, compare torch with ONNX Runtime, and fix the groups
                 where that fails.
@@ -107,7 +110,9 @@ class ChannelSpace:
             structure = read_structure(model, image)
             groups = fix_unwanted(structure.groups, include, exclude)
             kinds = {layer.name: layer.kind for layer in structure.flow.layers}
-            steps = {group.name: multiple_of(group, multiple, kinds) for group in groups}
+            steps = {
+                group.name: multiple_of(group, multiple, kinds, least_choices) for group in groups
+            }
             choices = {
                 group.name: allowed_widths(group, steps[group.name], min_keep) for group in groups
             }

@@ -18,17 +18,24 @@ from edgeprune.pruning.plan import Widths
 Multiple: TypeAlias = int | Mapping[str, int]
 
 
-def multiple_of(group: ChannelGroup, multiple: Multiple, kinds: Mapping[str, str]) -> int:
+def multiple_of(
+    group: ChannelGroup, multiple: Multiple, kinds: Mapping[str, str], least_choices: int = 1
+) -> int:
     """The multiple of a group's channels that suits every layer it cuts.
 
     Args:
         group: the group.
         multiple: what the target's kernels want.
         kinds: kind of every layer (`LAYER_KINDS`) by its name.
+        least_choices: it is halved while the group has fewer times it in its channels.
     """
     if isinstance(multiple, int):
-        return multiple
-    return math.lcm(*(multiple.get(kinds[name], 1) for name in group.layers))
+        found = multiple
+    else:
+        found = math.lcm(*(multiple.get(kinds[name], 1) for name in group.layers))
+    while least_choices > 1 and found > 1 and group.channels < least_choices * found:
+        found //= 2
+    return found
 
 
 def allowed_widths(group: ChannelGroup, multiple: int, min_keep: float) -> tuple[int, ...]:

@@ -101,3 +101,12 @@ def test_every_kind_of_layer_has_its_own_multiple() -> None:
     assert choices({"linear": 5}) == {"0.0": (3, 4, 5), "2.0": (5, 10, 15)}
     with pytest.raises(SpaceError, match=r"'depthwize'; allowed kinds: conv.*mean 'depthwise'"):
         choices({"depthwize": 8})
+
+
+def test_a_multiple_gives_way_where_few_widths_would_be_left() -> None:
+    model = nn.Sequential(conv(3, 64), conv(64, 16), nn.Flatten(), nn.Linear(16 * 256, 10)).eval()
+    found = ChannelSpace.from_model(model, torch.randn(IMAGE), multiple=16, least_choices=8)
+    assert {name: widths[:3] for name, widths in found.choices.items()} == {
+        "0.0": (8, 16, 24),
+        "1.0": (2, 4, 6),
+    }
