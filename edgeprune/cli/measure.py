@@ -1,8 +1,10 @@
 """`edgeprune measure`: latency of any model file on any target."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +35,7 @@ def measure_files(model: Path, target: str, against: Path | None) -> dict[str, A
     config = load_target(target)
     wanted = _SUFFIXES["onnxruntime" if config.kind == "simulated" else config.runtime]
     contents = [_read(path, wanted, config.runtime) for path in (model, against or model)]
-    with open_device(config) as device:
+    with open_device(config, partial(typer.echo, err=True)) as device:
         comparison = device.compare(*contents)
     measured = {"path": str(model)} | comparison.candidate.to_json()
     record: dict[str, Any] = {"target": config.name, "model": measured}

@@ -1,5 +1,6 @@
 """What a device is sent for an ONNX file: the file itself, or a library compiled from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,15 @@ class Artifact:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def artifact_of(target: TargetConfig, model: bytes) -> Artifact:
+#: Told what takes long.
+Note = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """A note that nobody hears."""
+
+
+def artifact_of(target: TargetConfig, model: bytes, note: Note = quiet) -> Artifact:
     """Make what a target's runtime takes.
 
     For TVM, kernels of the model that were never tuned for this target are tuned now: what was
@@ -31,6 +40,7 @@ def artifact_of(target: TargetConfig, model: bytes) -> Artifact:
     Args:
         target: its profile.
         model: the model file.
+        note: told of every kernel that is tuned.
 
     Raises:
         TargetError: TVM or a compiler is missing, or kernels cannot be tuned.
@@ -51,7 +61,13 @@ def artifact_of(target: TargetConfig, model: bytes) -> Artifact:
                 "the profile), or set tvm.allow_untuned and the result is marked"
             )
             raise TargetError(msg)
-        tune(model, own, folder, config, threads=target.threads)
+
+        def progress(done: int, kernels: int, name: str) -> None:
+            if name in missing:
+                note(f"TVM tunes kernel {done + 1} of {kernels}: {name}")
+
+        missing = {task.name for task in new_kernels(model, own, folder, config)}
+        tune(model, own, folder, config, threads=target.threads, progress=progress)
     content, report = compile_tuned(
         model,
         own,

@@ -3,6 +3,7 @@
 from typing import Any, Protocol, Self
 
 from edgeprune.config import TargetConfig
+from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
@@ -46,12 +47,16 @@ class Device(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_device(target: TargetConfig) -> Device:
+def open_device(target: TargetConfig, note: Note = quiet) -> Device:
     """Reach a target and check that its runtime is there.
+
+    Args:
+        target: its profile.
+        note: told what takes long, such as the tuning of kernels.
 
     Raises:
         TargetError: the target cannot be reached or lacks what its profile asks for.
     """
     if target.kind == "simulated":
         return SimulatedDevice(target)
-    return RemoteDevice(target, interpreter_of(target))
+    return RemoteDevice(target, interpreter_of(target), note)

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeprune.config import TargetConfig
 from edgeprune.devices import protocol
-from edgeprune.devices.artifacts import artifact_of
+from edgeprune.devices.artifacts import Artifact, Note, artifact_of, quiet
 from edgeprune.devices.connection import (
     Connection,
     StepFailedError,
@@ -44,13 +44,14 @@ class RemoteDevice:
     Args:
         target: its profile.
         interpreter: the Python on it.
+        note: told what takes long.
 
     Raises:
         TargetError: no Python there, no runtime, or another architecture than the profile says.
     """
 
-    def __init__(self, target: TargetConfig, interpreter: Interpreter) -> None:
-        self._target, self._interpreter = target, interpreter
+    def __init__(self, target: TargetConfig, interpreter: Interpreter, note: Note = quiet) -> None:
+        self._target, self._interpreter, self._note = target, interpreter, note
         self._closed = False
         self._facts: dict[str, Any] = {}
         self._connection: Connection | None = self._connect()
@@ -62,7 +63,7 @@ class RemoteDevice:
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
         """See `Device.compare`."""
-        new, old = (artifact_of(self._target, model) for model in (candidate, baseline))
+        new, old = (self._artifact(model) for model in (candidate, baseline))
         contents = {_digest(one.content): one.content for one in (new, old)}
         digests = _digest(new.content), _digest(old.content)
         facts = self._described() | old.facts | new.facts
@@ -76,7 +77,7 @@ class RemoteDevice:
         Raises:
             MeasurementError: as `compare`.
         """
-        content = artifact_of(self._target, model).content
+        content = self._artifact(model).content
         digest = _digest(content)
         ask = self._asker({digest: content})
         found = self._with_restart(lambda: ask("outputs", model=digest)["outputs"])
@@ -84,7 +85,7 @@ class RemoteDevice:
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""
-        content = artifact_of(self._target, model).content
+        content = self._artifact(model).content
         digest = _digest(content)
         ask = self._asker({digest: content})
 
@@ -102,6 +103,9 @@ class RemoteDevice:
         if self._facts["clock_kind"] != "real":
             clock = self._facts["clock_kind"]
         return {**self._described(), "clock": clock, **state}
+
+    def _artifact(self, model: bytes) -> Artifact:
+        return artifact_of(self._target, model, self._note)
 
     def close(self) -> None:
         """See `Device.close`."""

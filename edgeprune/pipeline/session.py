@@ -95,7 +95,7 @@ def open_session(
             "not take; allowed: onnxruntime, tvm (`edgeprune measure` times any .tflite file)"
         )
         raise TargetError(msg)
-    with open_device(target) as device:
+    with open_device(target, reporter.say) as device:
         workload = open_base(config, directory, reporter)
         multiple, least = learned_multiples(config, target, device, directory)
         space = ChannelSpace.from_model(

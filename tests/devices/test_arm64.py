@@ -58,7 +58,7 @@ def test_emulated_times_are_labelled_and_errors_pass_through(emulated_python: Pa
 
 @pytest.mark.slow
 def test_a_tvm_library_computes_the_same_on_arm64() -> None:
-    pytest.importorskip("tvm", reason="the extra `tvm` is not installed")
+    pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
     python = emulated.make(RECIPE_TVM)
     here = _outputs(TargetConfig(name="here", kind="local"), small_net(8))
     target = TargetConfig(

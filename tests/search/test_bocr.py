@@ -1,9 +1,39 @@
+"""The sampler as a whole: its contract, its stages, batches and earlier points."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
 import pytest
 
-from edgeprune.search import make_sampler
-from edgeprune.testing.samplers import MakeSampler, SamplerConformance
+from edgeprune.errors import SearchError
+from edgeprune.search import SearchProblem, make_sampler, run_search
+from edgeprune.search.distributions import distributions
+from edgeprune.search.samplers.bocr import BocrSampler
+from edgeprune.search.samplers.bocr_options import BocrOptions
+from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet, accuracy_reward
 
 NAME = "edgeprune.search.samplers.bocr:make_bocr"
+NET = SmallNet()
+PROBLEM = NET.problem()
+FAST: dict[str, Any] = {"anchor_samples": 64, "anchors": 2}
+
+
+def _sampler(trials: int, **options: Any) -> BocrSampler:
+    return BocrSampler(PROBLEM, 0, trials, BocrOptions(**FAST, **options))
+
+
+def _go(study: optuna.Study, trials: int) -> None:
+    for _ in range(trials):
+        trial = study.ask(distributions(PROBLEM))
+        study.tell(trial, NET.accuracy(trial.params))
+
+
+def _study(sampler: BocrSampler, trials: int = 0) -> optuna.Study:
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    _go(study, trials)
+    return study
 
 
 class _Conformance(SamplerConformance):
@@ -11,7 +41,7 @@ class _Conformance(SamplerConformance):
 
     @pytest.fixture
     def make(self) -> MakeSampler:
-        options = {"rollback": self.rollback, "bridge_clusters": 4}
+        options = {**FAST, "rollback": self.rollback, "bridge_clusters": 4}
         return lambda problem, seed, trials: make_sampler(NAME, problem, seed, trials, options)
 
 
@@ -19,5 +49,147 @@ class TestDirect(_Conformance):
     rollback = "direct"
 
 
+@pytest.mark.slow
 class TestGradual(_Conformance):
     rollback = "gradual"
+
+
+def test_groups_of_a_cluster_share_one_keep_ratio_before_the_rollback() -> None:
+    sampler = _sampler(200)
+    study = _study(sampler, 12)
+    labels = sampler.stages[0].labels
+    for trial in study.trials:
+        ratios = np.array([trial.params[group] / PROBLEM.full[group] for group in PROBLEM.groups])
+        for cluster in range(3):
+            # Equal up to half a channel of the narrowest layer, on either side.
+            assert np.ptp(ratios[labels == cluster]) <= 1 / 16
+
+
+def test_direct_rollback_unties_everything_once() -> None:
+    sampler = _sampler(20, fires=9, armed=9)
+    _study(sampler, 14)
+    assert [stage.clusters for stage in sampler.stages] == [3, 6]
+    assert sampler.stages[1].since == 9
+
+
+def test_gradual_rollback_unties_in_two_steps() -> None:
+    sampler = _sampler(
+        20,
+        rollback="gradual",
+        bridge_clusters=4,
+        armed=7,
+        fires=7,
+        second_armed=10,
+        second_fires=10,
+    )
+    _study(sampler, 13)
+    assert [(stage.clusters, stage.since) for stage in sampler.stages] == [(3, 0), (4, 7), (6, 10)]
+
+
+def test_none_never_unties() -> None:
+    sampler = _sampler(20, rollback="none", armed=5, fires=5)
+    _study(sampler, 10)
+    assert [stage.clusters for stage in sampler.stages] == [3]
+
+
+def test_the_state_of_a_rolled_back_sampler_goes_on_alike() -> None:
+    study = _study(_sampler(20, armed=6, fires=6), 10)
+    saved = study.sampler.state_dict()  # type: ignore[attr-defined]
+    fresh = _sampler(20, armed=6, fires=6)
+    fresh.load_state_dict(saved)
+    again = optuna.create_study(direction="maximize", sampler=fresh)
+    again.add_trials(study.trials)
+    assert again.ask(distributions(PROBLEM)).params == study.ask(distributions(PROBLEM)).params
+
+
+@pytest.mark.parametrize("told", [0, 3, 12])
+def test_several_proposals_can_be_asked_for_before_the_first_is_told(told: int) -> None:
+    study = _study(_sampler(20, initial=6), told)
+    asked = [study.ask(distributions(PROBLEM)) for _ in range(5)]
+    keys = {PROBLEM.key(trial.params) for trial in asked}
+    assert len(keys) == 5
+    for trial in reversed(asked):
+        study.tell(trial, NET.accuracy(trial.params))
+    _go(study, 1)
+    assert PROBLEM.key(study.trials[-1].params) not in keys
+
+
+def test_points_of_another_search_replace_the_sobol_start() -> None:
+    earlier = _study(_sampler(100, rollback="none"), 12)
+    warm = _study(_sampler(100, rollback="none"))
+    warm.add_trials(earlier.trials)
+    _go(warm, 4)
+    cold = _study(_sampler(100, rollback="none"), 4)
+    ours = [trial.value for trial in warm.trials[12:]]
+    assert max(ours) > max(trial.value for trial in cold.trials)
+    old = {PROBLEM.key(trial.params) for trial in earlier.trials}
+    assert not old & {PROBLEM.key(trial.params) for trial in warm.trials[12:]}
+
+
+def test_failed_trials_are_no_observations() -> None:
+    study = _study(_sampler(20, initial=2), 3)
+    for _ in range(3):
+        study.tell(study.ask(distributions(PROBLEM)), state=optuna.trial.TrialState.FAIL)
+    _go(study, 2)
+    assert study.best_value > 0.1
+
+
+def test_equal_rewards_are_no_reason_to_stop() -> None:
+    study = _study(_sampler(20, initial=2))
+    for _ in range(6):
+        study.tell(study.ask(distributions(PROBLEM)), 0.5)
+    assert len({PROBLEM.key(trial.params) for trial in study.trials}) == 6
+
+
+def test_groups_with_one_width_are_no_trouble() -> None:
+    choices = {**PROBLEM.choices, "layer0": (16,)}
+    problem = SearchProblem(
+        PROBLEM.groups, choices, PROBLEM.features, PROBLEM.feature_names, NET.macs,
+        NET.latency_ratio, 0.6,
+    )  # fmt: skip
+    sampler = BocrSampler(problem, 0, 10, BocrOptions(**FAST, initial=2, armed=4, fires=4))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for _ in range(6):
+        trial = study.ask(distributions(problem))
+        assert problem.fits(problem.check(trial.params))
+        study.tell(trial, NET.accuracy(trial.params))
+
+
+def test_one_group_can_be_searched() -> None:
+    net = SmallNet(channels=(32,), sensitivity=(1.0,))
+    sampler = BocrSampler(net.problem(), 0, 10, BocrOptions(**FAST, initial=2))
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for _ in range(4):
+        trial = study.ask(distributions(net.problem()))
+        study.tell(trial, net.accuracy(trial.params))
+    # The reward grows with the width: nothing is better than the widest that fits.
+    assert study.best_params == {"layer0": max(w for w in range(1, 33) if _fits(net, w))}
+
+
+def _fits(net: SmallNet, width: int) -> bool:
+    return net.problem().fits({"layer0": width})
+
+
+@pytest.mark.slow
+def test_finds_better_nets_than_random_search(tmp_path: Path) -> None:
+    best: dict[str, list[float]] = {NAME: [], "random": []}
+    for name in best:
+        for seed in range(3):
+            sampler = make_sampler(name, PROBLEM, seed, 40, FAST if name == NAME else {})
+            result = run_search(
+                PROBLEM, sampler, NET.evaluate, accuracy_reward,
+                trials=40, directory=tmp_path / name.replace(":", "-") / str(seed),
+            )  # fmt: skip
+            best[name].append(result.best.reward)
+    assert min(best[NAME]) > max(best["random"])
+
+
+def test_unknown_options_and_values_are_named() -> None:
+    with pytest.raises(SearchError, match=r"'cluster' is unknown to sampler 'bocr'.*clusters"):
+        make_sampler(NAME, PROBLEM, 0, 10, {"cluster": 3})
+    with pytest.raises(SearchError, match=r"'clusters' of sampler 'bocr' is 0: .*greater"):
+        make_sampler(NAME, PROBLEM, 0, 10, {"clusters": 0})
+    with pytest.raises(SearchError, match="'similarity' of sampler 'bocr' is 'XY'"):
+        make_sampler(NAME, PROBLEM, 0, 10, {"similarity": "XY"})
+    with pytest.raises(SearchError, match="needs importance scores"):
+        make_sampler(NAME, PROBLEM, 0, 10, {"similarity": "EU"})

@@ -36,9 +36,7 @@ class Clustering:
         SearchError: a group has no scores where they are needed, or no finite ones.
     """
 
-    def __init__(
-        self, problem: SearchProblem, scores: Scores | None, options: BocrOptions
-    ) -> None:
+    def __init__(self, problem: SearchProblem, scores: Scores | None, options: BocrOptions) -> None:
         self._groups = len(problem.groups)
         similarity = options.similarity or ("ST" if scores is None else "EU")
         self.merges: Floats = np.empty((0, 4))
@@ -91,7 +89,7 @@ def _distances(
     rows = [density(_scores_of(group, scores, similarity), options) for group in problem.groups]
     metric = {"EU": "euclidean", "JS": "jensenshannon"}[similarity]
     # Rounding makes the Jensen-Shannon distance of equal densities the root of a negative number.
-    return np.nan_to_num(pdist(np.array(rows), metric), nan=0.0)
+    return np.asarray(np.nan_to_num(pdist(np.array(rows), metric), nan=0.0))
 
 
 def _scores_of(group: str, scores: Scores | None, similarity: str) -> Floats:

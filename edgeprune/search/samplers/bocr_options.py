@@ -105,7 +105,7 @@ class BocrOptions(BaseModel):
             scored: whether the problem has importance scores.
         """
         share = min(1.0, trials / _EVALUATIONS)
-        clocks = {
+        found: dict[str, Any] = {
             "initial": max(2, min(10, round(0.2 * trials))),
             "patience": max(1, round(20 * share)),
             "armed": max(1, round(80 * share)),
@@ -114,5 +114,5 @@ class BocrOptions(BaseModel):
             "second_fires": max(1, round(150 * share)),
             "similarity": "EU" if scored else "ST",
         }
-        missing = {name: value for name, value in clocks.items() if getattr(self, name) is None}
+        missing = {name: value for name, value in found.items() if getattr(self, name) is None}
         return self.model_copy(update=missing)
