@@ -20,7 +20,7 @@ search: {sampler: amc, trials: 12, seed: 0}
 recover: {reconstruction: least_squares, recalibrate_bn: true, images: 128}
 finetune: {epochs: 2, lr: 0.02, distill: true}
 export: {formats: [onnx]}
-history: null
+history: none
 """
 
 

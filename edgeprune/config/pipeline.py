@@ -39,9 +39,9 @@ class PipelineConfig(Section):
     export: ExportConfig = Field(
         default_factory=ExportConfig, description="What is written in the end."
     )
-    history: str | None = Field(
+    history: str = Field(
         "default",
         min_length=1,
         description="Where what is measured on the target is kept for later runs: `default` "
-        "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; null: nowhere.",
+        "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL, or `none`: nowhere.",
     )

@@ -32,7 +32,7 @@ def learn_kernels(session: Session) -> NetModel | None:
         MeasurementError: the device was lost.
     """
     limit_s, space = session.target.measure.probe_s, session.space
-    if session.config.history is None or limit_s == 0:
+    if session.config.history == "none" or limit_s == 0:
         return None
     try:
         net = PrunableNet(space.template.base, space.layer_costs, space.full)

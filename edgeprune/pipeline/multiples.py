@@ -43,7 +43,7 @@ def history_url(config: PipelineConfig) -> str | None:
 
 
 def _learned(config: PipelineConfig, device: Device) -> dict[str, int]:
-    if config.history is None:
+    if config.history == "none":
         return {}
     with History.open(history_url(config)) as history:
         found = history.multiples(target_key(target_facts(device.conditions())))
