@@ -43,5 +43,5 @@ class PipelineConfig(Section):
         "default",
         min_length=1,
         description="Where what is measured on the target is kept for later runs: `default` "
-        "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL, or `none`: nowhere.",
+        "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none`: nowhere.",
     )

@@ -89,8 +89,8 @@ class BocrOptions(BaseModel):
             return cls(**options)
         except ValidationError as error:
             first = error.errors()[0]
-            name = first["loc"][0]
-            msg = f"option {name!r} of sampler 'bocr' is {first['input']!r}: {first['msg']}"
+            where, value = first["loc"][0], first["input"]
+            msg = f"option {where!r} of sampler 'bocr' is {value!r}: {first['msg']}"
             raise SearchError(msg) from error
 
     def resolved(self, trials: int, *, scored: bool) -> "BocrOptions":

@@ -6,10 +6,8 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
-from botorch.acquisition.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.exceptions.errors import ModelFittingError
-from botorch.exceptions.warnings import BotorchWarning
 from botorch.fit import fit_gpytorch_mll
 from botorch.generation.gen import gen_candidates_scipy
 from botorch.models import SingleTaskGP
@@ -87,7 +85,11 @@ class Surrogate:
             float64 (2 * anchors, variables): the climbed ones and where they started.
         """
         samples = torch.from_numpy(sobol(variables, options.anchor_samples, seed))
-        target = _Placed(self.improvement, place)
+
+        def target(unit: torch.Tensor) -> torch.Tensor:
+            value: torch.Tensor = self.improvement(place(unit))
+            return value
+
         with _quiet_and_alone():
             with torch.no_grad():
                 order = target(samples[:, None]).argsort(descending=True, stable=True)
@@ -106,18 +108,6 @@ def sobol(variables: int, points: int, seed: int) -> Floats:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # balanced only for powers of two
         return np.asarray(qmc.Sobol(variables, rng=np.random.default_rng(seed)).random(points))
-
-
-class _Placed(AcquisitionFunction):
-    """An acquisition function of what points of the unit cube stand for."""
-
-    def __init__(self, inner: LogExpectedImprovement, place: Place) -> None:
-        super().__init__(inner.model)
-        self._inner, self._place = inner, place
-
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
-        value: torch.Tensor = self._inner(self._place(X))
-        return value
 
 
 def _new_model(inputs: torch.Tensor, values: torch.Tensor) -> SingleTaskGP:
@@ -160,9 +150,8 @@ def _quiet_and_alone() -> Iterator[None]:
     One thread: sums stay the same whatever the thread count of a resumed process.
     """
     threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", BotorchWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
+    # Recorded warnings are not shown; BoTorch insists on some that a filter would not stop.
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(record=True):
         torch.manual_seed(0)
         torch.set_num_threads(1)
         try:
