@@ -45,6 +45,7 @@ def search(
         cost=estimator.bound,
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
+        scores=session.scores,
     )
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name == "search"

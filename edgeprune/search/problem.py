@@ -34,6 +34,7 @@ class SearchProblem:
             when a group gets wider.
         target: largest allowed cost.
         observe: told every outcome, so that `cost` can improve during the search.
+        scores: importance of each group's units, for samplers that compare groups by it.
     """
 
     groups: tuple[str, ...]
@@ -44,6 +45,7 @@ class SearchProblem:
     cost: Callable[[Widths], float]
     target: float
     observe: Callable[[Widths, Outcome], None] = _ignore
+    scores: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         if not self.groups:

@@ -170,18 +170,34 @@ def _fits(net: SmallNet, width: int) -> bool:
     return net.problem().fits({"layer0": width})
 
 
-@pytest.mark.slow
-def test_finds_better_nets_than_random_search(tmp_path: Path) -> None:
-    best: dict[str, list[float]] = {NAME: [], "random": []}
-    for name in best:
-        for seed in range(3):
-            sampler = make_sampler(name, PROBLEM, seed, 40, FAST if name == NAME else {})
+def test_similar_groups_tied_together_are_found_faster_than_by_random_search(
+    tmp_path: Path,
+) -> None:
+    kinds = np.random.default_rng(7).permutation(np.repeat([0, 1, 2], 5))
+    net = SmallNet((32,) * 15, tuple((0.02, 0.2, 0.8)[kind] for kind in kinds))
+    draw = np.random.default_rng(1)
+    scores = {
+        name: draw.normal(20, (0.5, 1.5, 4)[kind], 32)
+        for name, kind in zip(net.names, kinds, strict=True)
+    }
+    best: dict[str, list[float]] = {"bocr": [], "random": []}
+    for seed in range(2):
+        problem = net.problem()
+        for name in best:
+            ours = BocrSampler(problem, seed, 24, BocrOptions(**FAST), scores=scores)
+            other = make_sampler("random", problem, seed, 24, {})
+            if name == "bocr":
+                assert len(set(zip(ours.stages[0].labels, kinds, strict=True))) == 3
             result = run_search(
-                PROBLEM, sampler, NET.evaluate, accuracy_reward,
-                trials=40, directory=tmp_path / name.replace(":", "-") / str(seed),
-            )  # fmt: skip
+                problem,
+                ours if name == "bocr" else other,
+                net.evaluate,
+                accuracy_reward,
+                trials=24,
+                directory=tmp_path / f"{name}{seed}",
+            )
             best[name].append(result.best.reward)
-    assert min(best[NAME]) > max(best["random"])
+    assert min(best["bocr"]) > max(best["random"])
 
 
 def test_unknown_options_and_values_are_named() -> None:

@@ -34,7 +34,7 @@ def make_sampler(
     """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``random``, ``uniform``, ``optuna:ClassName``, or ``module:function`` of a
+        name: ``amc``, ``bocr``, ``random``, ``uniform``, ``optuna:ClassName``, or ``module:function`` of a
             function ``(problem, seed, trials, **options)`` that returns an Optuna sampler.
         problem: what is searched.
         seed: fixes all random choices.
@@ -60,6 +60,17 @@ def _make_amc(
     problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
 ) -> BaseSampler:
     return AmcSampler(problem, seed, trials, AmcOptions.from_mapping(options))
+
+
+def _make_bocr(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    # Not at the top: BoTorch takes seconds, and is an extra.
+    from edgeprune.search.samplers.bocr import BocrSampler
+    from edgeprune.search.samplers.bocr_options import BocrOptions
+
+    chosen = BocrOptions.from_mapping(options)
+    return BocrSampler(problem, seed, trials, chosen, scores=problem.scores)
 
 
 def _make_random(
@@ -95,6 +106,7 @@ def _refuse_options(name: str, options: Mapping[str, Any]) -> None:
 _Factory = Callable[[SearchProblem, int, int, Mapping[str, Any]], BaseSampler]
 _SAMPLERS: dict[str, _Factory] = {
     "amc": _make_amc,
+    "bocr": _make_bocr,
     "random": _make_random,
     "uniform": _make_uniform,
 }

@@ -114,5 +114,5 @@ class BocrOptions(BaseModel):
             "second_fires": max(1, round(150 * share)),
             "similarity": "EU" if scored else "ST",
         }
-        missing = {name: value for name, value in found.items() if getattr(self, name) is None}
+        missing = {key: value for key, value in found.items() if getattr(self, key) is None}
         return self.model_copy(update=missing)

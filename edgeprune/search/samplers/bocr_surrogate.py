@@ -24,7 +24,7 @@ from edgeprune.search.samplers.bocr_options import BocrOptions
 #: Turns points of the unit cube (..., variables) into the inputs they stand for.
 Place = Callable[[torch.Tensor], torch.Tensor]
 
-_FEW_STEPS = 50  # L-BFGS steps on the expected improvement
+_FEW_STEPS = 20  # L-BFGS steps on the expected improvement
 
 
 class Surrogate:
