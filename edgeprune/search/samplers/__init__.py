@@ -34,8 +34,9 @@ def make_sampler(
     """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``bocr``, ``random``, ``uniform``, ``optuna:ClassName``, or ``module:function`` of a
-            function ``(problem, seed, trials, **options)`` that returns an Optuna sampler.
+        name: ``amc``, ``bocr``, ``random``, ``uniform``, ``optuna:ClassName``, or
+            ``module:function`` of a function ``(problem, seed, trials, **options)`` that returns
+            an Optuna sampler.
         problem: what is searched.
         seed: fixes all random choices.
         trials: how long the search will be.
