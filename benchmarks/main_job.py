@@ -9,7 +9,6 @@ and is left out by ``--quick``. All contenders of a run get the same fine-tuning
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
