@@ -1,11 +1,11 @@
 """Searches in a history: they are written as they go, and read by later ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edgeprune.history.database import reading, writing
@@ -40,21 +40,59 @@ class Runs:
         Raises:
             HistoryError: its target is not known.
         """
+        workload = digest(dict(run.workload))
+        insert = INSERTS[self._engine.dialect.name]
+        facts = {"key": workload, "facts": dict(run.workload), "first_seen": datetime.now(UTC)}
+        row = {
+            "id": run.id,
+            "target": run.target,
+            "workload": workload,
+            "facts": dict(run.facts),
+            "space": asdict(run.space),
+            "started_at": run.started_at.astimezone(UTC),
+        }
         with writing(self._engine) as connection:
-            self.insert_run(connection, run)
+            wanted = select(targets.c.key).where(targets.c.key == run.target)
+            if connection.execute(wanted).first() is None:
+                msg = f"the history knows no target {run.target!r}; record the target first"
+                raise HistoryError(msg)
+            connection.execute(insert(workloads).on_conflict_do_nothing(), [facts])
+            connection.execute(insert(runs).on_conflict_do_nothing(), [row])
 
     def add(self, space: RunSpace, trial: TrialRecord) -> None:
-        """Keep a trial.
+        """Keep a finished trial; see `extend`."""
+        self.extend(space, [trial])
+
+    def extend(self, space: RunSpace, found: Sequence[TrialRecord]) -> None:
+        """Keep trials, all or none.
 
         Args:
-            space: of its run.
-            trial: finished.
+            space: of their run.
+            found: finished ones.
 
         Raises:
-            HistoryError: its widths are none of the space, or its run is not known.
+            HistoryError: widths are none of the space, or the run is not known.
         """
-        with writing(self._engine) as connection:
-            self.insert_trials(connection, space, [trial])
+        rows = []
+        for trial in found:
+            space.check(trial.widths)
+            actions = None if trial.raw_actions is None else list(trial.raw_actions)
+            rows.append(
+                {
+                    "run": trial.run,
+                    "number": trial.number,
+                    "candidate": space.candidate(trial.widths),
+                    "widths": dict(trial.widths),
+                    "raw_actions": actions,
+                    "reward": trial.reward,
+                    "outcome": dict(trial.outcome),
+                    "recorded_at": trial.recorded_at.astimezone(UTC),
+                }
+            )
+        if rows:
+            insert = INSERTS[self._engine.dialect.name]
+            with writing(self._engine) as connection:
+                connection.execute(insert(trials).on_conflict_do_nothing(), rows)
 
     def lines(self, target: str | None = None) -> list[RunLine]:
         """All runs, or those of a target; the oldest first."""
@@ -101,81 +139,6 @@ class Runs:
             connection.execute(delete(trials).where(trials.c.run.in_(ids)))
             return int(connection.execute(delete(runs).where(runs.c.id.in_(ids))).rowcount)
 
-    def insert_run(self, connection: Connection, run: RunRecord) -> None:
-        """As `start`, in a transaction that is open."""
-        known = connection.execute(select(targets.c.key).where(targets.c.key == run.target)).first()
-        if known is None:
-            msg = f"the history knows no target {run.target!r}; record the target first"
-            raise HistoryError(msg)
-        workload = digest(dict(run.workload))
-        insert = INSERTS[self._engine.dialect.name]
-        facts = {"key": workload, "facts": dict(run.workload), "first_seen": datetime.now(UTC)}
-        connection.execute(insert(workloads).on_conflict_do_nothing(), [facts])
-        row = {
-            "id": run.id,
-            "target": run.target,
-            "workload": workload,
-            "facts": dict(run.facts),
-            "space": asdict(run.space),
-            "started_at": run.started_at.astimezone(UTC),
-        }
-        connection.execute(insert(runs).on_conflict_do_nothing(), [row])
-
-    def insert_trials(
-        self, connection: Connection, space: RunSpace, found: Sequence[TrialRecord]
-    ) -> None:
-        """As `add`, in a transaction that is open."""
-        rows = []
-        for trial in found:
-            space.check(trial.widths)
-            actions = None if trial.raw_actions is None else list(trial.raw_actions)
-            rows.append(
-                {
-                    "run": trial.run,
-                    "number": trial.number,
-                    "candidate": space.candidate(trial.widths),
-                    "widths": dict(trial.widths),
-                    "raw_actions": actions,
-                    "reward": trial.reward,
-                    "outcome": dict(trial.outcome),
-                    "recorded_at": trial.recorded_at.astimezone(UTC),
-                }
-            )
-        if rows:
-            insert = INSERTS[self._engine.dialect.name]
-            connection.execute(insert(trials).on_conflict_do_nothing(), rows)
-
-
-def run_from_row(row: Mapping[str, Any]) -> RunRecord:
-    """A run from plain JSON: its columns, and ``workload_facts``."""
-    space = row["space"]
-    return RunRecord(
-        row["id"],
-        row["target"],
-        row["workload_facts"],
-        row["facts"],
-        RunSpace(
-            tuple(space["groups"]),
-            tuple(space["full"]),
-            tuple(space["feature_names"]),
-            tuple(map(tuple, space["features"])),
-            space["graph"],
-        ),
-        in_utc(row["started_at"]),
-    )
-
-
-def trial_from_row(row: Mapping[str, Any]) -> TrialRecord:
-    """A trial from plain JSON: its columns."""
-    fields = ("run", "number", "widths", "reward", "outcome")
-    actions = row["raw_actions"]
-    trial = TrialRecord(**{name: row[name] for name in fields})
-    return replace(
-        trial,
-        raw_actions=None if actions is None else tuple(actions),
-        recorded_at=in_utc(row["recorded_at"]),
-    )
-
 
 def in_utc(moment: datetime) -> datetime:
     """In UTC: SQLite forgets the time zone, PostgreSQL gives the session's."""
@@ -183,8 +146,25 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def _run(row: Any) -> RunRecord:
-    return run_from_row(row._mapping)
+    space = row.space
+    found = RunSpace(
+        tuple(space["groups"]),
+        tuple(space["full"]),
+        tuple(space["feature_names"]),
+        tuple(map(tuple, space["features"])),
+        space["graph"],
+    )
+    moment = in_utc(row.started_at)
+    return RunRecord(row.id, row.target, row.workload_facts, row.facts, found, moment)
 
 
 def _trial(row: Any) -> TrialRecord:
-    return trial_from_row(row._mapping)
+    return TrialRecord(
+        row.run,
+        row.number,
+        row.widths,
+        row.reward,
+        row.outcome,
+        None if row.raw_actions is None else tuple(row.raw_actions),
+        in_utc(row.recorded_at),
+    )
