@@ -12,6 +12,9 @@ from edgeprune.search.sources import Floats, SourceRun, column, usable
 _SLACK = 1.02
 #: Share of a source's trials whose mean is its consensus.
 _TOP = 0.1
+#: How far in relative depth groups resemble each other, and how much each is on its own.
+_REACH = 0.1
+_OWN = 0.3
 
 
 def kinds(names: tuple[str, ...], features: Floats) -> list[tuple[float, bool]]:
@@ -49,6 +52,30 @@ def overlap(source: Sequence[tuple[float, bool]], target: Sequence[tuple[float, 
             shared = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
             weights[given, index] = shared / shared.sum()
     return weights
+
+
+def blend(groups: Sequence[tuple[float, bool]]) -> Floats:
+    """A matrix under which groups of one kind and similar depth count as similar.
+
+    Neighbouring layers are about as sensitive: a model of keep ratios that knows it needs far
+    fewer trials where there are many groups. Ratios times this matrix are its inputs.
+
+    Args:
+        groups: kinds of the groups, in order; see `kinds`.
+
+    Returns:
+        float64 (groups, groups), symmetric.
+    """
+    covariance = np.zeros((len(groups), len(groups)))
+    for kind in set(groups):
+        same = [index for index, one in enumerate(groups) if one == kind]
+        depth = (np.arange(len(same)) + 0.5) / len(same)
+        near = np.exp(-0.5 * ((depth[:, None] - depth) / _REACH) ** 2)
+        covariance[np.ix_(same, same)] = near
+    covariance += _OWN * np.eye(len(groups))
+    covariance *= len(groups) / np.trace(covariance)
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T)
 
 
 def translated(source: SourceRun, problem: SearchProblem, ratios: Floats) -> Floats:

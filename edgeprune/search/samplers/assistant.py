@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from edgeprune.search.problem import SearchProblem
 from edgeprune.search.samplers.gaussian import GaussianProcess, kernel, log_likelihood
 from edgeprune.search.sources import Floats, SourceRun
-from edgeprune.search.translation import kinds, overlap
+from edgeprune.search.translation import blend, kinds, overlap
 
 #: Trials below which a source says nothing that could be checked.
 FEWEST_TRIALS = 8
@@ -24,7 +24,7 @@ _FEWEST_TO_JUDGE = 8
 _LOG_ODDS = 2.0
 #: Grids of the difference between sources and target, as shares of the sources' spread: length
 #: scale, size, and noise of one evaluation.
-_LENGTHS = (0.3, 1.0)
+_LENGTHS = (0.1, 0.2, 0.4, 0.8)
 _SIZES = (0.3, 1.0)
 _NOISES = (0.1, 0.3, 0.6)
 #: Prior deviation of the level, in spreads: wide, the level of another network says nothing.
@@ -42,12 +42,11 @@ class SourceModel:
     def __init__(self, source: SourceRun, problem: SearchProblem) -> None:
         self.name = source.name
         rows = _thinned(source.rewards)
-        self._process = GaussianProcess.fit(source.ratios[rows], source.rewards[rows])
+        own = kinds(source.feature_names, source.features)
+        mixed = blend(own)
+        self._process = GaussianProcess.fit(source.ratios[rows] @ mixed, source.rewards[rows])
         self.spread = self._process.deviation
-        self._to_source = overlap(
-            kinds(problem.feature_names, problem.features),
-            kinds(source.feature_names, source.features),
-        )
+        self._to_source = overlap(kinds(problem.feature_names, problem.features), own) @ mixed
         self.coherent = _coherent(self._process.left_out, source.rewards[rows])
 
     def predict(self, ratios: Floats) -> Floats:
@@ -79,8 +78,8 @@ class Assistant:
     def __init__(self, problem: SearchProblem, models: Sequence[SourceModel]) -> None:
         self._models = tuple(models)
         self._spread = float(np.median([model.spread for model in models])) or 1.0
-        self._groups = len(problem.groups)
-        self.learn(np.empty((0, self._groups)), np.empty(0))
+        self._blend = blend(kinds(problem.feature_names, problem.features))
+        self.learn(np.empty((0, len(problem.groups))), np.empty(0))
 
     def learn(self, ratios: Floats, rewards: Floats) -> None:
         """Learn from all trials of the current search, instead of what it knew of it before.
@@ -89,7 +88,7 @@ class Assistant:
             ratios: (trials, groups).
             rewards: (trials,).
         """
-        self._ratios = ratios
+        self._points = ratios @ self._blend
         self._basis = self._features(ratios)
         self._centre = float(rewards.mean()) if len(rewards) else 0.0
         self._values = (rewards - self._centre) / self._spread
@@ -122,13 +121,13 @@ class Assistant:
         Returns:
             Two (n,), in units of the reward; before the first trial around 0.
         """
-        basis = self._features(ratios)
+        basis, points = self._features(ratios), ratios @ self._blend
         mean, prior = self._prior_mean(basis), self._prior(basis, basis)
-        own = self._settings.size**2 * kernel(ratios, ratios, self._settings.length)
+        own = self._settings.size**2 * kernel(points, points, self._settings.length)
         variance = np.diag(prior + own).copy()
         if self._factor is not None:
             cross = self._prior(basis, self._basis) + self._settings.size**2 * kernel(
-                ratios, self._ratios, self._settings.length
+                points, self._points, self._settings.length
             )
             residual = self._values - self._prior_mean(self._basis)
             mean = mean + cross @ cho_solve(self._factor, residual)
@@ -150,7 +149,7 @@ class Assistant:
         return np.asarray((a * weights) @ b.T)
 
     def _covariance(self, settings: _Settings, *, with_sources: bool) -> Floats:
-        own = settings.size**2 * kernel(self._ratios, self._ratios, settings.length)
+        own = settings.size**2 * kernel(self._points, self._points, settings.length)
         basis = self._basis if with_sources else self._basis[:, :1]
         noise = settings.noise**2 * np.eye(len(self._values))
         if with_sources:

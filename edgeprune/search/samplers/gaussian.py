@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from edgeprune.search.sources import Floats
 
 #: Length scales looked at, for the root-mean-square distance of points with independent ratios.
-_LENGTHS = (0.2, 0.4, 0.8, 1.6)
+_LENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 #: Standard deviations of the noise, as shares of the values'.
 _NOISES = (0.1, 0.3, 0.6, 1.0)
 

@@ -10,7 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.fitting import fit_to_budget
-from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.samplers.agent import Agent
 from edgeprune.search.samplers.amc import AmcSampler
 from edgeprune.search.samplers.amc_episode import Episode, Walk
@@ -22,8 +22,9 @@ from edgeprune.search.samplers.transfer_walk import TransferWalk
 from edgeprune.search.sources import Floats, usable
 from edgeprune.search.translation import best_points
 
-#: Candidates that are varied, and the share of their groups that is.
-_VARIED = 4
+#: Rounds of variations, candidates that are varied in one, and the share of their groups that is.
+_ROUNDS = 3
+_PARENTS = 4
 _CHANGED = 0.3
 #: Deviation of the logarithm of a keep ratio that is varied.
 _CHANGE = 0.3
@@ -100,7 +101,10 @@ class HistorySampler(AmcSampler):
             self._model.learn(*self._evaluated(done))
         if self._replayed < len(self._queue):
             self._replayed += 1
-            return self._expected(study, self._queue[self._replayed - 1])
+            widths = self._queue[self._replayed - 1]
+            if self._model is not None:
+                self._expected(widths, self._model)
+            return widths
         if self._model is None or not self.history.assistant:
             return super().propose(study, trial)
         return self._picked(study, trial, self._model)
@@ -191,45 +195,54 @@ class HistorySampler(AmcSampler):
             self._agent.remember(episode.states, episode.actions, float(reward))
 
     def _picked(self, study: Study, trial: FrozenTrial, model: Assistant) -> Widths:
-        """The proposal that the assistant thinks most of."""
-        episodes: list[Episode | None] = []
+        """The candidate that the assistant thinks most of: proposed, or varied in rounds."""
+        policy = self._draw if self.history.proposer == "random" else self._explore
+        episodes = {}
         for _ in range(self.history.proposals):
-            policy = self._draw if self.history.proposer == "random" else self._explore
-            episodes.append(self._walk.act(policy, wall=self.options.wall))
-        found = [fit_to_budget(self.problem, self._allowed(one.actions)) for one in episodes if one]
-        varied = self._variations(study)
-        episodes += [None] * len(varied)
-        found += varied
+            episode = self._walk.act(policy, wall=self.options.wall)
+            widths = fit_to_budget(self.problem, self._allowed(episode.actions))
+            episodes[self.problem.key(widths)] = episode
+        known = [dict(one.params) for one in self._complete(study)]
+        known = [widths for widths in known if self.problem.fits(widths)]
         seen = seen_keys(self.problem, study)
-        fresh = [place for place, one in enumerate(found) if self.problem.key(one) not in seen]
-        places = fresh or [0]
-        mean, deviation = model.predict(np.array([self._ratios(found[place]) for place in places]))
-        chosen = int(np.argmax(mean + self.history.optimism * deviation))
-        self.predicted_reward = float(mean[chosen])
-        episode = episodes[places[chosen]]
-        if episode is not None:
-            self._open[trial.number] = episode
-        return found[places[chosen]]
+        candidates = {key: self._by_key(key) for key in episodes}
+        parents = self._ranked([*known, *candidates.values()], model)
+        for _ in range(_ROUNDS):
+            varied = self._variations(parents[:_PARENTS])
+            candidates.update({self.problem.key(one): one for one in varied})
+            parents = self._ranked(list(candidates.values()), model)
+        fresh = [one for one in parents if self.problem.key(one) not in seen]
+        chosen = (fresh or parents)[0]
+        self._expected(chosen, model)
+        if self.problem.key(chosen) in episodes:
+            self._open[trial.number] = episodes[self.problem.key(chosen)]
+        return chosen
 
-    def _variations(self, study: Study) -> list[Widths]:
-        """The best of this search, changed in some groups."""
-        done = [one for one in self._complete(study) if self.problem.fits(dict(one.params))]
-        best = sorted(done, key=lambda one: -float(one.value or 0.0))[:_VARIED]
+    def _ranked(self, candidates: list[Widths], model: Assistant) -> list[Widths]:
+        """The most promising first."""
+        mean, deviation = model.predict(np.array([self._ratios(one) for one in candidates]))
+        order = np.argsort(-(mean + self.history.optimism * deviation), kind="stable")
+        return [candidates[place] for place in order]
+
+    def _variations(self, parents: list[Widths]) -> list[Widths]:
+        """Candidates that differ from these in some groups."""
         found = []
-        for place in range(self.history.variations if best else 0):
-            ratios = self._ratios(best[place % len(best)].params)
+        for place in range(self.history.variations if parents else 0):
+            ratios = self._ratios(parents[place % len(parents)])
             changed = self.rng.uniform(size=len(ratios)) < _CHANGED
             ratios = ratios * np.exp(_CHANGE * changed * self.rng.standard_normal(len(ratios)))
             named = dict(zip(self.problem.groups, map(float, ratios), strict=True))
             found.append(fit_to_budget(self.problem, named))
         return found
 
-    def _expected(self, study: Study, widths: Widths) -> Widths:
-        """Note what the assistant expects of these widths."""
-        if self._model is not None and self.history.assistant and self._complete(study):
-            mean, _ = self._model.predict(self._ratios(widths)[None])
+    def _by_key(self, key: Key) -> Widths:
+        return dict(zip(self.problem.groups, key, strict=True))
+
+    def _expected(self, widths: Widths, model: Assistant) -> None:
+        """Note what the assistant expects of these widths, once it can know."""
+        if self.history.assistant and model.trials:
+            mean, _ = model.predict(self._ratios(widths)[None])
             self.predicted_reward = float(mean[0])
-        return widths
 
     def _draw(self, state: np.ndarray) -> float:
         return float(self.rng.uniform())

@@ -22,7 +22,7 @@ class HistoryOptions:
         replayed: how many of those.
         proposer: whose proposals the assistant picks from: ``agent``, or ``random`` for none.
         proposals: how many the proposer makes for one evaluation.
-        variations: how many more are made by changing the best known candidates.
+        variations: how many more are made in each of three rounds, by changing the most promising.
         optimism: standard deviations added to the assistant's prediction.
         transferred_warmup: share of the trials that a transferred agent explores at random (AMC's
             is an eighth, or a quarter of a short search).
@@ -38,8 +38,8 @@ class HistoryOptions:
     replayed: int = 3
     proposer: str = "agent"
     proposals: int = 16
-    variations: int = 16
-    optimism: float = 0.5
+    variations: int = 48
+    optimism: float = 2.0
     transferred_warmup: float = 0.05
     transferred_noise: float = 0.2
     offline_updates: int = 600
