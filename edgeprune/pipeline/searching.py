@@ -98,6 +98,8 @@ def session_evaluator(session: Session) -> Evaluator:
         split=session.workload.splits.reward,
         device=session.device,
         remote=session.target.remote,
+        artifact=session.artifact,
+        baseline=session.baseline,
     )
 
 
