@@ -161,6 +161,17 @@ def verify(
 
 
 @app.command()
+def setup(
+    part: Annotated[str, typer.Argument(help="tflite: the converter that writes TFLite files.")],
+) -> None:
+    """Install what has to stay apart from edgeprune, once, into the user's cache."""
+    with exit_for_errors():
+        from edgeprune.cli.setup import set_up
+
+        set_up(part)
+
+
+@app.command()
 def measure(
     model: Annotated[Path, typer.Argument(help="A model file: .onnx or .tflite.")],
     target: Annotated[

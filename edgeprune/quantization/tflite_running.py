@@ -1,5 +1,6 @@
 """Running a TFLite file on images, in ai-edge-litert."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,9 +29,12 @@ class TfliteFile:
         # The runtime may end the process on half a file: it is read whole first.
         self._shape = read_tflite(content).inputs[0].shape
         try:
-            self._interpreter = Interpreter(
-                model_content=content, num_threads=1, experimental_preserve_all_tensors=inside
-            )
+            with warnings.catch_warnings():
+                # It advises against looking inside, which is what is wanted here.
+                warnings.simplefilter("ignore", UserWarning)
+                self._interpreter = Interpreter(
+                    model_content=content, num_threads=1, experimental_preserve_all_tensors=inside
+                )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             msg = f"ai-edge-litert cannot load it: {error}"

@@ -10,6 +10,8 @@ from edgeprune.export.formats.protocol import Format
 #: Format -> end of its files' names.
 SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "tvm": ".so"}
 FORMATS = tuple(SUFFIXES)
+#: Format -> end of the name of a description that lies beside each of its files.
+DESCRIPTIONS = {"tvm": ".json"}
 
 
 def open_format(name: str, target: TargetConfig, note: Note = quiet) -> Format:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgeprune.errors import WorkloadError
+from edgeprune.errors import TargetError, WorkloadError
 from edgeprune.export.litert.environment import converter_python
 
 _PROGRAM = Path(__file__).with_name("program.py")
@@ -45,7 +45,11 @@ def to_tflite(model: nn.Module, example: torch.Tensor) -> tuple[bytes, str]:
             raise WorkloadError(msg) from error
         # -I: neither the current folder nor PYTHONPATH may bring in other versions of packages.
         argv = [str(python), "-I", str(_PROGRAM), *map(str, (program, output, answer))]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        except OSError as error:
+            msg = f"the TFLite converter {python} cannot be started: {error.strerror}"
+            raise TargetError(msg) from error
         if not answer.is_file():
             said = next(iter(done.stderr.strip().splitlines()[-1:]), f"exit {done.returncode}")
             msg = f"the TFLite converter {python} failed: {said}"

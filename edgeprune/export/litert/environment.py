@@ -88,11 +88,13 @@ def make_environment(note: Callable[[str], None]) -> Path:
     ]
     for what, argv in steps:
         note(what)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = "\n".join(done.stderr.strip().splitlines()[-5:])
-            msg = f"{what} failed; `{SETUP_COMMAND}` tries again:\n{said}"
-            raise TargetError(msg)
+        try:
+            subprocess.run(argv, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "") or str(error)
+            last = "\n".join(said.strip().splitlines()[-5:])
+            msg = f"{what} failed; `{SETUP_COMMAND}` tries again:\n{last}"
+            raise TargetError(msg) from error
     (folder / _READY).touch()
     return python
 
