@@ -109,7 +109,11 @@ def inspect(
 def export(
     run_dir: RunDir,
     precision: Annotated[
-        list[str] | None, typer.Option(help="float16 or int8; may be given twice.")
+        list[str] | None, typer.Option(help="float32, float16 or int8; may be given twice.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="onnx, tflite or tvm; may be given twice."),
     ] = None,
     calibration: Annotated[
         str | None, typer.Option(help="Recipe of int8: its name, or a YAML file.")
@@ -119,7 +123,7 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a finished run's model in a lower precision; kept only if it is right and faster.
+    """Write a finished run's model in another format or precision; kept if right and faster.
 
     Exit status: 0 all were kept, 3 one was rejected (its reason is told).
     """
@@ -129,17 +133,21 @@ def export(
         from edgeprune.pipeline import export_run
 
         records = export_run(
-            run_dir, precision=precision or ["int8"], calibration=calibration, drop=accuracy_drop
+            run_dir,
+            precision=precision or ["int8"],
+            formats=formats or ["onnx"],
+            calibration=calibration,
+            drop=accuracy_drop,
         )
         show_artifacts(records, as_json=as_json)
 
 
 @app.command()
 def verify(
-    model: Annotated[Path, typer.Argument(help="A model file: .onnx")],
+    model: Annotated[Path, typer.Argument(help="A model file: .onnx, .tflite or .so")],
     against: Annotated[Path, typer.Option(help="A finished run.")],
     target: Annotated[
-        str | None, typer.Option("--target", "-t", help="Also time both files there.")
+        str | None, typer.Option("--target", "-t", help="Also time it there.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -150,6 +158,17 @@ def verify(
         from edgeprune.pipeline import verify_file
 
         show_verified(verify_file(model, against, target=target), as_json=as_json)
+
+
+@app.command()
+def setup(
+    part: Annotated[str, typer.Argument(help="tflite: the converter that writes TFLite files.")],
+) -> None:
+    """Install what has to stay apart from edgeprune, once, into the user's cache."""
+    with exit_for_errors():
+        from edgeprune.cli.setup import set_up
+
+        set_up(part)
 
 
 @app.command()

@@ -82,7 +82,9 @@ class FinetuneConfig(Section):
     temperature: float = Field(4.0, gt=0, description="Softening of both outputs in distillation.")
 
 
-_Formats = Annotated[tuple[Literal["onnx"], ...], Field(strict=False, min_length=1)]
+_Formats = Annotated[
+    tuple[Literal["onnx", "tflite", "tvm"], ...], Field(strict=False, min_length=1)
+]
 
 
 _Precisions = Annotated[
@@ -93,7 +95,9 @@ _Precisions = Annotated[
 class ExportConfig(Section):
     """What is written in the end."""
 
-    formats: _Formats = Field(("onnx",), description="File formats of the finished model.")
+    formats: _Formats = Field(
+        ("onnx",), description="File formats of the finished model; ONNX is always written."
+    )
     precision: _Precisions = Field(
         ("float32",),
         description="Number formats beside float32, which is always written; each is kept only "

@@ -132,13 +132,16 @@ def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[st
 def _artifact(record: dict[str, Any]) -> dict[str, Any]:
     found = record.get("verification", {})
     notes = list(record["lint"]["warnings"])
+    for key, words in (("not_timed", "not timed: "), ("verified_on", "run over the test images: ")):
+        notes += [words + record[key]] if key in record else []
     if "first_try" in record:
         worst = ", ".join(f"{name} {value:.1f} dB" for name, value in record["noisiest_db"].items())
         notes.append(
             f"second try: the first {record['first_try']['reason']}; noisiest layers: {worst}"
         )
     return {
-        **{key: record[key] for key in ("path", "format", "precision", "kept", "reason", "bytes")},
+        **{key: record[key] for key in ("format", "precision", "kept", "reason", "bytes")},
+        "path": record["path"] or "not written",
         "accuracy": found.get("accuracy"),
         "agreement": found.get("top1_agreement"),
         "ratio": record.get("ratio"),

@@ -10,6 +10,7 @@ from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Recovery
+from edgeprune.export.formats import check_writable
 from edgeprune.pipeline.base import open_base
 from edgeprune.pipeline.multiples import history_url, learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
@@ -100,11 +101,14 @@ def open_session(
     The device is opened before the base is trained, so that a broken target costs no time.
 
     Raises:
-        TargetError: the device cannot be reached, or does not take what a pipeline makes.
+        TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
+            extra that a format needs is not installed.
     """
     target = load_target(config.target)
     check_precision(config, target)
     target = target.model_copy(update={"precision": config.search.precision})
+    for form in config.export.formats:
+        check_writable(form, target)  # a missing extra is told now, not when the search is over
     if target.runtime == "tflite":
         msg = (
             f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime tflite does "
