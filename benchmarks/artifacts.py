@@ -8,12 +8,13 @@ noise at 224x224: its latencies and differences mean something, its accuracy not
 norms are estimated on such images first, or its outputs would vanish. ``--quick``: ResNet-20 and
 1000 images only.
 
-*Pruned* is the uniform plan, in multiples of 8 channels, with at most half the MACs, after least-squares recovery and batch-norm
-re-estimation, without any fine-tuning: accuracies are lower than a run's. Every file is written,
-read back and run in its own runtime; differences are to float torch. Latencies are of this
-machine, one thread, each lower precision in turns with the float32 file of the same format, and
-each pruned float32 file in turns with the base's. TVM's kernels are not tuned here (minutes for
-each network), so it has no latencies. Calibration: the recipe ``default`` (256 training images).
+*Pruned* is the uniform plan, in multiples of 8 channels, with at most half the MACs, after
+least-squares recovery and batch-norm re-estimation, without any fine-tuning: accuracies are lower
+than a run's. Every file is written, read back and run in its own runtime; differences are to float
+torch. Latencies are of this machine, one thread, each lower precision in turns with the float32
+file of the same format, and each pruned file in turns with the base's. TVM runs the first images
+only, and its kernels are not tuned here (minutes for each network), so it has no latencies.
+Calibration: the recipe ``default`` (256 training images).
 """
 
 import argparse
