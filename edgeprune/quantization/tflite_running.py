@@ -64,8 +64,12 @@ class TfliteFile:
             if scale:
                 limits = np.iinfo(kind)
                 values = np.clip(np.round(image / scale) + zero, limits.min, limits.max)
-            self._interpreter.set_tensor(self._input["index"], values.astype(kind))
-            self._interpreter.invoke()
+            try:
+                self._interpreter.set_tensor(self._input["index"], values.astype(kind))
+                self._interpreter.invoke()
+            except (ValueError, RuntimeError) as error:
+                msg = f"ai-edge-litert cannot run it: {error}"
+                raise VerificationError(msg) from error
             yield
 
     def _real(self, entry: dict[str, Any]) -> NDArray[np.float32]:

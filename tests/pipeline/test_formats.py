@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from edgeprune.errors import ConfigError, RunError, TargetError, VerificationError
-from edgeprune.pipeline import export_run, run, verify_file
+from edgeprune.pipeline import artifacts, export_run, run, verify_file
 
+LAYERS = ("stem.0", "conv1", "conv2", "head")
 QUICK = ("search.trials=3", "finetune.epochs=0")
 SIMULATED = "{name: desk, kind: simulated, simulated: {}, tvm: {allow_untuned: true}}"
 LOCAL = "{name: here, kind: local, tvm: {allow_untuned: true}, measure: {warmup: 1, runs: 20}}"
@@ -82,7 +83,7 @@ def test_wrong_files_are_told(tiny_pipeline: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_format_in_every_precision_on_this_machine(
-    tiny_pipeline: Path, tmp_path: Path
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
     pytest.importorskip("ai_edge_quantizer", reason="the extra `tflite` is not installed")
@@ -113,6 +114,11 @@ def test_every_format_in_every_precision_on_this_machine(
     half.write_bytes((folder / "model.tflite").read_bytes()[:3000])
     with pytest.raises(VerificationError, match="not a whole TFLite file"):
         verify_file(half, folder, progress=False)
-    (again,) = export_run(folder, precision=["int8"], formats=["tflite"], drop=5, progress=False)
+    answers = [["loses 9.00 points to float32; allowed: 1"], []]
+    monkeypatch.setattr(artifacts, "accuracy_reasons", lambda *_: answers.pop(0))
+    (again,) = export_run(folder, precision=["int8"], formats=["tflite"], progress=False)
+    kept_float = {f"{one} {layer}" for one in ("CONV_2D", "FULLY_CONNECTED") for layer in LAYERS}
+    assert len(again["lint"]["float_layers"]) == len(again["float_layers"]) == 3
+    assert set(again["lint"]["float_layers"]) < kept_float and "first_try" in again
     after = json.loads((folder / "manifest.json").read_text())["artifacts"]
     assert len(after) == len(found) and again in after

@@ -134,7 +134,11 @@ def library_runner(path: Path) -> Runner:
             raise VerificationError(msg)
         found = []
         for image in images:
-            output = main(tvm.runtime.tensor(np.ascontiguousarray(image[None]), device))
+            try:
+                output = main(tvm.runtime.tensor(np.ascontiguousarray(image[None]), device))
+            except Exception as error:  # whatever a library of another maker raises
+                msg = f"{path} does not run: {error}"
+                raise VerificationError(msg) from error
             found.append((output if hasattr(output, "numpy") else output[0]).numpy())
         return np.concatenate(found)
 
