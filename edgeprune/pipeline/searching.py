@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
+from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -40,6 +41,10 @@ def search(
     own = name == "search"
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
     evaluator = session_evaluator(session)
+    first = _first_widths(session, probe, sampler, kernels)
+    # Joint training has searched already: what is left is to score and measure what it found.
+    trials = len(first) if sampler == JOINT else config.trials
+    proposer = "random" if sampler == JOINT else sampler
 
     def evaluate(widths: Widths) -> Outcome:
         predicted = estimator.ratio(widths)
@@ -47,7 +52,7 @@ def search(
         return replace(outcome, details={**outcome.details, "predicted_ratio": predicted})
 
     best: list[SearchTrial] = []
-    with session.reporter.task(f"search {sampler}", config.trials) as task:
+    with session.reporter.task(f"search {sampler}", trials) as task:
 
         def on_trial(trial: SearchTrial) -> None:
             outcome = trial.outcome
@@ -63,13 +68,13 @@ def search(
 
         return run_search(
             problem,
-            make_sampler(sampler, problem, seed, config.trials, options),
+            make_sampler(proposer, problem, seed, trials, options),
             evaluate,
             make_reward(config.reward, probe.budget),
-            trials=config.trials,
+            trials=trials,
             directory=session.directory.path / name,
             on_trial=on_trial,
-            enqueue=_first_widths(session, probe, sampler, kernels),
+            enqueue=first,
         )
 
 
@@ -117,6 +122,9 @@ def _first_widths(
 
     The random and uniform samplers are the comparison and stay what they are.
     """
+    if sampler == JOINT:
+        record = session.directory.record("joint") or {}
+        return [dict(record["widths"])]
     if sampler in {"random", "uniform"}:
         return []
     estimator = probe.estimator(session, kernels)
