@@ -8,7 +8,7 @@ noise at 224x224: its latencies and differences mean something, its accuracy not
 norms are estimated on such images first, or its outputs would vanish. ``--quick``: ResNet-20 and
 1000 images only.
 
-*Pruned* is the uniform plan, in multiples of 8 channels, with at most half the MACs, after
+*Pruned* is the uniform plan, in multiples of 4 channels, with at most half the MACs, after
 least-squares recovery and batch-norm re-estimation, without any fine-tuning: accuracies are lower
 than a run's. Every file is written, read back and run in its own runtime; differences are to float
 torch. Latencies are of this machine, one thread, each lower precision in turns with the float32
@@ -55,7 +55,7 @@ MODELS = ("resnet20", "resnet56", "mobilenet_v2")
 PRECISIONS = ("float32", "float16", "int8")
 TVM_IMAGES = {"resnet20": 200, "resnet56": 200, "mobilenet_v2": 8}
 #: Of channels: what kernels of int8 and float like on most processors.
-MULTIPLE = 8
+MULTIPLE = 4
 RUNTIMES = {"onnx": "onnxruntime", "tflite": "tflite"}
 
 
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", choices=MODELS, action="append")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
-    parser.add_argument("--images", type=int, default=5000, help="test images")
+    parser.add_argument("--images", type=int, default=2000, help="test images")
     options = parser.parse_args()
     models = options.only or (MODELS[:1] if options.quick else MODELS)
     images = min(options.images, 1000) if options.quick else options.images
