@@ -9,18 +9,20 @@ and is left out by ``--quick``. All contenders of a run get the same fine-tuning
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from task import ROOT, SHARED, reward_list
+
 import edgeprune as ep
 from edgeprune.search import read_trials
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
-SHARED = Path(os.environ.get("EDGEPRUNE_SHARED", EXAMPLES.parent.parent / "shared"))
+EXAMPLES = ROOT / "examples"
+#: A trial needs no more to be told apart.
+REWARD_IMAGES_OF_EACH_CLASS = 200
 SEEDS = (0, 1, 2)
 
 
@@ -52,19 +54,10 @@ def digits(folder: Path) -> dict[str, float]:
     }
 
 
-def reward_list(folder: Path) -> Path:
-    """The first 200 reward images of every class: a trial needs no more to be told apart."""
-    chosen: dict[str, list[str]] = {}
-    for name in (SHARED / "data" / "cifar10-reward.txt").read_text().split():
-        chosen.setdefault(name.split("/")[1], []).append(name)
-    path = folder / "reward.txt"
-    path.write_text("\n".join(name for names in chosen.values() for name in names[:200]) + "\n")
-    return path
-
-
 def cifar(folder: Path, seeds: tuple[int, ...], overrides: list[str]) -> dict[str, float]:
     """ResNet-20 at 0.6x: median and range of each contender's test accuracy over seeds."""
-    overrides = [f"workload.data.reward_list={reward_list(folder)}", *overrides]
+    images = reward_list(folder, REWARD_IMAGES_OF_EACH_CLASS)
+    overrides = [f"workload.data.reward_list={images}", *overrides]
     runs = [
         ep.run(
             EXAMPLES / "cifar10-resnet20.yaml",

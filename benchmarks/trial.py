@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from main_job import EXAMPLES, SHARED, reward_list
+from main_job import EXAMPLES, REWARD_IMAGES_OF_EACH_CLASS, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.pipeline.probe import probe
@@ -32,7 +32,7 @@ def measure(folder: Path, trials: int) -> dict[str, float]:
         [
             "workload.model.name=resnet56",
             f"workload.model.weights={SHARED / 'checkpoints' / 'cifar10-jpeg-resnet56.pt'}",
-            f"workload.data.reward_list={reward_list(folder)}",
+            f"workload.data.reward_list={reward_list(folder, REWARD_IMAGES_OF_EACH_CLASS)}",
             f"search.trials={trials}",
             # Half of them learn, so that the agent's gradient steps are counted.
             f"search.options.warmup={trials // 2}",

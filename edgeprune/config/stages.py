@@ -48,6 +48,11 @@ class SearchConfig(Section):
             "power), amc (minus error times log latency), or `module:function`."
         ),
     )
+    precision: Literal["float32", "int8"] = Field(
+        "float32",
+        description="Number format in which candidates are scored and measured, each beside the "
+        "base model in the same one; int8 needs int8 in export.precision as well.",
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the sampler, by its own names."
     )
@@ -105,6 +110,12 @@ class ExportConfig(Section):
     )
     accuracy_drop: float = Field(
         1.0, ge=0, description="Percentage points that a lower precision may lose to float32."
+    )
+    qat_epochs: int = Field(
+        0,
+        ge=0,
+        description="Passes of quantisation-aware training, tried where int8 loses too much "
+        "without; 0 for none.",
     )
     max_transposes: int | None = Field(
         None, ge=0, description="Transpose nodes above which an artifact is rejected."

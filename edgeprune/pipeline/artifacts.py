@@ -19,6 +19,7 @@ from edgeprune.export.formats import (
     open_format,
 )
 from edgeprune.files import sha256, write_atomic
+from edgeprune.pipeline.aware import trained_for_int8
 from edgeprune.pipeline.gates import accuracy_reasons, latency_reasons, transpose_reasons
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
@@ -100,7 +101,10 @@ class _Maker:
     made: Made | None = None
 
     def make(self, precision: str) -> dict[str, Any]:
-        """The artifact; for an int8 one that is not accurate enough, a second with float layers."""
+        """The artifact; for an int8 one that is not accurate enough, a second with float layers.
+
+        Where that is not enough either, a third one of weights that were trained for it.
+        """
         if precision != "int8":
             return self._tried(precision)
         recipe = load_calibration(self.settings.calibration)
@@ -117,8 +121,17 @@ class _Maker:
             f"{self.form} int8: {first['reason']}; noisiest layers: "
             + ", ".join(f"{name} ({value:.1f} dB)" for name, value in worst.items())
         )
-        known |= {"float_layers": kept_float, "noisiest_db": worst, "first_try": first}
-        return self._tried(precision, known, images, kept_float)
+        known |= {"noisiest_db": worst, "first_try": first}
+        second = self._tried(precision, known | {"float_layers": kept_float}, images, kept_float)
+        epochs = self.settings.qat_epochs
+        if second["kept"] or not second["inaccurate"] or epochs == 0:
+            return second
+        self.session.reporter.say(
+            f"{self.form} int8: {second['reason']}; training for int8, {epochs} epochs"
+        )
+        known |= {"second_try": second, "qat_epochs": epochs}
+        source = trained_for_int8(self.session, self.source, epochs)
+        return self._tried(precision, known, images, source=source)
 
     def _tried(
         self,
@@ -126,12 +139,14 @@ class _Maker:
         known: dict[str, Any] | None = None,
         images: CalibrationImages | None = None,
         keep_float: Sequence[str] = (),
+        source: Source | None = None,
     ) -> dict[str, Any]:
         """Convert and judge; what cannot be converted is no reason to lose the rest of the run."""
         record: dict[str, Any] = {"format": self.form, "precision": precision, **(known or {})}
         start, self.made = time.perf_counter(), None
         try:
-            made = self.made = self.format.convert(self.source, precision, images, keep_float)
+            source = source or self.source
+            made = self.made = self.format.convert(source, precision, images, keep_float)
         except EdgepruneError as error:
             nothing: dict[str, Any] = {
                 "path": None,

@@ -58,7 +58,7 @@ def finish(
     widths = settled.widths
     for attempt in range(MAX_ATTEMPTS):
         model, content = _tune(session, name, widths, attempt)
-        comparison = session.device.compare(content, session.space.template.base)
+        comparison = session.compare_file(content)
         met = comparison.ratio <= limit
         smaller = shrink(session, widths)
         if met or not retry or not settled.met or smaller == widths:

@@ -75,14 +75,20 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
 
 def _notes(manifest: dict[str, Any]) -> list[str]:
     """What the reader must know before any number."""
+    notes = []
     conditions = manifest["result"]["candidate"]["conditions"]
-    untuned = len(conditions.get("untuned", ()))
-    if not untuned:
-        return []
-    return [
-        f"{untuned} kernels without a tuned schedule: TVM runs those 50 to 100 times slower than "
-        "it could, and these latencies say nothing about the model."
-    ]
+    if untuned := len(conditions.get("untuned", ())):
+        notes.append(
+            f"{untuned} kernels without a tuned schedule: TVM runs those 50 to 100 times slower "
+            "than it could, and these latencies say nothing about the model."
+        )
+    if conditions["precision"] == "int8":
+        notes.append(
+            "Latencies are those of int8 files, the base model's among them; accuracies in the "
+            "search are of int8 files too. The table's accuracies are of float32 files: those of "
+            "int8 stand under Artifacts."
+        )
+    return notes
 
 
 def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, Any]]:
@@ -138,6 +144,11 @@ def _artifact(record: dict[str, Any]) -> dict[str, Any]:
         worst = ", ".join(f"{name} {value:.1f} dB" for name, value in record["noisiest_db"].items())
         notes.append(
             f"second try: the first {record['first_try']['reason']}; noisiest layers: {worst}"
+        )
+    if "second_try" in record:
+        second, epochs = record["second_try"], record["qat_epochs"]
+        notes.append(
+            f"third try: the second {second['reason']}; trained for int8 in {epochs} epochs"
         )
     return {
         **{key: record[key] for key in ("format", "precision", "kept", "reason", "bytes")},

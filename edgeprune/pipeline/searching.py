@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from edgeprune.evaluation import Evaluator
-from edgeprune.latency import NetModel
+from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -35,29 +35,11 @@ def search(
     """
     config = session.config.search
     estimator = probe.estimator(session, kernels)
-    space = session.space
-    problem = SearchProblem(
-        groups=tuple(group.name for group in space.free),
-        choices=space.choices,
-        features=space.features,
-        feature_names=space.feature_names,
-        macs=space.macs,
-        cost=estimator.bound,
-        target=probe.budget,
-        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
-        scores=session.scores,
-    )
+    problem = search_problem(session, probe, estimator)
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name == "search"
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
-    evaluator = Evaluator(
-        plan=session.plan,
-        space=space,
-        recovery=session.recovery,
-        split=session.workload.splits.reward,
-        device=session.device,
-        remote=session.target.remote,
-    )
+    evaluator = session_evaluator(session)
 
     def evaluate(widths: Widths) -> Outcome:
         predicted = estimator.ratio(widths)
@@ -89,6 +71,36 @@ def search(
             on_trial=on_trial,
             enqueue=_first_widths(session, probe, sampler, kernels),
         )
+
+
+def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) -> SearchProblem:
+    """What a sampler is told of a run; the estimator learns from the outcomes."""
+    space = session.space
+    return SearchProblem(
+        groups=tuple(group.name for group in space.free),
+        choices=space.choices,
+        features=space.features,
+        feature_names=space.feature_names,
+        macs=space.macs,
+        cost=estimator.bound,
+        target=probe.budget,
+        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
+        scores=session.scores,
+    )
+
+
+def session_evaluator(session: Session) -> Evaluator:
+    """What turns widths into outcomes in a run."""
+    return Evaluator(
+        plan=session.plan,
+        space=session.space,
+        recovery=session.recovery,
+        split=session.workload.splits.reward,
+        device=session.device,
+        remote=session.target.remote,
+        artifact=session.artifact,
+        baseline=session.baseline,
+    )
 
 
 def _note(best: list[SearchTrial]) -> str:

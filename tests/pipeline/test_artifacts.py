@@ -73,6 +73,30 @@ def test_an_inaccurate_int8_is_tried_again_with_its_noisiest_layers_in_float(
     assert len(record["noisiest_db"]) >= len(record["float_layers"]) > 0
 
 
+def test_an_int8_that_stays_inaccurate_is_trained_for(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchao", reason="the extra `qat` is not installed")
+    monkeypatch.setattr("edgeprune.pipeline.artifacts.KEPT_IN_FLOAT", 1)  # it has but three
+    recipe = tmp_path / "coarse.yaml"  # cuts off nearly half of what the layers compute
+    recipe.write_text("{name: coarse, images: 64, method: percentile, percentile: 55}")
+    folder = tmp_path / "run"
+    changes = (
+        "search.trials=3",
+        "export.precision=[int8]",
+        f"export.calibration={recipe}",
+        "export.qat_epochs=1",
+    )
+    run(tiny_pipeline, run_dir=folder, overrides=changes, progress=False)
+    record = _artifact(folder)
+    first, second = record["first_try"], record["second_try"]
+    assert first["inaccurate"] and second["inaccurate"] and second["float_layers"]
+    assert record["qat_epochs"] == 1 and "float_layers" not in record
+    assert len({one["sha256"] for one in (first, second, record)}) == 3
+    assert "trained for int8 in 1 epochs" in (folder / "report.html").read_text()
+    read_manifest(folder)
+
+
 def test_a_pipeline_can_ask_for_it_and_resume(tiny_pipeline: Path, tmp_path: Path) -> None:
     changes = (*QUICK, "export.precision=[float16]")
     run(tiny_pipeline, run_dir=tmp_path / "run", overrides=changes, progress=False)

@@ -1,0 +1,115 @@
+"""A search task for the benchmarks of samplers: no benchmark itself.
+
+A shared CIFAR-10 ResNet on the simulated target: accuracy is real (least squares, batch-norm
+re-estimation, reward images), latency is a formula with seeded noise, so that arms are compared
+on one and the same task and a run repeats to the bit. Few reward images make an evaluation
+cheap: accuracies are coarser than in a real run, alike for all arms. `Task.evaluator` takes a
+second or more an evaluation; `surrogate.surrogate_evaluator` takes milliseconds, from accuracies
+fitted to 900 real evaluations: use it where arms and seeds are many, and the real one to check
+the plans that win.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeprune.config import dump_pipeline, load_pipeline
+from edgeprune.pipeline.probe import Probe, probe
+from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.searching import search_problem, session_evaluator
+from edgeprune.pipeline.session import Session, open_session
+from edgeprune.search import Outcome, SearchProblem, Widths
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("EDGEPRUNE_SHARED", ROOT.parent / "shared"))
+#: Training images that recovery looks at.
+RECOVERY_IMAGES = 128
+
+
+@dataclass(frozen=True)
+class Task:
+    """One network, one budget, one device.
+
+    Attributes:
+        session: the open run behind it.
+        probe: the budget and the estimator's first points.
+    """
+
+    session: Session
+    probe: Probe
+
+    def problem(self) -> SearchProblem:
+        """A fresh problem: its latency estimator has learned nothing yet."""
+        return search_problem(self.session, self.probe, self.probe.estimator(self.session))
+
+    def evaluator(self) -> "Memory":
+        """Evaluates widths; equal widths are evaluated once."""
+        return Memory(self.session)
+
+    def uniform(self) -> Widths:
+        """The widest uniform plan within the budget, by the estimator."""
+        problem = self.problem()
+        for percent in range(100, 0, -1):
+            widths = self.session.space.scaled(percent / 100)
+            if problem.fits(widths):
+                return widths
+        return problem.smallest
+
+
+class Memory:
+    """Outcomes by widths: evaluations repeat to the bit here, so none is done twice."""
+
+    def __init__(self, session: Session) -> None:
+        self._evaluate = session_evaluator(session)
+        self._known: dict[tuple[int, ...], Outcome] = {}
+
+    def __call__(self, widths: Widths) -> Outcome:
+        key = tuple(widths.values())
+        if key not in self._known:
+            self._known[key] = self._evaluate(widths)
+        return self._known[key]
+
+
+@contextmanager
+def open_task(model: str, *, budget: float, images: int, folder: Path) -> Iterator[Task]:
+    """Open a task.
+
+    Args:
+        model: ``resnet20`` or ``resnet56``.
+        budget: allowed latency as a ratio to the base model.
+        images: reward images, the same number of every class.
+        folder: an empty folder for the run.
+    """
+    config = load_pipeline(
+        ROOT / "examples" / "cifar10-resnet20.yaml",
+        [
+            f"workload.model.name={model}",
+            f"workload.model.weights={SHARED / 'checkpoints' / f'cifar10-jpeg-{model}.pt'}",
+            f"workload.data.reward_list={reward_list(folder, images // 10)}",
+            "target=simulated",
+            f"budget.latency={budget}x",
+            f"recover.images={RECOVERY_IMAGES}",
+            "history=none",
+        ],
+    )
+    directory = RunDirectory(folder / "run")
+    directory.create(dump_pipeline(config))
+    with (
+        Reporter(directory.path / "log.txt", enabled=False) as reporter,
+        open_session(config, directory, reporter) as session,
+    ):
+        yield Task(session, probe(session))
+
+
+def reward_list(folder: Path, of_each_class: int) -> Path:
+    """A list of the first reward images of every class."""
+    chosen: dict[str, list[str]] = {}
+    for name in (SHARED / "data" / "cifar10-reward.txt").read_text().split():
+        chosen.setdefault(name.split("/")[1], []).append(name)
+    path = folder / "reward.txt"
+    names = [name for names in chosen.values() for name in names[:of_each_class]]
+    path.write_text("\n".join(names) + "\n")
+    return path
