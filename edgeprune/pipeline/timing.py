@@ -49,8 +49,9 @@ def beside(target: TargetConfig, form: str) -> TargetConfig:
     Raises:
         TargetError: the device is simulated: its cost model knows ONNX files only.
     """
-    if form not in _RUNTIMES:
-        return target
+    if form == "onnx":
+        takes_it = target.runtime != "tflite"  # TVM compiles it
+        return target if takes_it else target.model_copy(update={"runtime": "onnxruntime"})
     if target.kind == "simulated":
         msg = f"target {target.name!r} is simulated: its cost model knows ONNX files only"
         raise TargetError(msg)

@@ -2,7 +2,8 @@
 
 import importlib
 import struct
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgeprune.errors import TargetError, VerificationError
@@ -119,7 +120,6 @@ def _tensor(schema: Any, model: Any, tensor: Any) -> TfliteTensor:
 
 def _operators(schema: Any, model: Any, tensors: list[TfliteTensor]) -> list[TfliteOperator]:
     found: list[TfliteOperator] = []
-    seen: dict[str, int] = {}
     for operator in model.subgraphs[0].operators:
         code = model.operatorCodes[operator.opcodeIndex]
         kind = _word(schema.BuiltinOperator, max(code.builtinCode, code.deprecatedBuiltinCode))
@@ -130,12 +130,19 @@ def _operators(schema: Any, model: Any, tensors: list[TfliteTensor]) -> list[Tfl
             tuple(tensors[index] for index in side if index >= 0)
             for side in (operator.inputs, operator.outputs)
         )
-        layer = _layer(kind, inputs, outputs)
-        seen[layer] = seen.get(layer, 0) + 1
-        if seen[layer] > 1:
-            layer = f"{layer}#{seen[layer]}"
-        found.append(TfliteOperator(kind, layer, inputs, outputs))
-    return found
+        found.append(TfliteOperator(kind, _layer(kind, inputs, outputs), inputs, outputs))
+    return _told_apart(found)
+
+
+def _told_apart(operators: list[TfliteOperator]) -> list[TfliteOperator]:
+    """The same with unique layers: what has weights bears the name, a PAD before it ``name#2``."""
+    seen: Counter[str] = Counter()
+    found = dict.fromkeys(range(len(operators)), "")
+    for index in sorted(found, key=lambda one: operators[one].kind not in WEIGHTED):
+        layer = operators[index].layer
+        seen[layer] += 1
+        found[index] = layer if seen[layer] == 1 else f"{layer}#{seen[layer]}"
+    return [replace(one, layer=found[index]) for index, one in enumerate(operators)]
 
 
 def _layer(kind: str, inputs: tuple[TfliteTensor, ...], outputs: tuple[TfliteTensor, ...]) -> str:
