@@ -85,7 +85,7 @@ def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) 
         cost=estimator.bound,
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
-        scores=session.scores,
+        scores=space.reader_norms,
     )
 
 

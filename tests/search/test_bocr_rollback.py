@@ -109,13 +109,22 @@ def test_bounds_come_from_policies_within_the_budget_only() -> None:
 
 
 def test_bounds_of_each_group_are_an_option() -> None:
-    history, options = _history(30), BocrOptions(per_group_bounds=True)
+    history, options = _history(30), BocrOptions(bounds="elites_per_group")
     stage = rolled_back(
         Rollback(GROUPS, 1, 1, 1), _first_stage(), Clustering(PROBLEM, None, options),
         history, np.array([3, 5]), 30, options,
     )  # fmt: skip
     assert np.array_equal(stage.lower, history.ratios[[3, 5]].min(axis=0))
     assert np.array_equal(stage.upper, history.ratios[[3, 5]].max(axis=0))
+
+
+def test_bounds_may_stay_what_the_problem_allows() -> None:
+    history, first, options = _history(30), _first_stage(), BocrOptions(bounds="problem")
+    stage = rolled_back(
+        Rollback(GROUPS, 1, 1, 1), first, Clustering(PROBLEM, None, options),
+        history, np.array([3, 5]), 30, options,
+    )  # fmt: skip
+    assert np.array_equal(stage.lower, first.lower) and np.array_equal(stage.upper, first.upper)
 
 
 def test_the_best_few_are_kept_best_first() -> None:

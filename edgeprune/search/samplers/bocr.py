@@ -46,9 +46,10 @@ class BocrSampler(WidthSampler):
 
     Other differences, for reasons: the budget is any cost, measured latency included, and is used
     up by scaling all groups together in place of AMC's clip; the expected improvement is
-    climbed on the budget (`BudgetPlane`) and compared among points that were not evaluated
-    before; shorter searches than 200 trials have shorter clocks (`BocrOptions.resolved`); bounds
-    of each group are an option; a cluster's value is its groups' mean (`Stage.tie`).
+    climbed on the budget (`BudgetPlane`), from points around the best known ones too, and
+    compared among points that were not evaluated before; shorter searches than 200 trials have
+    shorter clocks (`BocrOptions.resolved`); other bounds are an option (`BocrOptions.bounds`); a
+    cluster's value is its groups' mean (`Stage.tie`).
 
     Of a trial it takes the value and, from the user attributes, the measured ``latency_ratio``
     (which policies are in the budget) and ``reward_noise`` (how sure the value is); `run_search`

@@ -29,8 +29,9 @@ class BocrOptions(BaseModel):
         initial: Sobol points before the Gaussian process decides.
         elites: how many of the best in-budget policies set the bounds after a rollback.
         elite_tolerance: how far the cost of an elite may be from the target.
-        per_group_bounds: bounds of each group from the elites' widths of that group alone, not
-            from all; stricter than BOCR.
+        bounds: how far ratios may go after a rollback: ``elites``, as far as any group's of any
+            elite (BOCR's); ``elites_per_group``, as far as the same group's, which is stricter;
+            ``problem``, as far as is allowed, as before the rollback.
         patience: evaluations without a better reward that bring an armed rollback on.
         armed: evaluations before which the first rollback does not happen.
         fires: evaluations at which the first rollback happens in any case.
@@ -56,7 +57,7 @@ class BocrOptions(BaseModel):
     initial: Annotated[int, Field(ge=2, le=10**6)] | None = None
     elites: Count = 10
     elite_tolerance: Positive = 0.01
-    per_group_bounds: bool = False
+    bounds: Literal["elites", "elites_per_group", "problem"] = "elites"
     patience: Count | None = None
     armed: Count | None = None
     fires: Count | None = None

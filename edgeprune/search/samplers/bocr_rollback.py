@@ -148,7 +148,7 @@ def rolled_back(
     since: int,
     options: BocrOptions,
 ) -> Stage:
-    """The stage after a rollback: more variables, and bounds from the elites alone.
+    """The stage after a rollback: more variables, and other bounds.
 
     Args:
         rollback: the one that is due.
@@ -157,12 +157,12 @@ def rolled_back(
         history: all evaluated points.
         best: rows of the elites; with none the bounds stay.
         since: evaluations so far.
-        options: whether bounds are of each group.
+        options: what sets the bounds.
     """
     lower, upper = stage.lower, stage.upper
-    if len(best):
+    if len(best) and options.bounds != "problem":
         ratios = history.ratios[best]
-        axis = 0 if options.per_group_bounds else None
+        axis = 0 if options.bounds == "elites_per_group" else None
         # One pair for all groups can lie outside of what a group allows.
         lower = np.clip(ratios.min(axis=axis), stage.lower, stage.upper)
         upper = np.clip(ratios.max(axis=axis), stage.lower, stage.upper)
