@@ -24,6 +24,9 @@ from edgeprune.search.samplers.bocr_options import BocrOptions
 
 #: Smallest variance of an observation, in variances of all rewards: keeps matrices regular.
 _LEAST_KNOWN, _LEAST_LEARNT = 1e-6, 1e-4
+#: Shortest length scale, in roots of the number of variables. Shorter ones explain the noise of
+#: the rewards as structure: neighbours then tell nothing of each other.
+_SHORTEST = 0.2
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ class GaussianProcess(Model):  # type: ignore[misc]  # BoTorch is not typed.
 def fitted(known: Observations, options: BocrOptions) -> SingleTaskGP:
     """BoTorch's fit, from the likeliest of several length scales.
 
-    The length scale's prior widens with the number of variables (Hvarfner et al., ICML 2024),
-    where GPyOpt's likelihood alone decides: with 10 points in 27 dimensions it says nothing.
+    The length scale's prior and its lower bound widen with the number of variables (Hvarfner et
+    al., ICML 2024), where GPyOpt's likelihood alone decides: of 10 noisy points in 27 dimensions
+    it says nothing.
 
     Args:
         known: observations.
@@ -109,7 +113,9 @@ def fitted(known: Observations, options: BocrOptions) -> SingleTaskGP:
     variables = known.inputs.shape[1]
     kernel = ScaleKernel(
         MaternKernel(
-            nu=2.5, lengthscale_prior=LogNormalPrior(2**0.5 + np.log(variables) / 2, 3**0.5)
+            nu=2.5,
+            lengthscale_prior=LogNormalPrior(2**0.5 + np.log(variables) / 2, 3**0.5),
+            lengthscale_constraint=GreaterThan(_SHORTEST * variables**0.5),
         ),
         outputscale_prior=GammaPrior(2.0, 0.15),
     )
@@ -126,7 +132,7 @@ def fitted(known: Observations, options: BocrOptions) -> SingleTaskGP:
         outcome_transform=None,
     )
     objective = ExactMarginalLogLikelihood(likelihood, model)
-    scales = np.geomspace(0.1, 3.0, options.restarts) * variables**0.5
+    scales = np.geomspace(1.5 * _SHORTEST, 3.0, options.restarts) * variables**0.5
     found = []
     for scale in scales:
         kernel.base_kernel.lengthscale = float(scale)
