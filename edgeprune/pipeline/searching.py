@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
+from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -46,6 +47,8 @@ def search(
         outcome = evaluator(widths)
         return replace(outcome, details={**outcome.details, "predicted_ratio": predicted})
 
+    chosen = make_sampler(sampler, problem, seed, config.trials, options)
+    folder = session.directory.path / name
     best: list[SearchTrial] = []
     with session.reporter.task(f"search {sampler}", config.trials) as task:
 
@@ -59,15 +62,16 @@ def search(
                 f"{name} trial {trial.number}: reward {trial.reward:.4f}, "
                 f"accuracy {outcome.accuracy:.4f}, latency {outcome.latency_ratio:.3f}x"
             )
+            keep_clusters(folder, chosen, problem)
             task.advance(note=_note(best))
 
         return run_search(
             problem,
-            make_sampler(sampler, problem, seed, config.trials, options),
+            chosen,
             evaluate,
             make_reward(config.reward, probe.budget),
             trials=config.trials,
-            directory=session.directory.path / name,
+            directory=folder,
             on_trial=on_trial,
             enqueue=_first_widths(session, probe, sampler, kernels),
         )
