@@ -105,11 +105,9 @@ class BocrSampler(WidthSampler):
         known = own.after(earlier)
         self._roll_back(own, known)
         seen = seen_keys(self.problem, study)
-        best = elites(earlier, self.problem.target, self.options)
-        if len(best):
-            widths = self._widths(earlier.ratios[best[0]])
-            if self.problem.key(widths) not in seen and self.problem.fits(widths):
-                return widths
+        remembered = self._remembered(earlier)
+        if remembered is not None and self.problem.key(remembered) not in seen:
+            return remembered
         pending = waiting(self.problem, study, but=trial.number)
         stage = self.stages[-1]
         initial = self.options.initial or 2
@@ -147,6 +145,14 @@ class BocrSampler(WidthSampler):
         """Go on exactly where `state_dict` was called."""
         super().load_state_dict(state)
         self.stages = [Stage.from_state(stage) for stage in state["stages"]]
+
+    def _remembered(self, earlier: History) -> Widths | None:
+        """The best policy of earlier searches that is within the budget."""
+        for row in np.argsort(-earlier.rewards, kind="stable"):
+            widths = self._widths(earlier.ratios[row])
+            if earlier.costs[row] <= self.problem.target and self.problem.fits(widths):
+                return widths
+        return None
 
     def _roll_back(self, own: History, known: History) -> None:
         """Go to the next stage where it is time."""
