@@ -18,7 +18,13 @@ from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet
 NAME = "edgeprune.search.samplers.bocr:make_bocr"
 NET = SmallNet()
 PROBLEM = NET.problem()
-FAST: dict[str, Any] = {"anchor_samples": 64, "anchors": 2, "restarts": 2}
+FAST: dict[str, Any] = {
+    "anchor_samples": 64,
+    "anchors": 1,
+    "anchor_iterations": 4,
+    "restarts": 2,
+    "fit_iterations": 20,
+}
 
 
 def _sampler(trials: int, **options: Any) -> BocrSampler:

@@ -15,7 +15,7 @@ from edgeprune.testing.samplers import SmallNet
 
 NET = SmallNet()
 PROBLEM = NET.problem()
-FAST = BocrOptions(anchor_samples=32, anchors=1, restarts=2, armed=8, fires=8)
+FAST = BocrOptions(anchor_samples=32, anchors=1, anchor_iterations=4, restarts=2, armed=8, fires=8)
 
 
 def _earlier(count: int) -> list[Point]:

@@ -46,6 +46,7 @@ class BocrOptions(BaseModel):
         fit_iterations: most L-BFGS steps of the fit.
         anchor_samples: random points that the expected improvement is first looked at.
         anchors: the best of those, from where it is climbed.
+        anchor_iterations: most L-BFGS steps of the climb.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -71,6 +72,7 @@ class BocrOptions(BaseModel):
     fit_iterations: Count = 1000
     anchor_samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     anchors: Annotated[int, Field(ge=1, le=1000)] = 5
+    anchor_iterations: Count = 20
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> Self:

@@ -21,7 +21,6 @@ from edgeprune.search.samplers.bocr_options import BocrOptions
 #: Turns points of the unit cube (..., variables) into the inputs they stand for.
 Place = Callable[[torch.Tensor], torch.Tensor]
 
-_FEW_STEPS = 20  # L-BFGS steps on the expected improvement
 #: Of a good point so many variables are changed, on average and by so much, to look around it.
 _MOVED, _STEP = 10.0, 0.2
 
@@ -98,7 +97,7 @@ class Surrogate:
                 order = target(samples[:, None]).argsort(descending=True, stable=True)
             starts = samples[order[: options.anchors], None]
             climbed, _ = gen_candidates_scipy(
-                starts, target, 0.0, 1.0, options={"maxiter": _FEW_STEPS}
+                starts, target, 0.0, 1.0, options={"maxiter": options.anchor_iterations}
             )
             points = torch.cat([climbed, starts])
             with torch.no_grad():
