@@ -92,17 +92,24 @@ def inspect(
         str | None, typer.Option("--input", help="Input shape of a module:function: 1x3x224x224")
     ] = None,
     overrides: Overrides = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="Show which groups sampler bocr would tie, in so many.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a model's channel groups: layers, channels, share of MACs, what is fixed and why."""
+    from edgeprune.cli.clusters import find_clusters, show_clusters
     from edgeprune.cli.inspection import open_space, space_record, space_table
 
     with exit_for_errors():
         space = open_space(model, shape, overrides or ())
+        found = None if clusters is None else find_clusters(space, clusters)
         if as_json:
-            print_json(space_record(space))
-        else:
-            space_table(space)
+            print_json(space_record(space) | ({"clusters": found[1]} if found else {}))
+            return
+        space_table(space)
+        if found:
+            show_clusters(*found)
 
 
 @app.command()

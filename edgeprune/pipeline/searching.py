@@ -5,6 +5,7 @@ from dataclasses import replace
 from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.base import JOINT
+from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -51,6 +52,8 @@ def search(
         outcome = evaluator(widths)
         return replace(outcome, details={**outcome.details, "predicted_ratio": predicted})
 
+    chosen = make_sampler(proposer, problem, seed, trials, options)
+    folder = session.directory.path / name
     best: list[SearchTrial] = []
     with session.reporter.task(f"search {sampler}", trials) as task:
 
@@ -64,15 +67,16 @@ def search(
                 f"{name} trial {trial.number}: reward {trial.reward:.4f}, "
                 f"accuracy {outcome.accuracy:.4f}, latency {outcome.latency_ratio:.3f}x"
             )
+            keep_clusters(folder, chosen, problem)
             task.advance(note=_note(best))
 
         return run_search(
             problem,
-            make_sampler(proposer, problem, seed, trials, options),
+            chosen,
             evaluate,
             make_reward(config.reward, probe.budget),
             trials=trials,
-            directory=session.directory.path / name,
+            directory=folder,
             on_trial=on_trial,
             enqueue=first,
         )
@@ -90,7 +94,7 @@ def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) 
         cost=estimator.bound,
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
-        scores=session.scores,
+        scores=space.reader_norms,
     )
 
 
