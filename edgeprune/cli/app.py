@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeprune import __version__
+from edgeprune.cli.history import app as history_app
 from edgeprune.cli.outcomes import exit_for_errors, print_json
 from edgeprune.cli.target import app as target_app
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.add_typer(target_app, name="target")
+app.add_typer(history_app, name="history")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN_DIR")]
@@ -49,6 +51,9 @@ def run(
     ] = None,
     overrides: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="The search's seed.")] = None,
+    history: Annotated[
+        str | None, typer.Option(help="A file or a database URL; `none` for no history.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a pipeline: trained CNN in, verified smaller artifact out.
@@ -61,7 +66,8 @@ def run(
     with exit_for_errors():
         from edgeprune.pipeline import run as run_pipeline
 
-        result = run_pipeline(pipeline, run_dir=run_dir, overrides=overrides or (), seed=seed)
+        settings = [*(overrides or ()), *([f"history={history}"] if history else [])]
+        result = run_pipeline(pipeline, run_dir=run_dir, overrides=settings, seed=seed)
         show_result(result, as_json=as_json)
 
 

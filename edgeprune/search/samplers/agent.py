@@ -93,6 +93,17 @@ class Agent:
                 [{}],
             )
 
+    def forget(self) -> None:
+        """Empty the replay buffer; the networks stay as they are."""
+        self.replay.reset()
+        self.replay.baseline = None
+
+    def restart(self) -> None:
+        """Forget, and start the optimisers' moments anew: the networks serve another task."""
+        self.forget()
+        for network in (self._ddpg.actor, self._ddpg.critic):
+            network.optimizer.state.clear()
+
     def learn(self, updates: int) -> None:
         """Take gradient steps on batches of the replay buffer."""
         with isolated(0):
