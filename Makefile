@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-all lint types bench clean
+.PHONY: setup tflite demo test test-all lint types bench clean
 
 setup: $(READY)
 
@@ -14,6 +14,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
+
+# The converter that writes TFLite files, in an environment of its own (about 2 GB).
+tflite: setup
+	$(BIN)/edgeprune setup tflite
 
 demo: setup
 	$(BIN)/edgeprune run examples/digits.yaml --run-dir runs/digits

@@ -45,3 +45,18 @@ class _Broken(TinyCNN):
 
 def broken_cnn() -> nn.Module:
     return _Broken()
+
+
+def wide_cnn() -> nn.Module:
+    """Two wide convolutions: work enough that int8 and pruning both show in milliseconds."""
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(96),
+        nn.ReLU(),
+        nn.Conv2d(96, 192, 3, padding=1, bias=False),
+        nn.BatchNorm2d(192),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(192, 10),
+    )

@@ -98,24 +98,35 @@ def inspect(
         str | None, typer.Option("--input", help="Input shape of a module:function: 1x3x224x224")
     ] = None,
     overrides: Overrides = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="Show which groups sampler bocr would tie, in so many.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a model's channel groups: layers, channels, share of MACs, what is fixed and why."""
+    from edgeprune.cli.clusters import find_clusters, show_clusters
     from edgeprune.cli.inspection import open_space, space_record, space_table
 
     with exit_for_errors():
         space = open_space(model, shape, overrides or ())
+        found = None if clusters is None else find_clusters(space, clusters)
         if as_json:
-            print_json(space_record(space))
-        else:
-            space_table(space)
+            print_json(space_record(space) | ({"clusters": found[1]} if found else {}))
+            return
+        space_table(space)
+        if found:
+            show_clusters(*found)
 
 
 @app.command()
 def export(
     run_dir: RunDir,
     precision: Annotated[
-        list[str] | None, typer.Option(help="float16 or int8; may be given twice.")
+        list[str] | None, typer.Option(help="float32, float16 or int8; may be given twice.")
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="onnx, tflite or tvm; may be given twice."),
     ] = None,
     calibration: Annotated[
         str | None, typer.Option(help="Recipe of int8: its name, or a YAML file.")
@@ -125,7 +136,7 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a finished run's model in a lower precision; kept only if it is right and faster.
+    """Write a finished run's model in another format or precision; kept if right and faster.
 
     Exit status: 0 all were kept, 3 one was rejected (its reason is told).
     """
@@ -135,17 +146,21 @@ def export(
         from edgeprune.pipeline import export_run
 
         records = export_run(
-            run_dir, precision=precision or ["int8"], calibration=calibration, drop=accuracy_drop
+            run_dir,
+            precision=precision or ["int8"],
+            formats=formats or ["onnx"],
+            calibration=calibration,
+            drop=accuracy_drop,
         )
         show_artifacts(records, as_json=as_json)
 
 
 @app.command()
 def verify(
-    model: Annotated[Path, typer.Argument(help="A model file: .onnx")],
+    model: Annotated[Path, typer.Argument(help="A model file: .onnx, .tflite or .so")],
     against: Annotated[Path, typer.Option(help="A finished run.")],
     target: Annotated[
-        str | None, typer.Option("--target", "-t", help="Also time both files there.")
+        str | None, typer.Option("--target", "-t", help="Also time it there.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -156,6 +171,17 @@ def verify(
         from edgeprune.pipeline import verify_file
 
         show_verified(verify_file(model, against, target=target), as_json=as_json)
+
+
+@app.command()
+def setup(
+    part: Annotated[str, typer.Argument(help="tflite: the converter that writes TFLite files.")],
+) -> None:
+    """Install what has to stay apart from edgeprune, once, into the user's cache."""
+    with exit_for_errors():
+        from edgeprune.cli.setup import set_up
+
+        set_up(part)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
+from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 
 
@@ -26,17 +27,29 @@ def show_artifacts(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         for one in records:
             found = one.get("verification")
             table.add_row(
-                one["path"],
+                one["path"] or f"{one['format']} {one['precision']}: not written",
                 f"{found['accuracy']:.2%}" if found else "-",
                 f"{found['top1_agreement']:.2%}" if found else "-",
-                f"{one['ratio']:.3f}x" if found else "-",
+                _latency(one),
                 f"{one['bytes'] / 1e3:.0f} kB",
                 style=None if one["kept"] else "dim",
             )
         Console(highlight=False).print(table)
-    rejected = [f"{one['precision']}: {one['reason']}" for one in records if not one["kept"]]
+    rejected = [
+        f"{one['format']} {one['precision']}: {one['reason']}" for one in records if not one["kept"]
+    ]
     if rejected:
         raise BudgetError("rejected: " + "; ".join(rejected))
+
+
+def _latency(record: dict[str, Any]) -> str:
+    """To that of float32; for float32 itself as measured."""
+    if "ratio" in record:
+        return f"{record['ratio']:.3f}x"
+    if "latency" not in record:
+        return "-"
+    measured = record["latency"]
+    return f"{measured['level_ms']:.4g} {unit_of(measured['conditions']['clock'])}"
 
 
 def show_verified(record: dict[str, Any], *, as_json: bool) -> None:
@@ -50,3 +63,5 @@ def show_verified(record: dict[str, Any], *, as_json: bool) -> None:
             console.print(f"{name.replace('_', ' '):24}{value:.6g}")
         elif isinstance(value, int | str):
             console.print(f"{name.replace('_', ' '):24}{value}")
+    for warning in record["warnings"]:
+        console.print(f"warning: {warning}")

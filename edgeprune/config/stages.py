@@ -34,7 +34,8 @@ class SearchConfig(Section):
     sampler: str = Field(
         "amc",
         min_length=1,
-        description="amc, bocr, uniform, random, or any Optuna sampler as `optuna:TPESampler`.",
+        description="amc, bocr, joint (trains as well), uniform, random, or any Optuna sampler as "
+        "`optuna:TPESampler`.",
     )
     trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
     seed: int = Field(
@@ -47,6 +48,11 @@ class SearchConfig(Section):
             "accuracy (the budget is held by the action wall), mnas (accuracy times latency to a "
             "power), amc (minus error times log latency), or `module:function`."
         ),
+    )
+    precision: Literal["float32", "int8"] = Field(
+        "float32",
+        description="Number format in which candidates are scored and measured, each beside the "
+        "base model in the same one; int8 needs int8 in export.precision as well.",
     )
     options: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the sampler, by its own names."
@@ -77,7 +83,9 @@ class FinetuneConfig(Section):
     temperature: float = Field(4.0, gt=0, description="Softening of both outputs in distillation.")
 
 
-_Formats = Annotated[tuple[Literal["onnx"], ...], Field(strict=False, min_length=1)]
+_Formats = Annotated[
+    tuple[Literal["onnx", "tflite", "tvm"], ...], Field(strict=False, min_length=1)
+]
 
 
 _Precisions = Annotated[
@@ -88,7 +96,9 @@ _Precisions = Annotated[
 class ExportConfig(Section):
     """What is written in the end."""
 
-    formats: _Formats = Field(("onnx",), description="File formats of the finished model.")
+    formats: _Formats = Field(
+        ("onnx",), description="File formats of the finished model; ONNX is always written."
+    )
     precision: _Precisions = Field(
         ("float32",),
         description="Number formats beside float32, which is always written; each is kept only "
@@ -101,6 +111,12 @@ class ExportConfig(Section):
     )
     accuracy_drop: float = Field(
         1.0, ge=0, description="Percentage points that a lower precision may lose to float32."
+    )
+    qat_epochs: int = Field(
+        0,
+        ge=0,
+        description="Passes of quantisation-aware training, tried where int8 loses too much "
+        "without; 0 for none.",
     )
     max_transposes: int | None = Field(
         None, ge=0, description="Transpose nodes above which an artifact is rejected."

@@ -100,7 +100,9 @@ class TargetConfig(Section):
     )
     tvm: TvmConfig = Field(default_factory=TvmConfig, description="Settings of TVM.")
     threads: int = Field(1, ge=1, description="Threads the runtime may use.")
-    precision: Literal["float32"] = Field("float32", description="Number format of the model.")
+    precision: Literal["float32", "int8"] = Field(
+        "float32", description="Number format of what is measured; a search sets its own."
+    )
     channel_multiple: ChannelMultiples = Field(
         default_factory=ChannelMultiples,
         description="Widths are multiples of this number, or of one number for each kind of "

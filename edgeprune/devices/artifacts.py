@@ -23,6 +23,8 @@ class Artifact:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+#: How a library with its description begins.
+_ZIP = b"PK"
 #: Told what takes long.
 Note = Callable[[str], None]
 
@@ -39,7 +41,7 @@ def artifact_of(target: TargetConfig, model: bytes, note: Note = quiet) -> Artif
 
     Args:
         target: its profile.
-        model: the model file.
+        model: the model file; for TVM also a library with its description, as it is sent.
         note: told of every kernel that is tuned.
 
     Raises:
@@ -48,6 +50,11 @@ def artifact_of(target: TargetConfig, model: bytes, note: Note = quiet) -> Artif
     """
     if target.runtime != "tvm":
         return Artifact(model)
+    if model.startswith(_ZIP):
+        from edgeprune.devices.tvm.library import header_of
+
+        untuned = header_of(model)["untuned"]
+        return Artifact(model, {"untuned": untuned} if untuned else {})
     from edgeprune.devices.tvm import compile_tuned, new_kernels, target_of, tune
 
     own, config = target_of(target), target.tvm

@@ -93,8 +93,23 @@ class _File:
         self._graph.inputs, self._graph.outputs = [source], [output]
         model.version, model.description = 3, "edgeprune"
         model.subgraphs, model.buffers, model.operatorCodes = [self._graph], self._buffers, []
+        model.signatureDefs = [self._signature(source, output)]
         for one in self._codes:
             code = self._schema.OperatorCodeT()
             code.builtinCode, code.deprecatedBuiltinCode, code.version = one, min(one, 127), 1
             model.operatorCodes.append(code)
         return model
+
+    def _signature(self, source: int, output: int) -> Any:
+        """The network by name, as converters write it."""
+        signature = self._schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+        signature.inputs, signature.outputs = [], []
+        for name, index, side in (
+            ("args_0", source, signature.inputs),
+            ("output_0", output, signature.outputs),
+        ):
+            entry = self._schema.TensorMapT()
+            entry.name, entry.tensorIndex = name, index
+            side.append(entry)
+        return signature

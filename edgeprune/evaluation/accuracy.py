@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import onnxruntime
 import torch
 from torch import nn
 
@@ -47,6 +48,20 @@ def score(model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
         for inputs, labels in batches:
             correct += _correct(model(inputs), labels)
             images += len(labels)
+    return correct / images
+
+
+def score_file(content: bytes, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """`accuracy` of an ONNX file in its own runtime, over batches of images and labels."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    correct = images = 0
+    for inputs, labels in batches:
+        outputs = session.run(None, {name: inputs.contiguous().numpy()})[0]
+        correct += _correct(torch.from_numpy(outputs), labels)
+        images += len(labels)
     return correct / images
 
 

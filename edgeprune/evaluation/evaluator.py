@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score
+from edgeprune.evaluation.accuracy import BATCH_SIZE, score, score_file
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.search.outcome import Outcome
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from edgeprune.devices import Comparison, Device
     from edgeprune.pruning import ChannelSpace, Plan, Widths
     from edgeprune.workloads import Split
@@ -38,6 +40,8 @@ class Evaluator:
         split: "Split",
         device: "Device",
         remote: bool = False,
+        artifact: "Callable[[bytes], bytes] | None" = None,
+        baseline: bytes | None = None,
     ) -> None:
         """Keep what every trial needs.
 
@@ -48,9 +52,14 @@ class Evaluator:
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
             remote: whether the device's work takes nothing from this machine.
+            artifact: makes of a candidate's float32 file what is scored and measured in its
+                place, such as an int8 file.
+            baseline: what candidates are measured beside; the template's base if not given.
         """
         self._plan, self._space, self._recovery = plan, space, recovery
         self._split, self._device, self._remote = split, device, remote
+        self._artifact = artifact
+        self._baseline = baseline or space.template.base
         self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
@@ -71,14 +80,21 @@ class Evaluator:
         watch = _Watch()
         plan = self._plan(widths)
         template = self._space.template
-        content = template.candidate(self._space.slice_state(plan))
-        watch.lap("candidate")
+        if self._artifact is None:
+            content = template.candidate(self._space.slice_state(plan))
+            watch.lap("candidate")
+            scored = partial(self._score, plan, watch)
+        else:
+            # Its numbers depend on the repaired weights, and its own runtime computes them.
+            content = self._artifact(template.candidate(self._recover(plan, watch).state_dict()))
+            watch.lap("candidate")
+            scored = partial(self._score_file, content, watch)
         if self._remote:
             with Elsewhere(partial(self._measure, content), self._device.close) as measuring:
-                accuracy = self._score(plan, watch)
+                accuracy = scored()
                 comparison = measuring.result()
         else:
-            accuracy = self._score(plan, watch)
+            accuracy = scored()
             comparison = self._measure(content)
         watch.lap("latency")
         return Outcome(
@@ -91,15 +107,24 @@ class Evaluator:
             details={"seconds": watch.seconds} | comparison.to_json(),
         )
 
-    def _score(self, plan: "Plan", watch: "_Watch") -> float:
+    def _recover(self, plan: "Plan", watch: "_Watch") -> "nn.Module":
         model = self._recovery.recover(plan)
         watch.lap("recover")
+        return model
+
+    def _score(self, plan: "Plan", watch: "_Watch") -> float:
+        model = self._recover(plan, watch)
         accuracy = score(model, self._batches())
         watch.lap("accuracy")
         return accuracy
 
+    def _score_file(self, content: bytes, watch: "_Watch") -> float:
+        accuracy = score_file(content, self._batches())
+        watch.lap("accuracy")
+        return accuracy
+
     def _measure(self, content: bytes) -> "Comparison":
-        return self._device.compare(content, self._space.template.base)
+        return self._device.compare(content, self._baseline)
 
     def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
         if self._cached is not None:

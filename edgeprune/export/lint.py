@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx
+from google.protobuf.message import DecodeError
+
+from edgeprune.errors import VerificationError
 
 _HEAVY = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
@@ -58,8 +61,15 @@ def lint_onnx(content: bytes) -> OnnxLint:
 
     Args:
         content: the file.
+
+    Raises:
+        VerificationError: it is no whole ONNX file.
     """
-    model = onnx.load_from_string(content)
+    try:
+        model = onnx.load_from_string(content)
+    except DecodeError as error:
+        msg = f"not a whole ONNX file: {error}"
+        raise VerificationError(msg) from error
     graph = model.graph
     counts = Counter(node.op_type for node in graph.node)
     return OnnxLint(

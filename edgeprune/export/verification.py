@@ -1,13 +1,14 @@
 """Does a written file compute what the torch model computes?"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from edgeprune.errors import VerificationError
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 #: Largest allowed difference to torch, relative to the largest output; float32 rounding stays
 #: two orders of magnitude below it.
 TOLERANCE = 1e-3
+
+#: Runs a file on images, (N, C, H, W) float32, in portions that its runtime takes: (N, classes).
+Runner = Callable[[NDArray[np.float32]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -63,39 +67,63 @@ def verify_onnx(
             than `TOLERANCE` of the output scale.
     """
     found = compare_onnx(path, model, split, batch_size=batch_size)
-    difference, scale = found.max_abs_difference, found.output_scale
-    if difference > TOLERANCE * max(scale, 1.0):
-        msg = (
-            f"{path} does not compute what torch computes: outputs differ by up to "
-            f"{difference:.3g} at a scale of {scale:.3g} (allowed: {TOLERANCE * scale:.3g})"
-        )
+    if wrong := inexact(found):
+        msg = f"{path} {wrong}"
         raise VerificationError(msg)
     return found
+
+
+def inexact(found: Verification) -> str:
+    """What is wrong with a float32 file's outputs; nothing where they are torch's."""
+    difference, allowed = found.max_abs_difference, TOLERANCE * max(found.output_scale, 1.0)
+    if difference <= allowed:
+        return ""
+    return (
+        f"does not compute what torch computes: outputs differ by up to {difference:.3g} at a "
+        f"scale of {found.output_scale:.3g} (allowed: {allowed:.3g})"
+    )
 
 
 def compare_onnx(
     path: Path, model: torch.nn.Module, split: "Split", *, batch_size: int = 64
 ) -> Verification:
-    """Run an ONNX file of any precision from disk over a split, beside the torch model.
+    """`compare_file` of an ONNX file."""
+    return compare_file(path, onnx_runner(path), model, split, batch_size=batch_size)
+
+
+def compare_file(
+    path: Path,
+    run: Runner,
+    model: torch.nn.Module,
+    split: "Split",
+    *,
+    batch_size: int = 64,
+) -> Verification:
+    """Run a written file of any format and precision over a split, beside the torch model.
 
     Args:
-        path: the written file.
+        path: the file, for messages.
+        run: the file, opened from disk in its own runtime.
         model: the torch model it was made from, in eval mode.
         split: the images; each is used exactly once.
-        batch_size: images per forward pass.
+        batch_size: images per forward pass of the torch model.
 
     Returns:
         Accuracy of the file itself and its agreement with torch, whatever they are.
 
     Raises:
-        VerificationError: the file does not load, or gives NaN.
+        VerificationError: the file does not run on these images, or gives NaN.
     """
     correct = agree = images = values = 0
     difference = scale = total = 0.0
     model = model.eval()
-    for inputs, labels, outputs in _file_outputs(path, split, batch_size):
+    for inputs, labels in split.batches(batch_size):
         with torch.inference_mode():
             expected = model(inputs).float().numpy()
+        outputs = run(inputs.numpy())
+        if outputs.shape != expected.shape:
+            msg = f"{path} gives outputs of shape {outputs.shape}; torch gives {expected.shape}"
+            raise VerificationError(msg)
         if not np.isfinite(outputs).all():
             msg = f"{path} gives NaN or infinite outputs"
             raise VerificationError(msg)
@@ -116,9 +144,12 @@ def compare_onnx(
     )
 
 
-def _file_outputs(
-    path: Path, split: "Split", batch_size: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, "np.ndarray[Any, Any]"]]:
+def onnx_runner(path: Path) -> Runner:
+    """Open an ONNX file in ONNX Runtime; all images at once where it leaves the batch open.
+
+    Raises:
+        VerificationError: the file does not load; when called: it does not take these images.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -127,6 +158,16 @@ def _file_outputs(
     except Exception as error:  # onnxruntime's own exception classes are not exported
         msg = f"{path} cannot be loaded by onnxruntime: {error}"
         raise VerificationError(msg) from error
-    name = session.get_inputs()[0].name
-    for inputs, labels in split.batches(batch_size):
-        yield inputs, labels, session.run(None, {name: inputs.numpy()})[0]
+    entry = session.get_inputs()[0]
+    fixed = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else None
+
+    def run(images: NDArray[np.float32]) -> NDArray[Any]:
+        portions = [images] if fixed is None else np.split(images, range(fixed, len(images), fixed))
+        try:
+            found = [session.run(None, {entry.name: one})[0] for one in portions]
+        except Exception as error:
+            msg = f"{path} does not run on images of shape {images.shape[1:]}: {error}"
+            raise VerificationError(msg) from error
+        return np.concatenate(found)
+
+    return run

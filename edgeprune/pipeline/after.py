@@ -8,31 +8,36 @@ from typing import Any
 from edgeprune.config import ExportConfig, PipelineConfig, load_pipeline, load_target
 from edgeprune.devices import open_device
 from edgeprune.errors import ConfigError, RunError, nearest
-from edgeprune.export import compare_onnx, lint_onnx
+from edgeprune.export import compare_file
+from edgeprune.export.formats import FORMATS, check_writable, device_content, format_of, open_format
 from edgeprune.files import write_json
-from edgeprune.pipeline.artifacts import write_artifacts
-from edgeprune.pipeline.finishing import finished_model
+from edgeprune.pipeline.artifacts import stage_of, write_artifacts
+from edgeprune.pipeline.finishing import finished_source
+from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.timing import beside
 
-_PRECISIONS = ("float16", "int8")
+_PRECISIONS = ("float32", "float16", "int8")
 
 
 def export_run(
     run_dir: str | Path,
     *,
     precision: Sequence[str],
+    formats: Sequence[str] = ("onnx",),
     calibration: str | None = None,
     drop: float | None = None,
     progress: bool = True,
 ) -> list[dict[str, Any]]:
-    """Write a finished run's result in lower precisions, and add them to manifest and report.
+    """Write a finished run's result in other formats and precisions; manifest and report know it.
 
     Args:
         run_dir: the run directory.
-        precision: ``float16`` or ``int8``.
+        precision: ``float32``, ``float16`` or ``int8``.
+        formats: ``onnx``, ``tflite`` or ``tvm``; each is written in each precision.
         calibration: recipe of int8; the pipeline's if not given.
         drop: percentage points that may be lost; the pipeline's if not given.
         progress: show a progress bar on standard error.
@@ -41,28 +46,36 @@ def export_run(
         The records of the artifacts that were asked for.
 
     Raises:
-        UserError: the run has not finished, or a setting is wrong.
+        UserError: the run has not finished, a setting is wrong, or an extra is not installed.
     """
-    for one in precision:
-        if one not in _PRECISIONS:
-            allowed = ", ".join(_PRECISIONS)
-            msg = f"unknown precision {one!r}; allowed: {allowed}{nearest(one, _PRECISIONS)}"
-            raise ConfigError(msg)
+    _check_words("precision", precision, _PRECISIONS)
+    _check_words("format", formats, FORMATS)
+    wanted = [(form, one) for form in formats for one in precision]
+    if ("onnx", "float32") in wanted:
+        msg = "the float32 ONNX file is the run's model.onnx; ask for float16 or int8, or a format"
+        raise ConfigError(msg)
     directory = RunDirectory(run_dir)
     with _finished(directory, progress) as (session, manifest):
-        given = session.config.export.model_dump() | {"precision": tuple(precision)}
+        given = session.config.export.model_dump()
         if calibration is not None:
             given["calibration"] = calibration
         if drop is not None:
             given["accuracy_drop"] = drop
         settings = ExportConfig.model_validate(given)
-        for one in precision:  # asked for anew, perhaps with another recipe
-            (directory.path / "stages" / f"artifact-{one}.json").unlink(missing_ok=True)
+        for form in formats:
+            check_writable(form, session.target)
+        for form, one in wanted:  # asked for anew, perhaps with another recipe
+            stage = directory.path / "stages" / f"{stage_of(form, one)}.json"
+            stage.unlink(missing_ok=True)
         result = manifest["result"]
-        model, content = finished_model(session, "result", result["widths"])
+        source = finished_source(session, "result", result["widths"])
         accuracy = result["verification"]["accuracy"]
-        records = write_artifacts(session, model, content, accuracy, settings)
-    others = [one for one in manifest.get("artifacts", []) if one["precision"] not in precision]
+        records = write_artifacts(session, source, accuracy, settings, wanted)
+    others = [
+        one
+        for one in manifest.get("artifacts", [])
+        if (one["format"], one["precision"]) not in wanted
+    ]
     manifest["artifacts"] = [*others, *records]
     write_json(directory.path / "manifest.json", manifest)
     directory.finish("bundle", manifest)
@@ -73,35 +86,54 @@ def export_run(
 def verify_file(
     model: str | Path, run_dir: str | Path, *, target: str | None = None, progress: bool = True
 ) -> dict[str, Any]:
-    """Run any ONNX file over a finished run's test images, beside the run's torch model.
+    """Run any model file over a finished run's test images, beside the run's torch model.
 
     Args:
-        model: the file.
+        model: a file of ONNX, TFLite, or a TVM library with its description beside it.
         run_dir: the run directory.
-        target: also time the file beside the run's own there.
+        target: also time the file there, beside the run's own ONNX file where it is one, else
+            beside itself.
         progress: show progress bars on standard error.
 
     Returns:
-        Accuracy, agreement and differences; ``ratio`` with a target; ``warnings`` of the lint.
+        Accuracy, agreement and differences; ``ratio`` and ``latency_ms`` with a target;
+        ``warnings`` of the lint.
 
     Raises:
-        UserError: the run has not finished.
+        UserError: the run has not finished, or an extra is not installed.
         VerificationError: the file cannot be run.
     """
     path = Path(model)
     if not path.is_file():
         msg = f"{path} is not there"
         raise RunError(msg)
+    form = format_of(path)
     with _finished(RunDirectory(run_dir), progress) as (session, manifest):
-        torch_model, content = finished_model(session, "result", manifest["result"]["widths"])
-        record = compare_onnx(path, torch_model, session.workload.splits.test).to_json()
-        record["warnings"] = lint_onnx(path.read_bytes()).warnings()
+        opened = open_format(form, session.target)
+        lint = opened.lint(path)
+        source = finished_source(session, "result", manifest["result"]["widths"])
+        workload = session.workload
+        found = compare_file(path, opened.run(path), source.model, workload.splits.test)
+        record = found.to_json()
+        record["warnings"] = lint.warnings()
+        if is_chance(found.accuracy, found.images, workload.classes):
+            record["warnings"].append("its accuracy is that of chance")
         if target is not None:
-            with open_device(load_target(target)) as device:
-                comparison = device.compare(path.read_bytes(), content)
+            content = device_content(path)
+            with open_device(beside(load_target(target), form), session.reporter.say) as device:
+                comparison = device.compare(content, source.onnx if form == "onnx" else content)
+            record["latency_ms"] = comparison.candidate.level_ms
             record["ratio"] = comparison.ratio
             record["ratio_interval"] = list(comparison.ratio_interval)
     return record
+
+
+def _check_words(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    for one in given:
+        if one not in allowed:
+            words = ", ".join(allowed)
+            msg = f"unknown {what} {one!r}; allowed: {words}{nearest(one, allowed)}"
+            raise ConfigError(msg)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save
 
 from edgeprune.export import load_weights, verify_onnx
+from edgeprune.export.formats import Source
 from edgeprune.files import write_atomic
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settled, shrink
@@ -57,7 +58,7 @@ def finish(
     widths = settled.widths
     for attempt in range(MAX_ATTEMPTS):
         model, content = _tune(session, name, widths, attempt)
-        comparison = session.device.compare(content, session.space.template.base)
+        comparison = session.compare_file(content)
         met = comparison.ratio <= limit
         smaller = shrink(session, widths)
         if met or not retry or not settled.met or smaller == widths:
@@ -82,12 +83,13 @@ def finish(
     return record
 
 
-def finished_model(session: Session, name: str, widths: Widths) -> tuple[torch.nn.Module, bytes]:
+def finished_source(session: Session, name: str, widths: Widths) -> Source:
     """A contender that has been finished: its torch model and its ONNX file, from disk."""
     directory = session.directory
     model = session.plan(widths).apply(session.workload.model)
     load_weights(model, directory.contender(name, "safetensors"))
-    return model, directory.contender(name, "onnx").read_bytes()
+    content = directory.contender(name, "onnx").read_bytes()
+    return Source(model, content, session.workload.example_input)
 
 
 def _tune(

@@ -25,14 +25,15 @@ def learn_kernels(session: Session) -> NetModel | None:
 
     Returns:
         The model's latency from its kernels; None where the runtime cannot tell layers apart, no
-        time is given for it, or the history is switched off.
+        time is given for it, the history is switched off, or the search is in int8, whose kernels
+        the profile of a float32 file does not show.
 
     Raises:
         HistoryError: the history cannot be read or written.
         MeasurementError: the device was lost.
     """
     limit_s, space = session.target.measure.probe_s, session.space
-    if session.config.history == "none" or limit_s == 0:
+    if session.config.history == "none" or limit_s == 0 or session.artifact is not None:
         return None
     try:
         net = PrunableNet(space.template.base, space.layer_costs, space.full)

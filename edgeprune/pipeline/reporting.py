@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune.errors import RunError
+from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Summary, write_report
 from edgeprune.search import SearchTrial, read_trials
@@ -68,6 +69,7 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "seconds": _median_seconds(trials["search"]),
             "verification": manifest["result"]["verification"],
             "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
+            "clusters": read_clusters(directory.path / "search"),
             "notes": _notes(manifest),
         }
     )
@@ -75,14 +77,20 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
 
 def _notes(manifest: dict[str, Any]) -> list[str]:
     """What the reader must know before any number."""
+    notes = []
     conditions = manifest["result"]["candidate"]["conditions"]
-    untuned = len(conditions.get("untuned", ()))
-    if not untuned:
-        return []
-    return [
-        f"{untuned} kernels without a tuned schedule: TVM runs those 50 to 100 times slower than "
-        "it could, and these latencies say nothing about the model."
-    ]
+    if untuned := len(conditions.get("untuned", ())):
+        notes.append(
+            f"{untuned} kernels without a tuned schedule: TVM runs those 50 to 100 times slower "
+            "than it could, and these latencies say nothing about the model."
+        )
+    if conditions["precision"] == "int8":
+        notes.append(
+            "Latencies are those of int8 files, the base model's among them; accuracies in the "
+            "search are of int8 files too. The table's accuracies are of float32 files: those of "
+            "int8 stand under Artifacts."
+        )
+    return notes
 
 
 def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, Any]]:
@@ -132,13 +140,21 @@ def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[st
 def _artifact(record: dict[str, Any]) -> dict[str, Any]:
     found = record.get("verification", {})
     notes = list(record["lint"]["warnings"])
+    for key, words in (("not_timed", "not timed: "), ("verified_on", "run over the test images: ")):
+        notes += [words + record[key]] if key in record else []
     if "first_try" in record:
         worst = ", ".join(f"{name} {value:.1f} dB" for name, value in record["noisiest_db"].items())
         notes.append(
             f"second try: the first {record['first_try']['reason']}; noisiest layers: {worst}"
         )
+    if "second_try" in record:
+        second, epochs = record["second_try"], record["qat_epochs"]
+        notes.append(
+            f"third try: the second {second['reason']}; trained for int8 in {epochs} epochs"
+        )
     return {
-        **{key: record[key] for key in ("path", "format", "precision", "kept", "reason", "bytes")},
+        **{key: record[key] for key in ("format", "precision", "kept", "reason", "bytes")},
+        "path": record["path"] or "not written",
         "accuracy": found.get("accuracy"),
         "agreement": found.get("top1_agreement"),
         "ratio": record.get("ratio"),

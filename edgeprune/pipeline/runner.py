@@ -9,9 +9,10 @@ from typing import Any
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import RunError
-from edgeprune.pipeline.artifacts import write_artifacts
+from edgeprune.pipeline.artifacts import wanted_artifacts, write_artifacts
 from edgeprune.pipeline.bundling import write_bundle
-from edgeprune.pipeline.finishing import finish, finish_base, finished_model
+from edgeprune.pipeline.finishing import finish, finish_base, finished_source
+from edgeprune.pipeline.joint import train_together
 from edgeprune.pipeline.kernels import learn_kernels
 from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.progress import Reporter
@@ -111,6 +112,7 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
         ):
             manifest = directory.record("bundle")
             if manifest is None:
+                train_together(config, directory, reporter)
                 with open_session(config, directory, reporter) as session:
                     manifest = _stages(session)
             report = write_run_report(directory)
@@ -151,9 +153,9 @@ def _stages(session: Session) -> dict[str, Any]:
 
 
 def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:
-    model, content = finished_model(session, "result", result["widths"])
-    accuracy = result["verification"]["accuracy"]
-    return write_artifacts(session, model, content, accuracy, session.config.export)
+    settings, accuracy = session.config.export, result["verification"]["accuracy"]
+    source = finished_source(session, "result", result["widths"])
+    return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))
 
 
 def _finish_best(session: Session, name: str, found: SearchResult, probed: Probe) -> dict[str, Any]:

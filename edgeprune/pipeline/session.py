@@ -1,6 +1,6 @@
 """What all stages of one run share while it is open."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +10,10 @@ from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Recovery
+from edgeprune.export.formats import check_writable
 from edgeprune.pipeline.base import open_base
 from edgeprune.pipeline.multiples import history_url, learned_multiples
+from edgeprune.pipeline.precision import artifact_maker, check_precision
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pruning import ChannelSpace, Plan
@@ -37,6 +39,7 @@ class Session:
         space: the base model's channel groups.
         target: the device's profile.
         device: measures latency; open.
+        artifact: makes of a float32 file what the search scores and measures; None: the same.
     """
 
     config: PipelineConfig
@@ -46,6 +49,7 @@ class Session:
     space: ChannelSpace
     target: TargetConfig
     device: Device
+    artifact: Callable[[bytes], bytes] | None = None
 
     @cached_property
     def scores(self) -> "dict[str, np.ndarray]":
@@ -68,13 +72,24 @@ class Session:
         """The plan of these widths: the most important channels stay."""
         return self.space.plan(widths, self.config.prune.importance, scores=self.scores)
 
+    @cached_property
+    def baseline(self) -> bytes:
+        """The base model's file, in the precision of the search."""
+        base = self.space.template.base
+        return base if self.artifact is None else self.artifact(base)
+
     def candidate(self, widths: Widths) -> bytes:
-        """The ONNX file of the sliced model of these widths."""
+        """The float32 ONNX file of the sliced model of these widths."""
         return self.space.template.candidate(self.space.slice_state(self.plan(widths)))
 
     def compare(self, widths: Widths) -> Comparison:
         """Measure the sliced model of these widths beside the base model."""
-        return self.device.compare(self.candidate(widths), self.space.template.base)
+        return self.compare_file(self.candidate(widths))
+
+    def compare_file(self, content: bytes) -> Comparison:
+        """Measure a float32 file beside the base model, both in the precision of the search."""
+        measured = content if self.artifact is None else self.artifact(content)
+        return self.device.compare(measured, self.baseline)
 
 
 @contextmanager
@@ -86,9 +101,14 @@ def open_session(
     The device is opened before the base is trained, so that a broken target costs no time.
 
     Raises:
-        TargetError: the device cannot be reached, or does not take what a pipeline makes.
+        TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
+            extra that a format needs is not installed.
     """
     target = load_target(config.target)
+    check_precision(config, target)
+    target = target.model_copy(update={"precision": config.search.precision})
+    for form in config.export.formats:
+        check_writable(form, target)  # a missing extra is told now, not when the search is over
     if target.runtime == "tflite":
         msg = (
             f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime tflite does "
@@ -107,4 +127,6 @@ def open_session(
             least_choices=least,
             min_keep=config.prune.min_keep,
         )
-        yield Session(config, directory, reporter, workload, space, target, device)
+        ranges = directory.path / "int8-ranges.json"
+        artifact = artifact_maker(config, workload, space.template.base, ranges)
+        yield Session(config, directory, reporter, workload, space, target, device, artifact)

@@ -21,16 +21,20 @@ class CalibrationImages:
     Args:
         split: where they come from: the training images.
         recipe: how many, and which.
+        shape: (C, H, W) that the model takes; None: not checked.
 
     Raises:
-        WorkloadError: there are fewer than two images, or one of them is not finite.
+        WorkloadError: there are fewer than two images, or, when they are read: one is of another
+            shape, or not finite.
     """
 
-    def __init__(self, split: "Split", recipe: CalibrationConfig) -> None:
+    def __init__(
+        self, split: "Split", recipe: CalibrationConfig, shape: tuple[int, ...] | None = None
+    ) -> None:
         if len(split) < 2:
             msg = f"calibration needs at least 2 images; {split.name} has {len(split)}"
             raise WorkloadError(msg)
-        self.recipe = recipe
+        self.recipe, self._shape = recipe, shape
         self._split = split.subset(min(recipe.images, len(split)), recipe.seed)
 
     def __len__(self) -> int:
@@ -46,6 +50,13 @@ class CalibrationImages:
         """Float32 (batch, channels, height, width)."""
         for images, _ in self._split.batches(self.recipe.batch_size):
             batch = images.numpy()
+            if self._shape is not None and batch.shape[1:] != self._shape:
+                found, wanted = ("x".join(map(str, one)) for one in (batch.shape[1:], self._shape))
+                msg = (
+                    f"an image for calibration from {self._split.name} is {found}; the model takes "
+                    f"{wanted}"
+                )
+                raise WorkloadError(msg)
             if not np.isfinite(batch).all():
                 msg = f"an image for calibration from {self._split.name} holds NaN or infinity"
                 raise WorkloadError(msg)

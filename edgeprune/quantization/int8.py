@@ -34,13 +34,20 @@ _METHODS = {
 }
 
 
-def to_int8(content: bytes, images: CalibrationImages, keep_float: Sequence[str] = ()) -> bytes:
+def to_int8(
+    content: bytes,
+    images: CalibrationImages,
+    keep_float: Sequence[str] = (),
+    ranges: Path | None = None,
+) -> bytes:
     """Quantise an ONNX file.
 
     Args:
         content: a float32 ONNX file with one input.
         images: calibration images with their recipe.
         keep_float: nodes of `folded` that stay in float beside those of the recipe.
+        ranges: file of the activations' ranges. One that is there is used in place of the images,
+            whatever network of the same graph it was made from; else it is written.
 
     Returns:
         The int8 file; its input and output stay float32.
@@ -59,6 +66,7 @@ def to_int8(content: bytes, images: CalibrationImages, keep_float: Sequence[str]
             activation_type=QuantType.QUInt8 if _unsigned() else QuantType.QInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=_METHODS[recipe.method],
+            calibration_cache_path=ranges,
             nodes_to_exclude=[*keep_float, *_excluded(model, recipe)],
             extra_options={
                 "WeightSymmetric": True,

@@ -33,7 +33,7 @@ def layer_noise(content: bytes, quantized: bytes, images: CalibrationImages) -> 
     outputs = _outputs(source, target)
     exact = _run(source, list(outputs.values()), images)
     noisy = _run(target, [one + _QUANTIZED for one in outputs.values()], images)
-    found = {name: _decibels(exact[one], noisy[one + _QUANTIZED]) for name, one in outputs.items()}
+    found = {name: decibels(exact[one], noisy[one + _QUANTIZED]) for name, one in outputs.items()}
     return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
@@ -81,7 +81,8 @@ def _run(
     return found
 
 
-def _decibels(exact: list[np.ndarray[Any, Any]], noisy: list[np.ndarray[Any, Any]]) -> float:
+def decibels(exact: list[np.ndarray[Any, Any]], noisy: list[np.ndarray[Any, Any]]) -> float:
+    """Signal to noise of values that should have been others."""
     signal = sum(float(np.square(one, dtype=np.float64).sum()) for one in exact)
     noise = sum(
         float(np.square(one.astype(np.float64) - other).sum())

@@ -35,7 +35,7 @@ class SearchProblem:
             when a group gets wider.
         target: largest allowed cost.
         observe: told every outcome, so that `cost` can improve during the search.
-        scores: importance of each group's units, for samplers that compare groups by it.
+        scores: unscaled importance of each group's units, for samplers that compare groups by it.
         sources: earlier searches, for samplers that learn from them.
     """
 

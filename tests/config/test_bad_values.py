@@ -100,8 +100,14 @@ def test_no_budget_section(complain, good: str) -> None:
         ("prune: {channel_multiple: {conv: 0}}", "must be a whole number at least 1; got 0"),
         ("prune: {include: conv1}", "prune.include: must be a list, each item text; got 'conv1'"),
         ("prune: {include: [a, 1]}", "6:22: prune.include[1]: must be text; got 1"),
-        ("export: {formats: []}", "must be a non-empty list, each item 'onnx'; got []"),
-        ("export: {formats: [onxx]}", "formats[0]: must be 'onnx'; got 'onxx'; did you mean"),
+        (
+            "export: {formats: []}",
+            "must be a non-empty list, each item one of 'onnx', 'tflite', 'tvm'; got []",
+        ),
+        (
+            "export: {formats: [onxx]}",
+            "formats[0]: must be one of 'onnx', 'tflite', 'tvm'; got 'onxx'; did you mean",
+        ),
     ],
 )
 def test_wrong_values_say_what_is_allowed(setting: str, said: str, complain, good: str) -> None:

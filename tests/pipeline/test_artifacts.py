@@ -64,14 +64,37 @@ def test_an_inaccurate_int8_is_tried_again_with_its_noisiest_layers_in_float(
     from edgeprune.pipeline import artifacts
 
     _times(monkeypatch, 0.6)
-    judged = artifacts._too_inaccurate
     answers = [["loses 9.00 points to float32; allowed: 1"], []]
-    monkeypatch.setattr(artifacts, "_too_inaccurate", lambda *_: answers.pop(0))
+    monkeypatch.setattr(artifacts, "accuracy_reasons", lambda *_: answers.pop(0))
     (record,) = export_run(finished, precision=["int8"], progress=False)
-    assert judged is not None and not answers
+    assert not answers
     assert record["kept"] and not record["first_try"]["kept"]
     assert set(record["lint"]["float_layers"]) == set(record["float_layers"])
     assert len(record["noisiest_db"]) >= len(record["float_layers"]) > 0
+
+
+def test_an_int8_that_stays_inaccurate_is_trained_for(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchao", reason="the extra `qat` is not installed")
+    monkeypatch.setattr("edgeprune.pipeline.artifacts.KEPT_IN_FLOAT", 1)  # it has but three
+    recipe = tmp_path / "coarse.yaml"  # cuts off nearly half of what the layers compute
+    recipe.write_text("{name: coarse, images: 64, method: percentile, percentile: 55}")
+    folder = tmp_path / "run"
+    changes = (
+        "search.trials=3",
+        "export.precision=[int8]",
+        f"export.calibration={recipe}",
+        "export.qat_epochs=1",
+    )
+    run(tiny_pipeline, run_dir=folder, overrides=changes, progress=False)
+    record = _artifact(folder)
+    first, second = record["first_try"], record["second_try"]
+    assert first["inaccurate"] and second["inaccurate"] and second["float_layers"]
+    assert record["qat_epochs"] == 1 and "float_layers" not in record
+    assert len({one["sha256"] for one in (first, second, record)}) == 3
+    assert "trained for int8 in 1 epochs" in (folder / "report.html").read_text()
+    read_manifest(folder)
 
 
 def test_a_pipeline_can_ask_for_it_and_resume(tiny_pipeline: Path, tmp_path: Path) -> None:
@@ -90,7 +113,7 @@ def test_any_file_is_verified_beside_a_run(finished: Path) -> None:
 
 
 def test_wrong_input_is_told(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"unknown precision 'int4'; allowed: float16, int8"):
+    with pytest.raises(ConfigError, match=r"precision 'int4'; allowed: float32, float16, int8"):
         export_run(finished, precision=["int4"])
     with pytest.raises(ConfigError, match="unknown calibration recipe 'none'"):
         export_run(finished, precision=["int8"], calibration="none", progress=False)

@@ -16,7 +16,11 @@ PROBLEM = SmallNet().problem()
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("acm", {}, "unknown sampler 'acm'; allowed: amc, random, uniform.*did you mean 'amc'"),
+        (
+            "acm",
+            {},
+            "unknown sampler 'acm'; allowed: amc, bocr, random, uniform.*did you mean 'amc'",
+        ),
         ("optuna:TPSampler", {}, "'TPSampler'; allowed: .*did you mean 'TPESampler'"),
         ("optuna:GridSampler", {}, "unknown Optuna sampler 'GridSampler'"),
         ("optuna:TPESampler", {"n_startup": 3}, "'n_startup' is unknown.*'n_startup_trials'"),

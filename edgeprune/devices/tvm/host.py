@@ -75,6 +75,13 @@ def target_of(config: TargetConfig) -> dict[str, Any]:
     return found
 
 
+def triple_of(target: Mapping[str, object]) -> str:
+    """The triple that a target names, else this machine's."""
+    machine = platform.machine().lower()
+    own = _TRIPLES.get(_FIRST_WORDS.get(machine, machine), machine)
+    return str(target.get("mtriple") or own)
+
+
 def machine_of_target(target: Mapping[str, object]) -> str | None:
     """The processor a target's triple names; None where it names none: this machine's."""
     triple = target.get("mtriple")

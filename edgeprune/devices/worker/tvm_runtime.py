@@ -66,6 +66,15 @@ class Runtime:
 
     def build(self, model: bytes) -> Callable[[], object]:
         """Load a library; the result runs it once on fixed inputs."""
+        header, main = self.load(model)
+        device = self._library.cpu()
+        inputs = [
+            self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]
+        ]
+        return functools.partial(main, *inputs)
+
+    def load(self, model: bytes) -> tuple[dict[str, Any], Callable[..., Any]]:
+        """Load a library: its header, and the function that runs it on tensors."""
         header, content = unpack(model)
         self._check_version(str(header["tvm"]))
         _check_machine(machine_of(content))
@@ -74,19 +83,15 @@ class Runtime:
             path = os.path.join(folder, LIBRARY)
             with open(path, "wb") as file:
                 file.write(content)
-            device = self._library.cpu()
             try:
                 module = self._library.runtime.load_module(path)
-                main = self._relax.VirtualMachine(module, device)["main"]
+                main = self._relax.VirtualMachine(module, self._library.cpu())["main"]
             except Exception as error:
                 raise BuildFailed("tvm cannot load the library: " + str(error)) from error
         finally:
             # What has been loaded stays; the file is not needed any more.
             shutil.rmtree(folder, ignore_errors=True)
-        inputs = [
-            self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]
-        ]
-        return functools.partial(main, *inputs)
+        return header, main
 
     def outputs(self, model: bytes) -> list[Any]:
         """What a library computes from the fixed inputs."""

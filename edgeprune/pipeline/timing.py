@@ -1,0 +1,58 @@
+"""Timing artifacts on the run's device, each format in the runtime that takes it."""
+
+from contextlib import ExitStack
+from typing import Self
+
+from edgeprune.config import TargetConfig
+from edgeprune.devices import Comparison, Device, open_device
+from edgeprune.errors import TargetError
+from edgeprune.pipeline.session import Session
+
+#: Format -> runtime of a profile that takes it.
+_RUNTIMES = {"tflite": "tflite", "tvm": "tvm"}
+
+
+class ArtifactTimer:
+    """The run's own device for ONNX files, the same device with another runtime for others.
+
+    Args:
+        session: the open run.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._stack = session, ExitStack()
+        self._devices: dict[str, Device] = {"onnx": session.device}
+
+    def compare(self, form: str, candidate: bytes, baseline: bytes) -> Comparison:
+        """Time two files of one format in turns.
+
+        Raises:
+            TargetError: the device has not the runtime that takes them.
+            MeasurementError: no latency that can be trusted.
+        """
+        if form not in self._devices:
+            target = beside(self._session.target, form)
+            device = open_device(target, self._session.reporter.say)
+            self._devices[form] = self._stack.enter_context(device)
+        return self._devices[form].compare(candidate, baseline)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def beside(target: TargetConfig, form: str) -> TargetConfig:
+    """The profile of the same device with the runtime that takes a format.
+
+    Raises:
+        TargetError: the device is simulated: its cost model knows ONNX files only.
+    """
+    if form == "onnx":
+        takes_it = target.runtime != "tflite"  # TVM compiles it
+        return target if takes_it else target.model_copy(update={"runtime": "onnxruntime"})
+    if target.kind == "simulated":
+        msg = f"target {target.name!r} is simulated: its cost model knows ONNX files only"
+        raise TargetError(msg)
+    return target.model_copy(update={"runtime": _RUNTIMES[form]})

@@ -1,0 +1,79 @@
+"""Running a TFLite file on images, in ai-edge-litert."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeprune.errors import VerificationError
+from edgeprune.quantization.tflite_graph import read_tflite
+from edgeprune.quantization.tflite_precisions import for_input
+
+
+class TfliteFile:
+    """A file that is open in its runtime, with one thread.
+
+    Args:
+        content: the file.
+        inside: keep what is computed inside the network, for `tensors`.
+
+    Raises:
+        VerificationError: it is no whole file, or the runtime does not take it.
+    """
+
+    def __init__(self, content: bytes, *, inside: bool = False) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        # The runtime may end the process on half a file: it is read whole first.
+        self._shape = read_tflite(content).inputs[0].shape
+        try:
+            with warnings.catch_warnings():
+                # It advises against looking inside, which is what is wanted here.
+                warnings.simplefilter("ignore", UserWarning)
+                self._interpreter = Interpreter(
+                    model_content=content, num_threads=1, experimental_preserve_all_tensors=inside
+                )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            msg = f"ai-edge-litert cannot load it: {error}"
+            raise VerificationError(msg) from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Outputs of images, (N, C, H, W) float32; the file takes them one by one."""
+        return np.concatenate([self._real(self._output) for _ in self._runs(images)])
+
+    def tensors(self, images: NDArray[np.float32], names: list[str]) -> Iterator[list[Any]]:
+        """For each image what is computed inside, as real numbers, by the tensors' names."""
+        details = {one["name"]: one for one in self._interpreter.get_tensor_details()}
+        for _ in self._runs(images):
+            yield [self._real(details[name]) for name in names]
+
+    def _runs(self, images: NDArray[np.float32]) -> Iterator[None]:
+        scale, zero = self._input["quantization"]
+        kind = np.dtype(self._input["dtype"])
+        try:
+            given = list(for_input(images, self._shape))
+        except ValueError as error:
+            raise VerificationError(str(error)) from error
+        for image in given:
+            values: NDArray[Any] = image
+            if scale:
+                limits = np.iinfo(kind)
+                values = np.clip(np.round(image / scale) + zero, limits.min, limits.max)
+            try:
+                self._interpreter.set_tensor(self._input["index"], values.astype(kind))
+                self._interpreter.invoke()
+            except (ValueError, RuntimeError) as error:
+                msg = f"ai-edge-litert cannot run it: {error}"
+                raise VerificationError(msg) from error
+            yield
+
+    def _real(self, entry: dict[str, Any]) -> NDArray[np.float32]:
+        scale, zero = entry["quantization"]
+        found: NDArray[Any] = self._interpreter.get_tensor(entry["index"])
+        values = found.astype(np.float32)
+        return np.float32(scale) * (values - np.float32(zero)) if scale else values
