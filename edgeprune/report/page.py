@@ -11,6 +11,7 @@ from edgeprune.files import write_atomic
 from edgeprune.report import numbers
 from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
+from edgeprune.report.past import past_sentences
 from edgeprune.report.plotly_source import packed_plotly
 from edgeprune.report.sentences import (
     accuracy_interval,
@@ -92,6 +93,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "estimator_sentence": estimator_sentence(summary),
         "clusters": summary.clusters[0].members if summary.clusters else [],
         "clusters_sentence": clusters_sentence(summary),
+        "past": past_sentences(summary.past),
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,

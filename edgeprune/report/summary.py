@@ -265,6 +265,31 @@ class Clusters:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What earlier searches contributed.
+
+    Attributes:
+        sources: their names.
+        source_trials: trials of all of them.
+        trials: of this search.
+        reused: how many of those were not measured again.
+        predicted: how many rewards were predicted.
+        error: mean absolute error of those predictions, in units of the reward.
+        rank: rank correlation of predictions and rewards.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    sources: tuple[str, ...]
+    source_trials: _Count
+    trials: _Count
+    reused: _Count
+    predicted: _Count
+    error: _NotNegative | None = None
+    rank: _Finite | None = None
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything one report page shows.
 
@@ -284,6 +309,7 @@ class Summary:
         verification: of the result's written file.
         artifacts: the result in other formats and precisions.
         clusters: what sampler bocr tied together, stage by stage.
+        past: what earlier searches contributed; None where no history was kept.
         notes: anything else the reader must know.
     """
 
@@ -304,6 +330,7 @@ class Summary:
     verification: Verification
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
+    past: Past | None = None
     notes: tuple[str, ...] = ()
 
     @classmethod
