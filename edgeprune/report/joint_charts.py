@@ -22,7 +22,12 @@ def joint_figures(summary: Summary) -> dict[str, Figure]:
         _line("norm of the weights to be cut", "var(--result)", epochs, "to_cut"),
         {**_line("decoder error", "var(--extra-1)", epochs, "decoder_error"), "yaxis": "y2"},
     ]
-    right = {"title": {"text": "decoder error"}, "overlaying": "y", "side": "right"}
+    right = {
+        "title": {"text": "decoder error"},
+        "overlaying": "y",
+        "side": "right",
+        "automargin": True,
+    }
     return {
         "joint": _figure(accuracy, {"title": {"text": "accuracy"}, "tickformat": ".0%"}),
         "pull": _figure(pull, {"title": {"text": "norm"}, "rangemode": "tozero"}, yaxis2=right),
