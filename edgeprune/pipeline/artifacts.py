@@ -179,6 +179,8 @@ class _Maker:
             inaccurate = bool(wrong)
             slow = self._timed(precision, path, record)
             reasons = [*wrong, *slow, *transpose_reasons(lint.transposes, self.settings)]
+        for suffix in ("", *made.companions):  # of an earlier export, with another recipe
+            (folder / (name + suffix)).unlink(missing_ok=True)
         if not reasons:
             path = _move(path, folder, made)
         record |= {

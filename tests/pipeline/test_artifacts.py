@@ -46,6 +46,9 @@ def test_an_accurate_and_faster_file_is_kept(
     assert _artifact(finished) == record
     assert "model-int8.onnx" in (finished / "report.html").read_text()
     read_manifest(finished)
+    _times(monkeypatch, 1.1)
+    (again,) = export_run(finished, precision=["int8"], drop=100.0, progress=False)
+    assert not again["kept"] and not (finished / "model-int8.onnx").exists()
 
 
 def test_a_slower_file_is_rejected_with_the_reason(
