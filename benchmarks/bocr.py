@@ -1,141 +1,181 @@
 """How BOCR compares with other samplers at the same number of evaluations.
 
-    python benchmarks/bocr.py [--quick] [--json] [--trials N] [--seeds N] [--net NAME ...]
+    python benchmarks/bocr.py [--quick] [--json] [--setting NAME ...] [--arm NAME ...]
+                              [--trials N] [--seeds N] [--images N] [--keep DIR]
 
-Two synthetic nets whose accuracy and latency are formulas, so that an evaluation takes no time:
-``small`` has 6 groups, and what is alike in structure is not alike in sensitivity (similarity
-misleads); ``deep`` has 27 groups of three sensitivities, and importance scores that tell them
-apart (what BOCR supposes). The arms of BOCR on ``deep``: with these scores (``bocr``, gradual and
-none), with scores dealt out at random (``bocr_shuffled``: what a random partition of about the
-same sizes does), and without clusters (``gp``).
+Protocol, fixed before the first run:
+
+- Settings: ``latency``, the shared CIFAR-10 ResNet-56 at 0.5x latency of the simulated target,
+  and ``macs``, the same at 50 % of its multiply-accumulates (27 channel groups each; accuracy is
+  real, after least squares and batch-norm re-estimation, on a few reward images; see
+  `task.py`); ``synthetic``, 27 layers whose accuracy and latency are formulas and whose
+  importance scores tell sensitive layers from others, which is what BOCR supposes.
+- Every arm but ``random`` is given the uniform plan at the budget first, as in a pipeline. One
+  trial is one evaluation. Seeds are the outer loop: when the time is up, arms have equal seeds.
+- Arms: ``random``, ``amc``, ``tpe`` and ``optuna_gp`` (Optuna's, projected into the budget),
+  ``gp`` (our Gaussian process without clusters), ``cluster`` (3 clusters, never untied),
+  ``direct`` and ``gradual``; ``direct_free`` and ``gradual_free`` keep the problem's bounds after
+  a rollback, where BOCR takes its elites'.
+- Ablation of what makes direct's clusters: ``direct_shuffled`` (scores dealt out to the groups
+  at random, another deal for each seed: a random partition of the same sizes), ``direct_stage``
+  (the net's three stages) and ``direct_sensitivity`` (logarithm of the cross entropy that
+  cutting a group to half adds, per budget it saves, each measured with one evaluation on the
+  reward images, which the arm has fewer for its search).
+- ``best_at_N_ARM`` is the mean over seeds of the best reward within the budget so far;
+  ``unseen_ARM`` the accuracy of the last best one on 1,000 images that no search saw.
+  ``evals_to_gp_best`` is the first N at which direct or gradual, by their means, reach what gp
+  has at the end (0: never). ``propose_seconds_at_200`` is apart from all this: 54 groups in no
+  clusters, 200 random points, median of five proposals.
+
+Searches of fewer than 200 trials have BOCR's clocks shortened (`BocrOptions.resolved`).
+``--keep`` saves every search as it finishes, and takes up those it finds there.
 """
 
 import argparse
 import json
+import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 import torch
-from optuna.samplers import BaseSampler
+from bocr_arms import ARMS, make_arm
+from bocr_settings import SETTINGS, Setting, deep_net
 
-from edgeprune.search import SearchProblem, make_sampler, run_search
-from edgeprune.search.samplers.bocr import BocrSampler
-from edgeprune.search.samplers.bocr_clusters import Scores
-from edgeprune.search.samplers.bocr_options import BocrOptions
-from edgeprune.testing.samplers import SmallNet, accuracy_reward
+from edgeprune.search import make_sampler, run_search
+from edgeprune.search.distributions import distributions
+from edgeprune.search.fitting import fit_to_budget
+from edgeprune.testing.samplers import accuracy_reward
 
-Make = Callable[[SearchProblem, int, int], BaseSampler]
-
-_KINDS = (0.02, 0.1, 0.5)  # accuracy lost with a layer, by kind
-_ORDER = np.random.default_rng(7).permutation(np.repeat([0, 1, 2], 9))
-NETS = {
-    "small": SmallNet(noise=0.005),
-    "deep": SmallNet(
-        channels=(16,) * 9 + (32,) * 9 + (64,) * 9,
-        sensitivity=tuple(_KINDS[kind] for kind in _ORDER),
-        noise=0.005,
-    ),
-}
+Record = dict[str, Any]
 
 
-def scores_of_deep(*, shuffled: bool) -> Scores:
-    """Importance of the deep net's units: each kind has a spread of its own."""
-    draw = np.random.default_rng(3)
-    kinds = draw.permutation(_ORDER) if shuffled else _ORDER
-    net = NETS["deep"]
-    return {
-        name: draw.normal(20, (0.5, 1.5, 4.0)[kind], full)
-        for name, full, kind in zip(net.names, net.channels, kinds, strict=True)
-    }
-
-
-def arms(net: str) -> dict[str, Make]:
-    """The samplers compared on one net, by name."""
-
-    def bocr(scores: Scores | None = None, **options: object) -> Make:
-        chosen = BocrOptions.from_mapping(options)
-        return lambda problem, seed, trials: BocrSampler(
-            problem, seed, trials, chosen, scores=scores
+def searched(setting: Setting, arm: str, seed: int, trials: int) -> Record:
+    """One search: the best reward so far after each evaluation, and what it cost."""
+    problem = setting.problem()
+    uniform = fit_to_budget(problem, dict.fromkeys(problem.groups, 1.0))
+    # What was measured to find clusters is paid for with evaluations.
+    paid = len(problem.groups) if arm == "direct_sensitivity" else 0
+    sampler = make_arm(arm, setting, problem, seed, trials - paid)
+    with tempfile.TemporaryDirectory() as folder:
+        result = run_search(
+            problem,
+            sampler,
+            setting.evaluate,
+            accuracy_reward,
+            trials=trials - paid,
+            directory=Path(folder),
+            enqueue=[] if arm == "random" else [uniform],
         )
-
-    def named(name: str) -> Make:
-        return lambda problem, seed, trials: make_sampler(name, problem, seed, trials, {})
-
-    found = {
-        "random": named("random"),
-        "amc": named("amc"),
-        "tpe": named("optuna:TPESampler"),
-        "gp": bocr(clusters=1000),
-    }
-    if net == "small":
-        return {**found, "bocr": bocr(), "bocr_gradual": bocr(rollback="gradual")}
-    scores, shuffled = scores_of_deep(shuffled=False), scores_of_deep(shuffled=True)
+    within = [trial.outcome.latency_ratio <= problem.target for trial in result.trials]
+    rewards = np.where(within, [trial.reward for trial in result.trials], 0.0)
+    best = np.maximum.accumulate(rewards)
     return {
-        **found,
-        "bocr": bocr(scores),
-        "bocr_gradual": bocr(scores, rollback="gradual"),
-        "bocr_none": bocr(scores, rollback="none"),
-        "bocr_shuffled": bocr(shuffled),
+        "best": [*[float(best[0])] * paid, *map(float, best)],
+        "propose_s": float(np.median([one.seconds["propose"] for one in result.trials[-10:]])),
+        "stages": [[one.clusters, one.since] for one in getattr(sampler, "stages", [])],
+        "widths": result.best.widths,
+        "unseen": setting.unseen(result.best.widths),
     }
 
 
-def measure(name: str, make: Make, trials: int, seeds: int) -> tuple[np.ndarray, float]:
-    """Best true accuracy so far, (seeds, trials), and seconds per proposal late in a search."""
-    net = NETS[name]
+def propose_seconds() -> float:
+    """Seconds of one proposal at 200 points in 54 dimensions."""
+    net = deep_net(layers=54)
     problem = net.problem()
-    curves, late = [], []
-    for seed in range(seeds):
-        with tempfile.TemporaryDirectory() as folder:
-            result = run_search(
-                problem,
-                make(problem, seed, trials),
-                net.evaluate,
-                accuracy_reward,
-                trials=trials,
-                directory=Path(folder),
-            )
-        rewards = [trial.reward for trial in result.trials]
-        best = [int(np.argmax(rewards[: count + 1])) for count in range(len(rewards))]
-        curves.append([net.accuracy(result.trials[index].widths) for index in best])
-        late += [trial.seconds["propose"] for trial in result.trials[-10:]]
-    return np.array(curves), float(np.median(late))
+    space = distributions(problem)
+    drawn = optuna.create_study(
+        direction="maximize", sampler=make_sampler("random", problem, 0, 200, {})
+    )
+    for _ in range(200):
+        trial = drawn.ask(space)
+        drawn.tell(trial, net.evaluate(trial.params).accuracy)
+    sampler = make_sampler("bocr", problem, 0, 1000, {"clusters": 1000})
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials(drawn.trials)
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        trial = study.ask(space)
+        seconds.append(time.perf_counter() - start)
+        study.tell(trial, net.evaluate(trial.params).accuracy)
+    return float(np.median(seconds[1:]))
+
+
+def figures_of(name: str, records: dict[str, list[Record]], trials: int) -> dict[str, float]:
+    """The figures of one setting, from the searches that are there."""
+    figures: dict[str, float] = {}
+    curves = {arm: np.array([one["best"] for one in found]) for arm, found in records.items()}
+    for arm, curve in curves.items():
+        for count in sorted({max(1, trials * quarter // 4) for quarter in (1, 2, 3, 4)}):
+            figures[f"best_at_{count}_{arm}_{name}"] = float(curve[:, count - 1].mean())
+        figures[f"deviation_at_{trials}_{arm}_{name}"] = float(curve[:, -1].std())
+        figures[f"unseen_{arm}_{name}"] = float(np.mean([one["unseen"] for one in records[arm]]))
+        figures[f"propose_s_{arm}_{name}"] = float(
+            np.mean([one["propose_s"] for one in records[arm]])
+        )
+        figures[f"seeds_{arm}_{name}"] = len(curve)
+    if "gp" in curves:
+        goal = curves["gp"][:, -1].mean()
+        reached = []
+        for arm in curves:
+            ahead = np.flatnonzero(curves[arm].mean(axis=0) >= goal)
+            count = int(ahead[0]) + 1 if len(ahead) else 0
+            figures[f"evals_to_gp_best_{arm}_{name}"] = count
+            if count and arm in {"direct", "gradual"}:
+                reached.append(count)
+        figures[f"evals_to_gp_best_{name}"] = min(reached, default=0)
+    return figures
+
+
+def kept(keep: Path | None, name: str) -> Record | None:
+    path = keep / name if keep else None
+    return json.loads(path.read_text()) if path and path.exists() else None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="24 trials, one seed")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="synthetic, 24 trials, one seed")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--trials", type=int, default=80)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--net", action="append", choices=list(NETS), help="default: both")
-    parser.add_argument("--arm", action="append", help="default: all")
+    parser.add_argument("--setting", action="append", choices=list(SETTINGS))
+    parser.add_argument("--arm", action="append", choices=ARMS, help="default: all")
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=300, help="reward images")
+    parser.add_argument("--keep", type=Path, help="folder of finished searches")
     options = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials, seeds = (24, 1) if options.quick else (options.trials, options.seeds)
-    figures: dict[str, float] = {"trials": trials, "seeds": seeds}
-    start = time.perf_counter()
-    for net in options.net or NETS:
-        curves: dict[str, np.ndarray] = {}
-        for arm, make in arms(net).items():
-            if options.arm and arm not in options.arm:
-                continue
-            curves[arm], seconds = measure(net, make, trials, seeds)
-            for share in (0.25, 0.5, 1.0):
-                count = round(share * trials)
-                best = curves[arm][:, count - 1]
-                figures[f"best_at_{count}_{net}_{arm}"] = float(best.mean())
-            figures[f"best_at_{trials}_deviation_{net}_{arm}"] = float(best.std())
-            figures[f"propose_s_at_{trials}_{net}_{arm}"] = seconds
-        if "gp" in curves and "bocr" in curves:
-            ahead = curves["bocr"].mean(axis=0) >= curves["gp"][:, -1].mean()
-            # 0: it never got there.
-            figures[f"evals_to_gp_best_{net}"] = int(np.argmax(ahead)) + 1 if ahead.any() else 0
-    figures["total_s"] = time.perf_counter() - start
+    settings = ["synthetic"] if options.quick else options.setting or ["latency", "macs"]
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, float] = {"trials": trials, "seeds": seeds, "images": options.images}
+    for name in settings:
+        records: dict[str, list[Record]] = {}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            SETTINGS[name](Path(folder), options.images) as setting,
+        ):
+            for seed in range(seeds):
+                for arm in options.arm or ARMS:
+                    file = f"{name}-{arm}-{trials}-{options.images}-{seed}.json"
+                    record = kept(options.keep, file)
+                    if record is None:
+                        start = time.perf_counter()
+                        record = searched(setting, arm, seed, trials)
+                        record["seconds"] = time.perf_counter() - start
+                        if options.keep:
+                            (options.keep / file).write_text(json.dumps(record))
+                    records.setdefault(arm, []).append(record)
+                    print(f"{file} {record['best'][-1]:.4f}", file=sys.stderr, flush=True)
+        figures |= figures_of(name, records, trials)
+    figures["propose_seconds_at_200"] = propose_seconds()
     figures = {name: round(value, 4) for name, value in figures.items()}
     if options.json:
         print(json.dumps({"benchmark": "bocr", "figures": figures}, indent=2))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeprune import __version__
+from edgeprune.cli.history import app as history_app
 from edgeprune.cli.outcomes import exit_for_errors, print_json
 from edgeprune.cli.target import app as target_app
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.add_typer(target_app, name="target")
+app.add_typer(history_app, name="history")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN_DIR")]
@@ -49,6 +51,9 @@ def run(
     ] = None,
     overrides: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="The search's seed.")] = None,
+    history: Annotated[
+        str | None, typer.Option(help="A file or a database URL; `none` for no history.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a pipeline: trained CNN in, verified smaller artifact out.
@@ -61,7 +66,8 @@ def run(
     with exit_for_errors():
         from edgeprune.pipeline import run as run_pipeline
 
-        result = run_pipeline(pipeline, run_dir=run_dir, overrides=overrides or (), seed=seed)
+        settings = [*(overrides or ()), *([f"history={history}"] if history else [])]
+        result = run_pipeline(pipeline, run_dir=run_dir, overrides=settings, seed=seed)
         show_result(result, as_json=as_json)
 
 
@@ -92,17 +98,24 @@ def inspect(
         str | None, typer.Option("--input", help="Input shape of a module:function: 1x3x224x224")
     ] = None,
     overrides: Overrides = None,
+    clusters: Annotated[
+        int | None, typer.Option(help="Show which groups sampler bocr would tie, in so many.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show a model's channel groups: layers, channels, share of MACs, what is fixed and why."""
+    from edgeprune.cli.clusters import find_clusters, show_clusters
     from edgeprune.cli.inspection import open_space, space_record, space_table
 
     with exit_for_errors():
         space = open_space(model, shape, overrides or ())
+        found = None if clusters is None else find_clusters(space, clusters)
         if as_json:
-            print_json(space_record(space))
-        else:
-            space_table(space)
+            print_json(space_record(space) | ({"clusters": found[1]} if found else {}))
+            return
+        space_table(space)
+        if found:
+            show_clusters(*found)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from edgeprune.config.budget import BudgetConfig
 from edgeprune.config.calibration import CalibrationConfig
 from edgeprune.config.dump import dump_pipeline
+from edgeprune.config.joint import JointConfig
 from edgeprune.config.load import load_calibration, load_pipeline, load_target
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.stages import (
@@ -21,6 +22,7 @@ __all__ = [
     "DataConfig",
     "ExportConfig",
     "FinetuneConfig",
+    "JointConfig",
     "MeasureConfig",
     "ModelConfig",
     "PipelineConfig",

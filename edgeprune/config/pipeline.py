@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from edgeprune.config.budget import BudgetConfig
+from edgeprune.config.joint import JointConfig
 from edgeprune.config.section import Section
 from edgeprune.config.stages import (
     ExportConfig,
@@ -29,6 +30,10 @@ class PipelineConfig(Section):
     )
     search: SearchConfig = Field(
         default_factory=SearchConfig, description="How widths are searched for."
+    )
+    joint: JointConfig = Field(
+        default_factory=JointConfig,
+        description="Training and pruning together, where the sampler is `joint`.",
     )
     recover: RecoverConfig = Field(
         default_factory=RecoverConfig, description="How a candidate is repaired before its score."

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from edgeprune.folders import user_data
 from edgeprune.history.errors import HistoryError
-from edgeprune.history.tables import SCHEMA_VERSION, metadata, schema
+from edgeprune.history.migrations import bring_up_to_date, found_version
+from edgeprune.history.tables import SCHEMA_VERSION
 
 #: Names a history for all commands.
 HISTORY_VARIABLE = "EDGEPRUNE_HISTORY"
@@ -104,17 +105,15 @@ def _ready(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":
             # Two processes that make the same tables at once would fail; SQLite's writers wait.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})"))
-        metadata.create_all(connection)
-        found = connection.execute(select(schema.c.version)).scalar()
-        if found is None:
-            connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-        elif found > SCHEMA_VERSION:
+        found = found_version(connection)
+        if found > SCHEMA_VERSION:
             msg = (
                 f"the history {_shown(engine.url)} was written by a newer edgeprune (version "
                 f"{found}; this one reads up to {SCHEMA_VERSION}); update edgeprune, or choose "
                 f"another history with {HISTORY_VARIABLE}"
             )
             raise HistoryError(msg)
+        bring_up_to_date(connection, found)
 
 
 @contextmanager

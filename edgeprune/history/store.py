@@ -5,25 +5,27 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from edgeprune.history.database import history_url, open_database, reading, writing
 from edgeprune.history.errors import HistoryError
 from edgeprune.history.keys import digest
 from edgeprune.history.records import KernelLatency, Staircase
+from edgeprune.history.runs import INSERTS, Runs, in_utc
 from edgeprune.history.tables import kernel_latencies, staircases, targets
-
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class History:
     """What was measured on targets; a context manager that closes itself.
 
     Several processes may use one history at the same time. Open one with `History.open`.
+
+    Attributes:
+        runs: its searches.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.runs = Runs(engine)
 
     @classmethod
     def open(cls, url: str | None = None) -> Self:
@@ -47,7 +49,7 @@ class History:
         """
         row = {"key": key, "facts": dict(facts), "first_seen": datetime.now(UTC)}
         with writing(self._engine) as connection:
-            statement = _INSERTS[self._engine.dialect.name](targets)
+            statement = INSERTS[self._engine.dialect.name](targets)
             connection.execute(statement.on_conflict_do_nothing(), [row])
 
     def targets(self) -> dict[str, dict[str, Any]]:
@@ -69,7 +71,7 @@ class History:
                 row.median_ms,
                 (row.low_ms, row.high_ms),
                 row.samples,
-                _in_utc(row.measured_at),
+                in_utc(row.measured_at),
             )
             for row in rows
         ]
@@ -101,7 +103,7 @@ class History:
         with reading(self._engine) as connection:
             rows = connection.execute(select(table).where(table.c.target == target_key)).all()
         return {
-            row.kind: Staircase(row.multiple, row.gain, _in_utc(row.measured_at)) for row in rows
+            row.kind: Staircase(row.multiple, row.gain, in_utc(row.measured_at)) for row in rows
         }
 
     def record_multiples(self, target_key: str, found: Mapping[str, Staircase]) -> None:
@@ -137,7 +139,7 @@ class History:
             return
         with writing(self._engine) as connection:
             self._check_target(connection, target_key)
-            statement = _INSERTS[self._engine.dialect.name](table)
+            statement = INSERTS[self._engine.dialect.name](table)
             keys = [column.name for column in table.primary_key]
             changed = {
                 column.name: statement.excluded[column.name]
@@ -156,8 +158,3 @@ class History:
         if found is None:
             msg = f"the history knows no target {target_key!r}; record the target first"
             raise HistoryError(msg)
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """In UTC: SQLite forgets the time zone, PostgreSQL gives the session's."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

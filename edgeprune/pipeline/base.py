@@ -10,11 +10,15 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.training import fit
 from edgeprune.workloads import Workload, load_workload
 
+#: The sampler that trains the base model itself.
+JOINT = "joint"
+
 
 def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> Workload:
     """Load the workload with a trained base model.
 
-    A base model trained here is kept in the run directory and never trained twice.
+    A base model trained here is kept in the run directory and never trained twice. One that is to
+    be trained and pruned together is left as it was drawn.
 
     Raises:
         ConfigError: neither weights nor a training recipe are given.
@@ -26,6 +30,8 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
     weights = directory.contender("base", "safetensors")
     if weights.exists():
         workload.model.load_state_dict(load_file(weights))
+        return workload
+    if config.search.sampler == JOINT:
         return workload
     recipe = config.workload.train
     if recipe is None:

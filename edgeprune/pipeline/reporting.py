@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune.errors import RunError
+from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Summary, write_report
 from edgeprune.search import SearchTrial, read_trials
@@ -68,6 +69,7 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "seconds": _median_seconds(trials["search"]),
             "verification": manifest["result"]["verification"],
             "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
+            "clusters": read_clusters(directory.path / "search"),
             "notes": _notes(manifest),
         }
     )

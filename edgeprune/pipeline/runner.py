@@ -12,6 +12,7 @@ from edgeprune.errors import RunError
 from edgeprune.pipeline.artifacts import wanted_artifacts, write_artifacts
 from edgeprune.pipeline.bundling import write_bundle
 from edgeprune.pipeline.finishing import finish, finish_base, finished_source
+from edgeprune.pipeline.joint import train_together
 from edgeprune.pipeline.kernels import learn_kernels
 from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.progress import Reporter
@@ -111,6 +112,7 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
         ):
             manifest = directory.record("bundle")
             if manifest is None:
+                train_together(config, directory, reporter)
                 with open_session(config, directory, reporter) as session:
                     manifest = _stages(session)
             report = write_run_report(directory)

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
+from edgeprune.pipeline.base import JOINT
+from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -40,14 +42,20 @@ def search(
     own = name == "search"
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
     evaluator = session_evaluator(session)
+    first = _first_widths(session, probe, sampler, kernels)
+    # Joint training has searched already: what is left is to score and measure what it found.
+    trials = len(first) if sampler == JOINT else config.trials
+    proposer = "random" if sampler == JOINT else sampler
 
     def evaluate(widths: Widths) -> Outcome:
         predicted = estimator.ratio(widths)
         outcome = evaluator(widths)
         return replace(outcome, details={**outcome.details, "predicted_ratio": predicted})
 
+    chosen = make_sampler(proposer, problem, seed, trials, options)
+    folder = session.directory.path / name
     best: list[SearchTrial] = []
-    with session.reporter.task(f"search {sampler}", config.trials) as task:
+    with session.reporter.task(f"search {sampler}", trials) as task:
 
         def on_trial(trial: SearchTrial) -> None:
             outcome = trial.outcome
@@ -59,17 +67,18 @@ def search(
                 f"{name} trial {trial.number}: reward {trial.reward:.4f}, "
                 f"accuracy {outcome.accuracy:.4f}, latency {outcome.latency_ratio:.3f}x"
             )
+            keep_clusters(folder, chosen, problem)
             task.advance(note=_note(best))
 
         return run_search(
             problem,
-            make_sampler(sampler, problem, seed, config.trials, options),
+            chosen,
             evaluate,
             make_reward(config.reward, probe.budget),
-            trials=config.trials,
-            directory=session.directory.path / name,
+            trials=trials,
+            directory=folder,
             on_trial=on_trial,
-            enqueue=_first_widths(session, probe, sampler, kernels),
+            enqueue=first,
         )
 
 
@@ -85,7 +94,7 @@ def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) 
         cost=estimator.bound,
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
-        scores=session.scores,
+        scores=space.reader_norms,
     )
 
 
@@ -117,6 +126,9 @@ def _first_widths(
 
     The random and uniform samplers are the comparison and stay what they are.
     """
+    if sampler == JOINT:
+        record = session.directory.record("joint") or {}
+        return [dict(record["widths"])]
     if sampler in {"random", "uniform"}:
         return []
     estimator = probe.estimator(session, kernels)

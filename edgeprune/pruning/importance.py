@@ -66,6 +66,23 @@ def importance(
     return {group.name: _combined(group, weights, measure) for group in groups}
 
 
+def reader_norms(group: ChannelGroup, weights: Tensors) -> Scores:
+    """Absolute weights of the layers that read a group, summed for each unit and unscaled.
+
+    What BOCR compares layers by (ECCV 2022, released code); unlike `importance`, it also tells
+    groups apart whose layers have larger weights.
+
+    Args:
+        group: one channel group.
+        weights: the model's state.
+
+    Returns:
+        float64 (units,).
+    """
+    readers = [one for one in layer_members(group) if one.axis == 1]
+    return sum((l1(weights[one.parameter], one) for one in readers), np.zeros(group.units))
+
+
 def layer_members(group: ChannelGroup) -> list[Member]:
     """The members that are weights of convolutions or linear layers."""
     return [one for one in group.members if one.weights]

@@ -139,6 +139,12 @@ class ChannelSpace:
         return feature_table(self.free, self._structure.flow.layers, costs.macs, costs.weights)
 
     @cached_property
+    def reader_norms(self) -> dict[str, Scores]:
+        """Per free group, see `edgeprune.pruning.importance.reader_norms`."""
+        weights = self._model.state_dict()
+        return {group.name: criteria.reader_norms(group, weights) for group in self.free}
+
+    @cached_property
     def cuttable_macs_share(self) -> float:
         """Share of the model's MACs in layers that a free group cuts."""
         touched = {name for group in self.free for name in group.layers}

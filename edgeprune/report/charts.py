@@ -6,11 +6,12 @@ charts follow the reader's light or dark scheme.
 
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from edgeprune.report import numbers
 from edgeprune.report.fronts import best_so_far, by_sampler, pareto_front
-from edgeprune.report.summary import Role, Row, Summary, Trial
+from edgeprune.report.summary import Clusters, Role, Row, Summary, Trial
 
 Figure = dict[str, Any]
 
@@ -89,7 +90,8 @@ def trials_figure(summary: Summary) -> Figure:
 def progress_figure(summary: Summary) -> Figure:
     """The best trial within the budget after 1, 2, 3, … trials of each sampler.
 
-    Where the reward is the accuracy itself, the axis says so.
+    Where the reward is the accuracy itself, the axis says so. Lines show where clusters of
+    groups were untied.
 
     Args:
         summary: with at least one trial.
@@ -117,7 +119,7 @@ def progress_figure(summary: Summary) -> Figure:
     if plain:
         y_axis["tickformat"] = ".0%"
     layout = {"xaxis": {"title": {"text": "trials"}, "rangemode": "tozero"}, "yaxis": y_axis}
-    return {"data": traces, "layout": layout}
+    return {"data": traces, "layout": layout | _untied(summary.clusters)}
 
 
 def estimates_figure(summary: Summary) -> Figure:
@@ -153,6 +155,21 @@ def estimates_figure(summary: Summary) -> Figure:
         "yaxis": {"title": {"text": "predicted"}, "ticksuffix": "x"},
     }
     return {"data": traces, "layout": layout}
+
+
+def _untied(stages: Sequence[Clusters]) -> dict[str, Any]:
+    """A line where clusters were untied; it stands between two trials."""
+    tall = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+    line = {"color": "var(--soft)", "width": 1.5, "dash": "dot"}
+    shapes, notes = [], []
+    for before, after in pairwise(stages):
+        at = after.since + 0.5
+        shapes.append({**tall, "x0": at, "x1": at, "line": line})
+        text = f"{before.count} clusters untied: {after.count}"
+        place = {"x": at, "xanchor": "left", "y": 0, "yref": "paper", "yanchor": "bottom"}
+        font = {"color": "var(--soft)"}
+        notes.append({**place, "text": text, "showarrow": False, "font": font})
+    return {"shapes": shapes, "annotations": notes}
 
 
 def _styles(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:

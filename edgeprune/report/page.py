@@ -14,6 +14,7 @@ from edgeprune.report.layer_lines import closing_sentence, layer_lines
 from edgeprune.report.plotly_source import packed_plotly
 from edgeprune.report.sentences import (
     accuracy_interval,
+    clusters_sentence,
     estimator_sentence,
     headline,
     result_ratio,
@@ -89,6 +90,8 @@ def _context(summary: Summary) -> dict[str, Any]:
         "latency_pair": numbers.alike(base.latency_ms, result.latency_ms),
         "verdicts": verdicts(summary),
         "estimator_sentence": estimator_sentence(summary),
+        "clusters": summary.clusters[0].members if summary.clusters else [],
+        "clusters_sentence": clusters_sentence(summary),
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,

@@ -63,6 +63,19 @@ def estimator_sentence(summary: Summary) -> str:
     )
 
 
+def clusters_sentence(summary: Summary) -> str:
+    """What the search tied together, and when it let go; empty where it did not."""
+    if not summary.clusters:
+        return ""
+    first, *later = summary.clusters
+    untied = ", then ".join(f"{one.count} from trial {one.since} on" for one in later)
+    return (
+        f"Groups whose weights are distributed alike shared one keep ratio, so that "
+        f"{len(first.groups)} groups made {first.count} variables"
+        f"{'; there were ' + untied if later else ' all the time'}."
+    )
+
+
 def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
     """Wilson's 95 % interval of an accuracy measured on a number of images.
 

@@ -237,6 +237,34 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Clusters:
+    """What the search tied together, from one number of trials on.
+
+    Attributes:
+        since: trials before.
+        groups: the cluster of every group, from 0.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    since: _Count
+    groups: dict[str, _Count]
+
+    @property
+    def count(self) -> int:
+        """How many clusters there are."""
+        return len(set(self.groups.values()))
+
+    @property
+    def members(self) -> list[list[str]]:
+        """The groups of each cluster, clusters of several groups only."""
+        found: dict[int, list[str]] = {}
+        for name, cluster in self.groups.items():
+            found.setdefault(cluster, []).append(name)
+        return [names for names in found.values() if len(names) > 1]
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything one report page shows.
 
@@ -255,6 +283,7 @@ class Summary:
         seconds: median seconds of a trial by step, such as ``{"recover": 0.4}``.
         verification: of the result's written file.
         artifacts: the result in other formats and precisions.
+        clusters: what sampler bocr tied together, stage by stage.
         notes: anything else the reader must know.
     """
 
@@ -274,6 +303,7 @@ class Summary:
     seconds: dict[str, _NotNegative]
     verification: Verification
     artifacts: tuple[Artifact, ...] = ()
+    clusters: tuple[Clusters, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -309,7 +339,18 @@ _ADAPTER = TypeAdapter(Summary)
 
 _KEYS = {
     field.name
-    for kind in (Summary, Target, Budget, Row, Trial, Group, Layer, Verification, Artifact)
+    for kind in (
+        Summary,
+        Target,
+        Budget,
+        Row,
+        Trial,
+        Group,
+        Layer,
+        Verification,
+        Artifact,
+        Clusters,
+    )
     for field in dataclasses.fields(kind)
 }
 

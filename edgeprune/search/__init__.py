@@ -6,6 +6,7 @@ from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.rewards import make_reward
 from edgeprune.search.samplers import make_sampler
+from edgeprune.search.sources import SourceRun
 from edgeprune.search.study import SearchResult, run_search
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "SearchProblem",
     "SearchResult",
     "SearchTrial",
+    "SourceRun",
     "Widths",
     "fit_to_budget",
     "make_reward",

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgeprune.errors import SearchError, nearest
 from edgeprune.search.outcome import Outcome
+from edgeprune.search.sources import SourceRun
 
 Widths = dict[str, int]
 #: Kept channels in the order of `SearchProblem.groups`: the identity of a candidate.
@@ -34,7 +35,8 @@ class SearchProblem:
             when a group gets wider.
         target: largest allowed cost.
         observe: told every outcome, so that `cost` can improve during the search.
-        scores: importance of each group's units, for samplers that compare groups by it.
+        scores: unscaled importance of each group's units, for samplers that compare groups by it.
+        sources: earlier searches, for samplers that learn from them.
     """
 
     groups: tuple[str, ...]
@@ -46,6 +48,7 @@ class SearchProblem:
     target: float
     observe: Callable[[Widths, Outcome], None] = _ignore
     scores: Mapping[str, np.ndarray] | None = None
+    sources: tuple[SourceRun, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.groups:

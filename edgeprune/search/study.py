@@ -18,6 +18,7 @@ from edgeprune.search.journal import Journal, SearchTrial, frozen, quiet
 from edgeprune.search.neighbours import SpaceExhausted
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.reward_noise import LATENCY_RATIO, REWARD_NOISE, reward_noise
 from edgeprune.search.rewards import Reward
 from edgeprune.search.snapshot import Snapshot
 
@@ -96,7 +97,7 @@ def run_search(
             _call(on_trial, trial)
         return SearchResult(tuple(found), problem.target)
 
-    loop = _Loop(problem, sampler)
+    loop = _Loop(problem, sampler, reward)
     snapshot = Snapshot(directory, sampler)
     covered = snapshot.load(len(found))
     for trial in found[:covered]:
@@ -126,8 +127,9 @@ def run_search(
 class _Loop:
     """The study in memory: a sampler's view of the search."""
 
-    def __init__(self, problem: SearchProblem, sampler: BaseSampler) -> None:
+    def __init__(self, problem: SearchProblem, sampler: BaseSampler, reward: Reward) -> None:
         self.problem = problem
+        self._reward = reward
         self.space: dict[str, BaseDistribution] = distributions(problem)
         with quiet():
             self._study = optuna.create_study(sampler=sampler, direction="maximize")
@@ -147,6 +149,8 @@ class _Loop:
     def tell(self, asked: Trial, trial: SearchTrial) -> None:
         """Let sampler and cost learn."""
         start = time.perf_counter()
+        asked.set_user_attr(LATENCY_RATIO, trial.outcome.latency_ratio)
+        asked.set_user_attr(REWARD_NOISE, reward_noise(self._reward, trial.outcome))
         self._study.tell(asked, trial.reward)
         self.problem.observe(trial.widths, trial.outcome)
         self._learning = time.perf_counter() - start
@@ -165,7 +169,9 @@ class _Loop:
 
     def skip(self, trial: SearchTrial) -> None:
         """Take up a trial that the sampler's snapshot already knows."""
-        self._study.add_trial(frozen(trial, self.space))
+        known = frozen(trial, self.space)
+        known.set_user_attr(REWARD_NOISE, reward_noise(self._reward, trial.outcome))
+        self._study.add_trial(known)
         self.problem.observe(trial.widths, trial.outcome)
 
 

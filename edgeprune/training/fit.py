@@ -55,6 +55,7 @@ def fit(
     on_epoch: Callable[[int, float], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
     mode: str | None = None,
+    penalty: Callable[[], torch.Tensor] | None = None,
 ) -> FitResult:
     """Train a model in place: SGD with Nesterov momentum, a cosine schedule, augmentation.
 
@@ -78,6 +79,7 @@ def fit(
         on_batch: called after every step with the steps done so far and the steps in all.
         mode: one of `MODES`; by default a few steps are timed in each. A checkpoint's own mode
             comes first.
+        penalty: of the model's parameters, a scalar that is added to every step's loss.
 
     Returns:
         Seconds, mode and losses.
@@ -99,7 +101,7 @@ def fit(
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
     optimizer = _optimizer(model, lr, weight_decay)
-    session = _Fit(model, split, recipe, optimizer, teacher)
+    session = _Fit(model, split, recipe, optimizer, teacher, penalty)
     if checkpoint is not None and checkpoint.exists():
         progress = load(checkpoint, recipe, model, optimizer)
         session.mode = mode_named(progress.mode)
@@ -131,7 +133,9 @@ class _Fit:
         recipe: Recipe,
         optimizer: torch.optim.Optimizer,
         teacher: nn.Module | None,
+        penalty: Callable[[], torch.Tensor] | None,
     ) -> None:
+        self._penalty = penalty
         self.mode = MODES["float32"]
         self._model, self._split, self._recipe = model, split, recipe
         self._optimizer, self._teacher = optimizer, teacher
@@ -196,6 +200,8 @@ class _Fit:
         # Models with auxiliary heads give a tuple in training; the first is the classifier's.
         logits = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
         loss = training_loss(logits, labels, taught, self._recipe.temperature)
+        if self._penalty is not None:
+            loss = loss + self._penalty()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

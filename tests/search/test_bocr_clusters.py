@@ -11,7 +11,6 @@ import torch
 from edgeprune.config import ModelConfig
 from edgeprune.errors import SearchError
 from edgeprune.pruning import ChannelSpace
-from edgeprune.pruning.importance import l1, layer_members
 from edgeprune.search import SearchProblem
 from edgeprune.search.samplers.bocr_clusters import Clustering, density
 from edgeprune.search.samplers.bocr_options import BocrOptions
@@ -38,12 +37,7 @@ def test_resnet56_has_the_published_clusters() -> None:
     weights = read_weights(CHECKPOINT)
     load_weights(model, weights, "resnet56")
     space = ChannelSpace.from_model(model, torch.zeros(1, 3, 32, 32), check=False)
-    scores = {
-        group.name: sum(
-            l1(weights[one.parameter], one) for one in layer_members(group) if one.axis == 1
-        )
-        for group in space.free
-    }
+    scores = space.reader_norms
     problem = SearchProblem(
         tuple(scores), space.choices, space.features, space.feature_names, space.macs,
         space.macs, 0.5,

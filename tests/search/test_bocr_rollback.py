@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from edgeprune.search.samplers.bocr_clusters import Clustering
+from edgeprune.search.samplers.bocr_history import History
 from edgeprune.search.samplers.bocr_options import BocrOptions
 from edgeprune.search.samplers.bocr_rollback import (
-    History,
     Rollback,
     Stage,
     elites,
@@ -20,9 +20,10 @@ GROUPS = len(PROBLEM.groups)
 DRAW = np.random.default_rng(0)
 
 
-def _history(evaluations: int) -> History:
+def _history(evaluations: int, costs: np.ndarray | float = 0.5) -> History:
     ratios = DRAW.uniform(0.1, 1.0, (evaluations, GROUPS))
-    return History(ratios, DRAW.uniform(size=evaluations))
+    rewards = DRAW.uniform(size=evaluations)
+    return History(ratios, rewards, np.zeros(evaluations), np.broadcast_to(costs, evaluations))
 
 
 def _first_stage() -> Stage:
@@ -82,7 +83,7 @@ def test_a_rollback_keeps_as_many_inputs_as_outputs() -> None:
     history, stage = _history(40), _first_stage()
     after = rolled_back(
         Rollback(GROUPS, 1, 1, 1), stage, Clustering(PROBLEM, None, BocrOptions()),
-        history, np.arange(10), BocrOptions(),
+        history, np.arange(10), 40, BocrOptions(),
     )  # fmt: skip
     assert stage.tie(history.ratios).shape == (40, 3)
     assert after.tie(history.ratios).shape == (40, GROUPS)
@@ -92,47 +93,56 @@ def test_a_rollback_keeps_as_many_inputs_as_outputs() -> None:
 
 
 def test_bounds_come_from_policies_within_the_budget_only() -> None:
-    history = _history(30)
-    history.ratios[:10] = DRAW.uniform(0.4, 0.6, (10, GROUPS))
     costs = np.full(30, 0.5)
     costs[10:20], costs[20:] = 0.52, 0.4  # too slow, and far below: wider apart, better rewards
+    history = _history(30, costs)
+    history.ratios[:10] = DRAW.uniform(0.4, 0.6, (10, GROUPS))
     history.rewards[10:] += 5
-    best = elites(history, costs, 0.5, BocrOptions())
+    best = elites(history, 0.5, BocrOptions())
     assert sorted(best) == list(range(10))
     stage = rolled_back(
         Rollback(GROUPS, 1, 1, 1), _first_stage(), Clustering(PROBLEM, None, BocrOptions()),
-        history, best, BocrOptions(),
+        history, best, 30, BocrOptions(),
     )  # fmt: skip
     inside = history.ratios[:10]
     assert (stage.lower == inside.min()).all() and (stage.upper == inside.max()).all()
 
 
 def test_bounds_of_each_group_are_an_option() -> None:
-    history, options = _history(30), BocrOptions(per_group_bounds=True)
+    history, options = _history(30), BocrOptions(bounds="elites_per_group")
     stage = rolled_back(
         Rollback(GROUPS, 1, 1, 1), _first_stage(), Clustering(PROBLEM, None, options),
-        history, np.array([3, 5]), options,
+        history, np.array([3, 5]), 30, options,
     )  # fmt: skip
     assert np.array_equal(stage.lower, history.ratios[[3, 5]].min(axis=0))
     assert np.array_equal(stage.upper, history.ratios[[3, 5]].max(axis=0))
 
 
+def test_bounds_may_stay_what_the_problem_allows() -> None:
+    history, first, options = _history(30), _first_stage(), BocrOptions(bounds="problem")
+    stage = rolled_back(
+        Rollback(GROUPS, 1, 1, 1), first, Clustering(PROBLEM, None, options),
+        history, np.array([3, 5]), 30, options,
+    )  # fmt: skip
+    assert np.array_equal(stage.lower, first.lower) and np.array_equal(stage.upper, first.upper)
+
+
 def test_the_best_few_are_kept_best_first() -> None:
-    history = _history(30)
-    best = elites(history, np.full(30, 0.495), 0.5, BocrOptions(elites=4))
+    history = _history(30, 0.495)
+    best = elites(history, 0.5, BocrOptions(elites=4))
     assert list(history.rewards[best]) == sorted(history.rewards, reverse=True)[:4]
 
 
 def test_coarse_widths_take_what_is_below_the_budget() -> None:
     costs = np.where(np.arange(30) < 5, 0.46, 0.6)
-    assert sorted(elites(_history(30), costs, 0.5, BocrOptions())) == list(range(5))
+    assert sorted(elites(_history(30, costs), 0.5, BocrOptions())) == list(range(5))
 
 
 def test_bounds_stay_where_nothing_is_within_the_budget() -> None:
-    history, first = _history(30), _first_stage()
-    best = elites(history, np.ones(30), 0.5, BocrOptions())
+    history, first = _history(30, 1.0), _first_stage()
+    best = elites(history, 0.5, BocrOptions())
     stage = rolled_back(
         Rollback(GROUPS, 1, 1, 1), first, Clustering(PROBLEM, None, BocrOptions()),
-        history, best, BocrOptions(),
+        history, best, 30, BocrOptions(),
     )  # fmt: skip
     assert np.array_equal(stage.lower, first.lower) and np.array_equal(stage.upper, first.upper)

@@ -12,12 +12,16 @@ from edgeprune.search.samplers.amc import AmcSampler
 from edgeprune.search.samplers.amc_options import AmcOptions
 from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.foreign import ProjectedSampler, make_optuna_sampler
+from edgeprune.search.samplers.history import HistorySampler
+from edgeprune.search.samplers.history_options import HistoryOptions
 from edgeprune.search.samplers.random import RandomWidthSampler
 from edgeprune.search.samplers.uniform import UniformWidthSampler
 
 __all__ = [
     "AmcOptions",
     "AmcSampler",
+    "HistoryOptions",
+    "HistorySampler",
     "ProjectedSampler",
     "RandomWidthSampler",
     "UniformWidthSampler",
@@ -34,7 +38,7 @@ def make_sampler(
     """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``bocr``, ``random``, ``uniform``, ``optuna:ClassName``, or
+        name: ``amc``, ``bocr``, ``history``, ``random``, ``uniform``, ``optuna:ClassName``, or
             ``module:function`` of a function ``(problem, seed, trials, **options)`` that returns
             an Optuna sampler.
         problem: what is searched.
@@ -74,6 +78,12 @@ def _make_bocr(
     return BocrSampler(problem, seed, trials, chosen, scores=problem.scores)
 
 
+def _make_history(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    return HistorySampler(problem, seed, trials, HistoryOptions.from_mapping(options))
+
+
 def _make_random(
     problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
 ) -> BaseSampler:
@@ -108,6 +118,7 @@ _Factory = Callable[[SearchProblem, int, int, Mapping[str, Any]], BaseSampler]
 _SAMPLERS: dict[str, _Factory] = {
     "amc": _make_amc,
     "bocr": _make_bocr,
+    "history": _make_history,
     "random": _make_random,
     "uniform": _make_uniform,
 }

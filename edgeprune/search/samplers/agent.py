@@ -1,7 +1,6 @@
 """DDPG as AMC uses it: Stable-Baselines3's networks and gradient step, driven from outside."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -13,6 +12,7 @@ from stable_baselines3.common.logger import Logger
 
 from edgeprune.search.samplers.amc_options import AmcOptions
 from edgeprune.search.samplers.base import rng_from_state, rng_state
+from edgeprune.search.samplers.isolation import isolated
 from edgeprune.search.samplers.replay import BaselineReplay
 
 
@@ -35,7 +35,7 @@ class Agent:
         self, state_size: int, episode_length: int, options: AmcOptions, seed: int
     ) -> None:
         self.options = options
-        with _isolated(seed):
+        with isolated(seed):
             self._ddpg = _TwoRates(
                 "MlpPolicy",
                 _Shapes(state_size),
@@ -93,9 +93,20 @@ class Agent:
                 [{}],
             )
 
+    def forget(self) -> None:
+        """Empty the replay buffer; the networks stay as they are."""
+        self.replay.reset()
+        self.replay.baseline = None
+
+    def restart(self) -> None:
+        """Forget, and start the optimisers' moments anew: the networks serve another task."""
+        self.forget()
+        for network in (self._ddpg.actor, self._ddpg.critic):
+            network.optimizer.state.clear()
+
     def learn(self, updates: int) -> None:
         """Take gradient steps on batches of the replay buffer."""
-        with _isolated(0):
+        with isolated(0):
             self._ddpg.train(gradient_steps=updates, batch_size=self.options.batch_size)
 
     def state_dict(self) -> dict[str, Any]:
@@ -144,20 +155,3 @@ class _Shapes(gymnasium.Env[np.ndarray, np.ndarray]):
     def __init__(self, state_size: int) -> None:
         self.observation_space = spaces.Box(-np.inf, np.inf, (state_size,), np.float32)
         self.action_space = spaces.Box(0.0, 1.0, (1,), np.float32)
-
-
-@contextmanager
-def _isolated(seed: int) -> Iterator[None]:
-    """Seed torch inside, leave its global generator and thread count as they were outside.
-
-    One thread: these networks are too small to gain from more, and sums stay the same whatever
-    the thread count of a resumed process.
-    """
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)

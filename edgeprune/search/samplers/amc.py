@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.samplers.agent import Agent
-from edgeprune.search.samplers.amc_episode import Episode, Walk
+from edgeprune.search.samplers.amc_episode import Episode, Walk, Walks
 from edgeprune.search.samplers.amc_options import AmcOptions
 from edgeprune.search.samplers.base import WidthSampler
 
@@ -47,7 +47,12 @@ class AmcSampler(WidthSampler):
         seed: fixes all random choices.
         trials: how long the search will be.
         options: AMC's numbers.
+
+    Attributes:
+        last_actions: raw actions of the trial that was learnt from last; None before the first.
     """
+
+    last_actions: tuple[float, ...] | None = None
 
     def __init__(
         self,
@@ -58,7 +63,7 @@ class AmcSampler(WidthSampler):
     ) -> None:
         super().__init__(problem, seed)
         self.options = (options or AmcOptions()).resolved(trials)
-        self._walk = Walk(problem, identity=self.options.identity)
+        self._walk: Walks = Walk(problem, identity=self.options.identity)
         self._agent = Agent(self._walk.state_size, len(problem.groups), self.options, seed)
         self._finished = 0
         self._open: dict[int, Episode] = {}
@@ -95,8 +100,13 @@ class AmcSampler(WidthSampler):
             return
         if episode is None:
             episode = self._walk.retrace({group: trial.params[group] for group in trial.params})
-        self._agent.remember(episode.states, episode.actions, values[0])
+        self.last_actions = tuple(episode.actions)
         self._finished += 1
+        self._take_in(episode, values[0])
+
+    def _take_in(self, episode: Episode, reward: float) -> None:
+        """Remember an episode, and learn once the warm-up is over."""
+        self._agent.remember(episode.states, episode.actions, reward)
         if self._finished > (self.options.warmup or 0):
             self._agent.learn(self.options.updates * len(episode.actions))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +27,20 @@ class Episode:
     states: np.ndarray
     actions: list[float]
     widths: Widths
+
+
+class Walks(Protocol):
+    """What plays episodes over the groups of a problem; see `Walk`."""
+
+    @property
+    def state_size(self) -> int:
+        """Length of an observation."""
+
+    def act(self, policy: Callable[[np.ndarray], float], *, wall: bool) -> Episode:
+        """Let a policy choose."""
+
+    def retrace(self, widths: Widths) -> Episode:
+        """The episode that leads to given widths."""
 
 
 class Walk:

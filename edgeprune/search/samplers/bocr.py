@@ -1,27 +1,28 @@
 """BOCR: Bayesian optimisation of clusters of groups that are untied on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from edgeprune.errors import SearchError
-from edgeprune.search.distributions import to_widths
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
-from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.samplers.base import WidthSampler, seen_keys
 from edgeprune.search.samplers.bocr_budget import BudgetPlane, spread
 from edgeprune.search.samplers.bocr_clusters import Clustering, Floats, Scores
-from edgeprune.search.samplers.bocr_options import BocrOptions
-from edgeprune.search.samplers.bocr_rollback import (
+from edgeprune.search.samplers.bocr_history import (
     History,
-    Stage,
-    elites,
-    planned,
-    rolled_back,
+    Point,
+    evaluated,
+    history_of,
+    ratios_of,
+    waiting,
 )
+from edgeprune.search.samplers.bocr_options import BocrOptions
+from edgeprune.search.samplers.bocr_rollback import Stage, elites, planned, rolled_back
 
 try:
     from edgeprune.search.samplers.bocr_surrogate import Surrogate, sobol
@@ -45,13 +46,15 @@ class BocrSampler(WidthSampler):
 
     Other differences, for reasons: the budget is any cost, measured latency included, and is used
     up by scaling all groups together in place of AMC's clip; the expected improvement is
-    climbed on the budget (`BudgetPlane`) and compared among points that were not evaluated
-    before; shorter searches than 200 trials have shorter clocks (`BocrOptions.resolved`); bounds
-    of each group are an option; a cluster's value is its groups' mean (`Stage.tie`).
+    climbed on the budget (`BudgetPlane`), from points around the best known ones too, and
+    compared among points that were not evaluated before; shorter searches than 200 trials have
+    shorter clocks (`BocrOptions.resolved`); other bounds are an option (`BocrOptions.bounds`); a
+    cluster's value is its groups' mean (`Stage.tie`).
 
-    All that it learns from is in the study: points of other searches that are added to it
-    (``Study.add_trial``) or enqueued count as its own. Trials that are running are taken to come
-    out as predicted, so several can be asked for before the first is told.
+    Of a trial it takes the value and, from the user attributes, the measured ``latency_ratio``
+    (which policies are in the budget) and ``reward_noise`` (how sure the value is); `run_search`
+    writes both. Trials that are running are taken to come out as predicted, so several can be
+    asked for before the first is told.
 
     Args:
         problem: what is searched.
@@ -59,6 +62,9 @@ class BocrSampler(WidthSampler):
         trials: how long the search will be.
         options: BOCR's numbers.
         scores: importance of each group's units, see `Clustering`.
+        warm_start: points of earlier searches. The Gaussian process has them from the start, in
+            place of Sobol points; the best of them within the budget is proposed first, since
+            this search has not measured it. The clocks of the rollbacks do not count them.
 
     Attributes:
         options: with all defaults filled in.
@@ -78,6 +84,7 @@ class BocrSampler(WidthSampler):
         options: BocrOptions | None = None,
         *,
         scores: Scores | None = None,
+        warm_start: Sequence[Point] = (),
     ) -> None:
         if _MISSING is not None:
             msg = f"sampler 'bocr' needs BoTorch ({_MISSING}): pip install 'edgeprune[bocr]'"
@@ -86,6 +93,7 @@ class BocrSampler(WidthSampler):
         self.options = (options or BocrOptions()).resolved(trials, scored=scores is not None)
         self.clustering = Clustering(problem, scores, self.options)
         self._seed = seed
+        self._earlier = tuple(warm_start)
         self._rollbacks = planned(self.options, len(problem.groups))
         smallest = np.array(list(keep_ratios(problem, problem.smallest).values()))
         labels = self.clustering.labels(self.options.clusters)
@@ -93,28 +101,40 @@ class BocrSampler(WidthSampler):
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """A Sobol point at first, then the largest expected improvement."""
-        history = self._history(study, TrialState.COMPLETE)
-        pending = self._history(study, TrialState.RUNNING, but=trial.number)
-        self._roll_back(history)
+        own, earlier = evaluated(self.problem, study), history_of(self.problem, self._earlier)
+        known = own.after(earlier)
+        self._roll_back(own, known)
+        seen = seen_keys(self.problem, study)
+        remembered = self._remembered(earlier)
+        if remembered is not None and self.problem.key(remembered) not in seen:
+            return remembered
+        pending = waiting(self.problem, study, but=trial.number)
         stage = self.stages[-1]
         initial = self.options.initial or 2
-        if len(history) < 2 or len(history) + len(pending) < initial:
-            point = sobol(stage.clusters, trial.number + 1, self._seed)[-1]
-            return self._fit(spread(stage, point))
+        if len(known) < 2 or len(known) + len(pending) < initial:
+            return self._fit(spread(stage, sobol(stage.clusters, trial.number + 1, self._seed)[-1]))
+        seed = int(np.random.default_rng([self._seed, trial.number]).integers(2**31))
+        return self._improving(known, pending, seen, seed)
+
+    def _improving(self, known: History, pending: Floats, seen: set[Key], seed: int) -> Widths:
+        """Unseen widths with the largest expected improvement that is found."""
+        stage = self.stages[-1]
         surrogate = Surrogate(
-            stage.tie(history.ratios), history.rewards, stage.tie(pending.ratios), self.options
+            stage.tie(known.ratios), known.rewards, known.noise, stage.tie(pending), self.options
         )
         plane = BudgetPlane(self.problem)
-        seed = int(np.random.default_rng([self._seed, trial.number]).integers(2**31))
+        best = np.argsort(-known.rewards, kind="stable")[: self.options.elites]
         points = surrogate.maxima(
-            lambda unit: plane.place(stage, unit), stage.clusters, self.options, seed
+            lambda unit: plane.place(stage, unit),
+            stage.unit(known.ratios[best]),
+            self.options,
+            seed,
         )
         found = [self._fit(spread(stage, point)) for point in points]
-        seen = seen_keys(self.problem, study)
         fresh = [widths for widths in found if self.problem.key(widths) not in seen]
         if not fresh:
             return found[0]
-        expected = surrogate.expected(stage.tie(np.array([self._ratios(one) for one in fresh])))
+        expected = surrogate.expected(stage.tie(ratios_of(self.problem, fresh)))
         return fresh[int(np.argmax(expected))]
 
     def state_dict(self) -> dict[str, Any]:
@@ -126,33 +146,27 @@ class BocrSampler(WidthSampler):
         super().load_state_dict(state)
         self.stages = [Stage.from_state(stage) for stage in state["stages"]]
 
-    def _roll_back(self, history: History) -> None:
+    def _remembered(self, earlier: History) -> Widths | None:
+        """The best policy of earlier searches that is within the budget."""
+        for row in np.argsort(-earlier.rewards, kind="stable"):
+            widths = self._widths(earlier.ratios[row])
+            if earlier.costs[row] <= self.problem.target and self.problem.fits(widths):
+                return widths
+        return None
+
+    def _roll_back(self, own: History, known: History) -> None:
         """Go to the next stage where it is time."""
         done = len(self.stages) - 1
         if done == len(self._rollbacks):
             return
         rollback = self._rollbacks[done]
-        if not rollback.due(history.rewards, self.stages[-1].since):
+        if not rollback.due(own.rewards, self.stages[-1].since):
             return
-        costs = np.array([self.problem.cost(self._widths(row)) for row in history.ratios])
-        best = elites(history, costs, self.problem.target, self.options)
+        best = elites(known, self.problem.target, self.options)
+        first = self.stages[0]
         self.stages.append(
-            rolled_back(rollback, self.stages[0], self.clustering, history, best, self.options)
+            rolled_back(rollback, first, self.clustering, known, best, len(own), self.options)
         )
-
-    def _history(self, study: Study, state: TrialState, but: int = -1) -> History:
-        """Points of the study in this state, other than one trial's."""
-        rows, rewards = [], []
-        for trial in study.get_trials(deepcopy=False, states=(state,)):
-            known = all(group in trial.params for group in self.problem.groups)
-            if known and trial.number != but:
-                rows.append(self._ratios(to_widths(self.problem, trial.params)))
-                rewards.append(trial.value if state == TrialState.COMPLETE else 0.0)
-        ratios = np.array(rows).reshape(len(rows), len(self.problem.groups))
-        return History(ratios, np.array(rewards, dtype=np.float64))
-
-    def _ratios(self, widths: Widths) -> Floats:
-        return np.array(list(keep_ratios(self.problem, widths).values()))
 
     def _widths(self, ratios: Floats) -> Widths:
         full = self.problem.full

@@ -29,8 +29,9 @@ class BocrOptions(BaseModel):
         initial: Sobol points before the Gaussian process decides.
         elites: how many of the best in-budget policies set the bounds after a rollback.
         elite_tolerance: how far the cost of an elite may be from the target.
-        per_group_bounds: bounds of each group from the elites' widths of that group alone, not
-            from all; stricter than BOCR.
+        bounds: how far ratios may go after a rollback: ``elites``, as far as any group's of any
+            elite (BOCR's); ``elites_per_group``, as far as the same group's, which is stricter;
+            ``problem``, as far as is allowed, as before the rollback.
         patience: evaluations without a better reward that bring an armed rollback on.
         armed: evaluations before which the first rollback does not happen.
         fires: evaluations at which the first rollback happens in any case.
@@ -45,6 +46,7 @@ class BocrOptions(BaseModel):
         fit_iterations: most L-BFGS steps of the fit.
         anchor_samples: random points that the expected improvement is first looked at.
         anchors: the best of those, from where it is climbed.
+        anchor_iterations: most L-BFGS steps of the climb.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -56,7 +58,7 @@ class BocrOptions(BaseModel):
     initial: Annotated[int, Field(ge=2, le=10**6)] | None = None
     elites: Count = 10
     elite_tolerance: Positive = 0.01
-    per_group_bounds: bool = False
+    bounds: Literal["elites", "elites_per_group", "problem"] = "elites"
     patience: Count | None = None
     armed: Count | None = None
     fires: Count | None = None
@@ -70,6 +72,7 @@ class BocrOptions(BaseModel):
     fit_iterations: Count = 1000
     anchor_samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     anchors: Annotated[int, Field(ge=1, le=1000)] = 5
+    anchor_iterations: Count = 20
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> Self:

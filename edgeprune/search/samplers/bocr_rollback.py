@@ -9,23 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from edgeprune.search.samplers.bocr_clusters import Clustering, Floats, Labels
+from edgeprune.search.samplers.bocr_history import History
 from edgeprune.search.samplers.bocr_options import BocrOptions
-
-
-@dataclass(frozen=True)
-class History:
-    """All evaluated points, oldest first.
-
-    Attributes:
-        ratios: applied keep ratios, float64 (evaluations, groups).
-        rewards: float64 (evaluations,).
-    """
-
-    ratios: Floats
-    rewards: Floats
-
-    def __len__(self) -> int:
-        return len(self.rewards)
 
 
 @dataclass(frozen=True)
@@ -63,6 +48,16 @@ class Stage:
         """
         members = self.labels[:, None] == np.arange(self.clusters)
         return np.asarray(ratios @ (members / members.sum(axis=0)))
+
+    def unit(self, ratios: Floats) -> Floats:
+        """Points of the unit cube that stand for these ratios, float64 (points, clusters).
+
+        Args:
+            ratios: float64 (points, groups); what lies outside of the bounds is moved to them.
+        """
+        span = self.upper - self.lower
+        inside = np.where(span > 0, (ratios - self.lower) / np.where(span > 0, span, 1), 0.0)
+        return np.clip(self.tie(inside), 0, 1)
 
     def to_state(self) -> dict[str, Any]:
         """Tensors and numbers."""
@@ -124,24 +119,21 @@ def planned(options: BocrOptions, groups: int) -> list[Rollback]:
     return [Rollback(min(bridge, groups), *first), Rollback(groups, *second)]
 
 
-def elites(
-    history: History, costs: Floats, target: float, options: BocrOptions
-) -> NDArray[np.int64]:
+def elites(history: History, target: float, options: BocrOptions) -> NDArray[np.int64]:
     """Rows of the best policies near the budget, best first.
 
     Where none is that near, as with coarse widths, the best below the budget are taken.
 
     Args:
-        history: all evaluated points.
-        costs: of each of them.
+        history: all evaluated points with their costs, measured ones where there are any.
         target: the budget.
         options: `elites` and `elite_tolerance`.
 
     Returns:
         At most `elites` row numbers; none where nothing is within the budget.
     """
-    within = costs <= target + options.elite_tolerance
-    near = within & (costs >= target - options.elite_tolerance)
+    within = history.costs <= target + options.elite_tolerance
+    near = within & (history.costs >= target - options.elite_tolerance)
     rows = np.flatnonzero(near if near.any() else within)
     best = np.argsort(-history.rewards[rows], kind="stable")[: options.elites]
     return np.asarray(rows[best])
@@ -153,9 +145,10 @@ def rolled_back(
     clustering: Clustering,
     history: History,
     best: NDArray[np.int64],
+    since: int,
     options: BocrOptions,
 ) -> Stage:
-    """The stage after a rollback: more variables, and bounds from the elites alone.
+    """The stage after a rollback: more variables, and other bounds.
 
     Args:
         rollback: the one that is due.
@@ -163,13 +156,14 @@ def rolled_back(
         clustering: the dendrogram.
         history: all evaluated points.
         best: rows of the elites; with none the bounds stay.
-        options: whether bounds are of each group.
+        since: evaluations so far.
+        options: what sets the bounds.
     """
     lower, upper = stage.lower, stage.upper
-    if len(best):
+    if len(best) and options.bounds != "problem":
         ratios = history.ratios[best]
-        axis = 0 if options.per_group_bounds else None
+        axis = 0 if options.bounds == "elites_per_group" else None
         # One pair for all groups can lie outside of what a group allows.
         lower = np.clip(ratios.min(axis=axis), stage.lower, stage.upper)
         upper = np.clip(ratios.max(axis=axis), stage.lower, stage.upper)
-    return Stage(clustering.labels(rollback.clusters), lower, upper, len(history))
+    return Stage(clustering.labels(rollback.clusters), lower, upper, since)

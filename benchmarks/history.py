@@ -1,0 +1,347 @@
+"""How many trials a search saves by what was searched on the same device before.
+
+    python benchmarks/history.py [--quick] [--json] [--keep DIR] [--plot FILE.html]
+                                 [--trials N] [--seeds N] [--row SOURCE:TARGET:BUDGET ...]
+
+Protocol, fixed before the first run:
+
+- Rows: one network's searches help another's, on the simulated target, at one latency budget.
+  Every search begins with the widest uniform plan. The task is that of `benchmarks/task.py` with
+  500 reward images: real accuracies after recovery, latencies by formula with seeded noise.
+- The source of seed s: the cold AMC searches of the source network at the same budget with seeds
+  s and s+1 (cyclic); the first for *transfer* alone, both otherwise. Their trials are counted
+  apart (``source_trials``).
+- Figure: trials until the best reward within the measured budget has gone 95 % of the way from
+  uniform's reward to the cold AMC's final best, the median over the seeds. A search that does not
+  get there counts as N + 1 trials. A speedup is the median of cold over the median of the arm.
+  Searches other than cold and all end when they are there.
+- Arms: cold (AMC); cold_short (AMC with the warm-up and noise of a transferred agent);
+  transfer; augmented (in place of transfer's one source); assistant (augmented, and its pick);
+  replay (cold AMC, but the best of the sources first); all; random_assistant (no agent);
+  shuffled (all, with the sources' rewards shuffled: the negative control).
+- Every search is kept in DIR as it ends, and a second start goes on from there; what is missing
+  is said in ``missing``. Rows without a shared checkpoint are skipped and named.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import plotly.graph_objects as go
+import torch
+from task import SHARED, Memory, Task, open_task
+
+from edgeprune.files import write_json
+from edgeprune.search import SearchTrial, SourceRun, make_reward, make_sampler, run_search
+
+IMAGES = 500
+WAY = 0.95
+ROWS = (
+    "resnet56:resnet20:0.5",
+    "resnet20:resnet56:0.5",
+    "resnet56:resnet20:0.7",
+    "resnet20:resnet56:0.7",
+    *(
+        f"resnet56:{model}:{budget}"
+        for model in ("mobilenet_v1", "resnet18")
+        for budget in (0.5, 0.7)
+    ),
+)
+_OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": False}
+#: Sampler, options, and which sources it gets.
+ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "all": ("history", {}, "both"),
+    "shuffled": ("history", {}, "shuffled"),
+    "replay": ("history", {**_OFF, "replay": True}, "both"),
+    "assistant": ("history", {**_OFF, "augmented": True, "assistant": True}, "both"),
+    "random_assistant": ("history", {**_OFF, "assistant": True, "proposer": "random"}, "both"),
+    "augmented": ("history", {**_OFF, "augmented": True}, "both"),
+    "transfer": ("history", {**_OFF, "transfer": True}, "one"),
+    "cold_short": ("amc", {"noise": 0.2}, "none"),
+}
+_TO_THE_END = {"cold", "all"}
+
+
+class _ThereError(Exception):
+    """The search has got where it had to."""
+
+
+@dataclass
+class Bench:
+    """All searches of the benchmark, those of earlier starts included.
+
+    Attributes:
+        keep: one JSON file for each finished search.
+        trials: of one search.
+        seeds: how many.
+        tasks: open ones by model and budget.
+    """
+
+    keep: Path
+    trials: int
+    seeds: int
+    tasks: Callable[[str, float], tuple[Task, Memory]]
+
+    def cold(self, model: str, budget: float, seed: int) -> dict[str, Any]:
+        """A cold AMC search; it is also a source of the other network's."""
+        name = f"cold-{model}-{budget}-{seed}"
+        return self._search(name, model, budget, seed, "cold", ("amc", {}, "none"), (), None)
+
+    def arm(self, row: str, seed: int, arm: str, goal: float | None) -> dict[str, Any]:
+        """A search of the target network with what the arm may use."""
+        source, target, budget = _parts(row)
+        kept = [
+            SourceRun.from_json(self.cold(source, budget, one % self.seeds)["source"])
+            for one in (seed, seed + 1)
+        ]
+        kind = ARMS[arm][2]
+        sources = {"none": [], "one": kept[:1]}.get(kind, kept if self.seeds > 1 else kept[:1])
+        if kind == "shuffled":
+            draw = np.random.default_rng(seed)
+            sources = [replace(one, rewards=draw.permutation(one.rewards)) for one in sources]
+        name = f"{row.replace(':', '-')}-{arm}-{seed}"
+        spec = ARMS[arm]
+        if arm == "cold_short":
+            spec = ("amc", {**spec[1], "warmup": round(0.05 * self.trials)}, "none")
+        return self._search(name, target, budget, seed, arm, spec, tuple(sources), goal)
+
+    def _search(
+        self,
+        name: str,
+        model: str,
+        budget: float,
+        seed: int,
+        arm: str,
+        spec: tuple[str, dict[str, Any], str],
+        sources: tuple[SourceRun, ...],
+        goal: float | None,
+    ) -> dict[str, Any]:
+        path = self.keep / f"{name}.json"
+        if path.exists():
+            return dict(json.loads(path.read_text()))
+        task, evaluate = self.tasks(model, budget)
+        problem = replace(task.problem(), sources=sources)
+        sampler: Any = make_sampler(spec[0], problem, seed, self.trials, spec[1])
+        found: list[SearchTrial] = []
+        actions, expected = [], []
+        best: list[float] = []
+
+        def on_trial(trial: SearchTrial) -> None:
+            found.append(trial)
+            actions.append(list(sampler.last_actions))
+            expected.append(getattr(sampler, "predicted_reward", None))
+            within = trial.outcome.latency_ratio <= budget
+            reward = trial.reward if within else -1.0
+            best.append(max(reward, best[-1] if best else reward))
+            if goal is not None and arm not in _TO_THE_END and best[-1] >= goal:
+                raise _ThereError
+
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                run_search(
+                    problem,
+                    sampler,
+                    evaluate,
+                    make_reward("accuracy", budget),
+                    trials=self.trials,
+                    directory=Path(folder),
+                    on_trial=on_trial,
+                    enqueue=[task.uniform()],
+                )
+            except _ThereError:
+                pass
+        ratios = [[one.widths[g] / problem.full[g] for g in problem.groups] for one in found]
+        kept = SourceRun(
+            name,
+            problem.feature_names,
+            problem.features,
+            np.array(ratios),
+            np.array([one.reward for one in found]),
+            np.array([one.outcome.latency_ratio for one in found]),
+            budget,
+            np.clip(np.array(actions), 0, 1),
+        )
+        record = {
+            "best": best,
+            "expected": expected,
+            "trusted": list(getattr(sampler, "trusted", ())),
+            "seconds": time.perf_counter() - start,
+            "source": kept.to_json(),
+        }
+        write_json(path, record)
+        return record
+
+
+def goal_of(cold: list[list[float]]) -> float:
+    """95 % of the way from uniform's reward to the median of the cold searches' best."""
+    uniform = cold[0][0]
+    return uniform + WAY * (statistics.median(curve[-1] for curve in cold) - uniform)
+
+
+def trials_to(curve: list[float], goal: float, trials: int) -> int:
+    """Trials until a running best is there; one more than there are if it never is."""
+    return next((place for place, best in enumerate(curve, 1) if best >= goal), trials + 1)
+
+
+def run_rows(bench: Bench, rows: list[str], report: Callable[[dict[str, Any]], None]) -> None:
+    """Run all searches of the rows, most interesting first; `report` after every one."""
+    curves: dict[str, dict[str, dict[int, list[float]]]] = {}
+    for row in rows:
+        source, target, budget = _parts(row)
+        for seed in range(bench.seeds):
+            bench.cold(source, budget, seed)
+        cold = [bench.cold(target, budget, seed)["best"] for seed in range(bench.seeds)]
+        curves[row] = {"cold": dict(enumerate(cold))}
+        for arm in ARMS:
+            for seed in range(bench.seeds):
+                record = bench.arm(row, seed, arm, goal_of(cold))
+                curves[row].setdefault(arm, {})[seed] = record["best"]
+                report(curves)
+
+
+def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, Any]:
+    """Figures of all searches so far."""
+    figures: dict[str, float] = {"trials": bench.trials, "seeds": bench.seeds}
+    lines, speedups, controls = {}, [], []
+    for row, arms in curves.items():
+        name = row.replace(":", "_to_", 1).replace(":", "_")
+        goal = goal_of([curve for _, curve in sorted(arms["cold"].items())])
+        counts = {
+            arm: [trials_to(curve, goal, bench.trials) for _, curve in sorted(found.items())]
+            for arm, found in arms.items()
+        }
+        cold = statistics.median(counts["cold"])
+        for arm, found in counts.items():
+            if arm == "cold":
+                continue
+            figures[f"speedup_{name}" + ("" if arm == "all" else f"_{arm}")] = round(
+                cold / statistics.median(found), 3
+            )
+        if "all" in counts:
+            speedups.append(figures[f"speedup_{name}"])
+            figures[f"better_best_{name}"] = round(
+                statistics.median(curve[-1] for curve in arms["all"].values())
+                - statistics.median(curve[-1] for curve in arms["cold"].values()),
+                4,
+            )
+        if "shuffled" in counts:
+            controls.append(figures[f"speedup_{name}_shuffled"])
+        lines[row] = {"goal": goal, "uniform": arms["cold"][0][0], "trials": counts}
+    if speedups:
+        figures["speedup_min"] = min(speedups)
+    if controls:
+        figures["negative_control"] = round(statistics.median(controls), 3)
+    figures["source_trials"] = bench.trials * (2 if bench.seeds > 1 else 1)
+    missing = [
+        f"{row} {arm}"
+        for row in rows
+        for arm in ARMS
+        if len(curves.get(row, {}).get(arm, {})) < bench.seeds
+    ]
+    return {"benchmark": "history", "figures": figures, "rows": lines, "missing": missing}
+
+
+def draw(curves: dict[str, Any], path: Path, trials: int) -> None:
+    """The running best of every arm, medians over the seeds, one line each per row."""
+    figure = go.Figure()
+    for row, arms in curves.items():
+        for arm, found in arms.items():
+            padded = [curve + [curve[-1]] * (trials - len(curve)) for curve in found.values()]
+            median = np.median(np.array(padded), axis=0)
+            figure.add_scatter(
+                x=list(range(1, trials + 1)),
+                y=median.tolist(),
+                name=arm,
+                legendgroup=row,
+                legendgrouptitle_text=row,
+            )
+    figure.update_layout(
+        title="Best reward so far (arms other than cold and all end at the goal)",
+        xaxis_title="trials",
+        yaxis_title="reward",
+    )
+    figure.write_html(path, include_plotlyjs=True)
+
+
+def _parts(row: str) -> tuple[str, str, float]:
+    source, target, budget = row.split(":")
+    return source, target, float(budget)
+
+
+def _without_checkpoint(row: str) -> list[str]:
+    models = _parts(row)[:2]
+    return [
+        one for one in models if not (SHARED / "checkpoints" / f"cifar10-jpeg-{one}.pt").exists()
+    ]
+
+
+@contextmanager
+def _open_tasks() -> Iterator[Callable[[str, float], tuple[Task, Memory]]]:
+    opened: dict[tuple[str, float], tuple[Task, Memory]] = {}
+    with ExitStack() as stack:
+
+        def task_of(model: str, budget: float) -> tuple[Task, Memory]:
+            if (model, budget) not in opened:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                task = stack.enter_context(
+                    open_task(model, budget=budget, images=IMAGES, folder=folder)
+                )
+                opened[model, budget] = (task, task.evaluator())
+            return opened[model, budget]
+
+        yield task_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="8 trials, one seed, one row")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--keep", type=Path, help="folder of finished searches, to go on from")
+    parser.add_argument("--plot", type=Path, help="write the running bests here, as HTML")
+    parser.add_argument("--trials", type=int, default=80)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--row", action="append", help="SOURCE:TARGET:BUDGET; default: all")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    trials, seeds = (8, 1) if options.quick else (options.trials, options.seeds)
+    wanted = options.row or (ROWS[:1] if options.quick else ROWS)
+    rows = [row for row in wanted if not _without_checkpoint(row)]
+    skipped = {row: f"no checkpoint of {', '.join(_without_checkpoint(row))}" for row in wanted}
+    skipped = {row: why for row, why in skipped.items() if row not in rows}
+    with tempfile.TemporaryDirectory() as scratch, _open_tasks() as tasks:
+        keep = options.keep or Path(scratch)
+        keep.mkdir(parents=True, exist_ok=True)
+        bench = Bench(keep, trials, seeds, tasks)
+        found: dict[str, Any] = {}
+
+        def report(curves: dict[str, Any]) -> None:
+            found.update(curves)
+            if options.keep:
+                write_json(keep / "summary.json", summary(curves, rows, bench))
+
+        run_rows(bench, rows, report)
+        record = {**summary(found, rows, bench), "skipped": skipped}
+        if options.plot:
+            draw(found, options.plot, trials)
+    if options.json:
+        print(json.dumps(record, indent=2))
+        return
+    for name, value in record["figures"].items():
+        print(f"{name:60} {value}")
+    for row, why in skipped.items():
+        print(f"{row}: skipped, {why}")
+
+
+if __name__ == "__main__":
+    main()

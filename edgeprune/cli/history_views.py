@@ -1,0 +1,267 @@
+"""What `edgeprune history` does and prints."""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from edgeprune.cli.outcomes import print_json
+from edgeprune.errors import nearest
+from edgeprune.files import write_atomic
+from edgeprune.history import History, HistoryError, RunLine
+from edgeprune.history.exchange import Parcel, export_lines, import_parcel, read_parcel
+
+#: Facts that tell devices apart for a reader.
+_SHOWN = ("board", "cpu", "runtime", "version", "threads", "precision", "batch")
+_SHORT = 12
+
+
+def opened(url: str | None) -> History:
+    """The history, open; a context manager.
+
+    Raises:
+        HistoryError: it cannot be read.
+    """
+    return History.open(url)
+
+
+def overview(history: History, target: str | None) -> dict[str, Any]:
+    """Targets with their kernels and runs, as plain data."""
+    known = history.targets()
+    wanted = sorted(known) if target is None else [_one(target, known, "target")]
+    return {
+        "targets": [
+            {
+                "key": key,
+                "facts": known[key],
+                "kernels": len(history.kernels(key)),
+                "multiples": {k: s.multiple for k, s in history.multiples(key).items()},
+                "runs": [_summary(history, line) for line in history.runs.lines(key)],
+            }
+            for key in wanted
+        ]
+    }
+
+
+def show_overview(record: dict[str, Any]) -> None:
+    """Print an overview as tables."""
+    console = Console(highlight=False)
+    if not record["targets"]:
+        console.print("nothing yet: `edgeprune run` and `edgeprune target probe` write here")
+    for target in record["targets"]:
+        facts = ", ".join(f"{k} {target['facts'][k]}" for k in _SHOWN if k in target["facts"])
+        console.print(f"[bold]{target['key'][:_SHORT]}[/bold] {facts}")
+        console.print(f"  {target['kernels']} kernels, {len(target['runs'])} runs")
+        if target["runs"]:
+            console.print(_table(target["runs"]))
+
+
+def run_record(history: History, run: str) -> dict[str, Any]:
+    """One run with its trials, as plain data.
+
+    Raises:
+        HistoryError: no run has this id, or several begin so.
+    """
+    lines = {line.run.id: line for line in history.runs.lines()}
+    line = lines[_one(run, lines, "run")]
+    return {
+        **_summary(history, line),
+        "target": line.run.target,
+        "facts": dict(line.run.facts),
+        "workload_facts": dict(line.run.workload),
+        "full": dict(zip(line.run.space.groups, line.run.space.full, strict=True)),
+        "trials_found": [
+            {
+                "number": trial.number,
+                "reward": trial.reward,
+                "accuracy": trial.outcome["accuracy"],
+                "latency_ratio": trial.outcome["latency_ratio"],
+                "widths": dict(trial.widths),
+            }
+            for trial in history.runs.trials(line.run.id)
+        ],
+    }
+
+
+def show_run(record: dict[str, Any]) -> None:
+    """Print a run as a table."""
+    console = Console(highlight=False)
+    console.print(f"[bold]{record['id']}[/bold] {record['workload']}, target {record['target']}")
+    facts = ", ".join(f"{name} {value}" for name, value in sorted(record["facts"].items()))
+    console.print(f"  {facts}, started {record['started']}")
+    table = Table()
+    for heading in ("trial", "reward", "accuracy", "latency", "widths"):
+        table.add_column(heading, justify="left" if heading == "widths" else "right")
+    for trial in record["trials_found"]:
+        table.add_row(
+            str(trial["number"]),
+            f"{trial['reward']:.4f}",
+            f"{trial['accuracy']:.2%}",
+            f"{trial['latency_ratio']:.3f}x",
+            " ".join(map(str, trial["widths"].values())),
+        )
+    console.print(table)
+
+
+def export_file(history: History, file: Path, target: str | None) -> dict[str, int]:
+    """Write a history's records into a file, and how many there are.
+
+    Raises:
+        HistoryError: the target is not known, or the file cannot be written.
+    """
+    key = None if target is None else _one(target, history.targets(), "target")
+    lines = list(export_lines(history, key))
+    try:
+        write_atomic(file, ("\n".join(lines) + "\n").encode())
+        os.chmod(file, 0o600)
+    except OSError as error:
+        msg = f"cannot write {file}: {error.strerror or error}"
+        raise HistoryError(msg) from error
+    return read_parcel(lines, str(file)).counts()
+
+
+def import_file(history: History, file: Path) -> dict[str, int]:
+    """Add a file's records, and how many it has.
+
+    Raises:
+        HistoryError: the file cannot be read, or a record is broken; nothing is added then.
+    """
+    try:
+        with file.open(encoding="utf-8") as lines:
+            parcel = read_parcel(lines, str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot read {file}: {getattr(error, 'strerror', None) or error}"
+        raise HistoryError(msg) from error
+    return _add(history, parcel)
+
+
+def merge_from(history: History, source: str) -> dict[str, int]:
+    """Add another history's records, and how many it has.
+
+    Raises:
+        HistoryError: it does not exist or cannot be read.
+    """
+    if "://" not in source and not Path(source).expanduser().is_file():
+        msg = f"there is no history {source}; allowed: a file that is one, or a database URL"
+        raise HistoryError(msg)
+    with History.open(source) as other:
+        return _add(history, read_parcel(export_lines(other), source))
+
+
+def forget(
+    history: History,
+    runs: Sequence[str],
+    older_than: float | None,
+    target: str | None,
+    *,
+    dry_run: bool,
+) -> list[dict[str, Any]]:
+    """Forget the runs that all given conditions hold for.
+
+    Args:
+        history: open.
+        runs: ids, or how they begin; all if none.
+        older_than: days.
+        target: a target's key, or how it begins.
+        dry_run: forget nothing.
+
+    Returns:
+        The runs, as plain data.
+
+    Raises:
+        HistoryError: nothing is asked for, or a run or target is not known.
+    """
+    if not runs and older_than is None and target is None:
+        msg = "say what to forget: ids of runs, --older-than DAYS or --target KEY"
+        raise HistoryError(msg)
+    key = None if target is None else _one(target, history.targets(), "target")
+    lines = history.runs.lines(key)
+    if runs:
+        known = {line.run.id: line for line in lines}
+        lines = [known[_one(run, known, "run")] for run in runs]
+    if older_than is not None:
+        limit = datetime.now(UTC) - timedelta(days=older_than)
+        lines = [line for line in lines if line.run.started_at < limit]
+    found = [_summary(history, line) for line in lines]
+    if not dry_run:
+        history.runs.remove([line.run.id for line in lines])
+    return found
+
+
+def show_forgotten(found: list[dict[str, Any]], *, dry_run: bool, as_json: bool) -> None:
+    """Print what was forgotten, or would be."""
+    if as_json:
+        print_json({"forgotten": found, "dry_run": dry_run})
+        return
+    if found:
+        Console(highlight=False).print(_table(found))
+    typer.echo(f"{len(found)} runs {'would be ' if dry_run else ''}forgotten")
+
+
+def show_counts(counts: dict[str, int], what: str, *, as_json: bool) -> None:
+    """Print how many records were moved."""
+    if as_json:
+        print_json(counts)
+    else:
+        typer.echo(f"{', '.join(f'{count} {name}' for name, count in counts.items())} {what}")
+
+
+def _add(history: History, parcel: Parcel) -> dict[str, int]:
+    import_parcel(history, parcel)
+    return parcel.counts()
+
+
+def _summary(history: History, line: RunLine) -> dict[str, Any]:
+    run = line.run
+    trials = history.runs.trials(run.id)
+    within = [t.reward for t in trials if t.outcome["latency_ratio"] <= run.facts["budget"]]
+    names = (str(run.workload.get(name, "")) for name in ("model", "data"))
+    return {
+        "id": run.id,
+        "workload": " on ".join(filter(None, names)),
+        "search": run.facts.get("search"),
+        "sampler": run.facts.get("sampler"),
+        "budget": run.facts["budget"],
+        "trials": line.trials,
+        "best_reward": max(within, default=None),
+        "started": run.started_at.isoformat(timespec="seconds"),
+    }
+
+
+def _table(runs: list[dict[str, Any]]) -> Table:
+    table = Table()
+    for heading in ("run", "workload", "sampler", "budget", "trials", "best reward", "started"):
+        table.add_column(heading)
+    for run in runs:
+        best = run["best_reward"]
+        table.add_row(
+            run["id"][:_SHORT],
+            run["workload"],
+            str(run["sampler"]),
+            f"{run['budget']:.3g}x",
+            str(run["trials"]),
+            "-" if best is None else f"{best:.4f}",
+            run["started"],
+        )
+    return table
+
+
+def _one(start: str, known: Iterable[str], what: str) -> str:
+    """The only key that begins so."""
+    keys = list(known)
+    found = [key for key in keys if key.startswith(start)]
+    if start in keys:
+        return start
+    if len(found) == 1:
+        return found[0]
+    if found:
+        msg = f"several {what}s begin with {start!r}: {', '.join(sorted(found))}"
+    else:
+        hint = nearest(start, keys)
+        msg = f"the history knows no {what} {start!r}{hint}; `edgeprune history list` shows all"
+    raise HistoryError(msg)

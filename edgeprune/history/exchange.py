@@ -1,0 +1,180 @@
+"""A history as a file: one JSON record a line, for a colleague or another machine."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from edgeprune.errors import MeasurementError
+from edgeprune.history.errors import HistoryError
+from edgeprune.history.keys import target_key
+from edgeprune.history.records import KernelLatency, Staircase
+from edgeprune.history.run_records import RunRecord, TrialRecord
+from edgeprune.history.store import History
+
+_FORMAT = {"format": "edgeprune history", "version": 1}
+_KERNEL, _STAIRCASE = TypeAdapter(KernelLatency), TypeAdapter(Staircase)
+_RUN, _TRIAL = TypeAdapter(RunRecord), TypeAdapter(TrialRecord)
+
+
+def export_lines(history: History, target: str | None = None) -> Iterator[str]:
+    """All records as lines of JSON; the first one names the format.
+
+    Args:
+        history: open.
+        target: only what belongs to this target's key.
+
+    Raises:
+        HistoryError: the target is not known.
+    """
+    found = history.targets()
+    if target is not None and target not in found:
+        msg = f"the history knows no target {target!r}; `edgeprune history list` shows all"
+        raise HistoryError(msg)
+    yield json.dumps(_FORMAT)
+    for key in [target] if target is not None else sorted(found):
+        yield _line("target", key=key, facts=found[key])
+        for kernel in history.kernels(key):
+            yield _line("kernel", target=key, record=_KERNEL.dump_python(kernel, mode="json"))
+        for kind, staircase in sorted(history.multiples(key).items()):
+            record = _STAIRCASE.dump_python(staircase, mode="json")
+            yield _line("staircase", target=key, layer=kind, record=record)
+        for line in history.runs.lines(key):
+            yield _line("run", record=_RUN.dump_python(line.run, mode="json"))
+            for trial in history.runs.trials(line.run.id):
+                yield _line("trial", record=_TRIAL.dump_python(trial, mode="json"))
+
+
+@dataclass
+class Parcel:
+    """What a file holds, checked.
+
+    Attributes:
+        targets: facts by key.
+        kernels: with their target's key.
+        staircases: with their target's key and the kind of layer.
+        runs: by id.
+        trials: by their run's id.
+    """
+
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kernels: list[tuple[str, KernelLatency]] = field(default_factory=list)
+    staircases: list[tuple[str, str, Staircase]] = field(default_factory=list)
+    runs: dict[str, RunRecord] = field(default_factory=dict)
+    trials: dict[str, list[TrialRecord]] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """How many records of each kind."""
+        found = {name: len(getattr(self, name)) for name in ("targets", "kernels", "staircases")}
+        return {**found, "runs": len(self.runs), "trials": sum(map(len, self.trials.values()))}
+
+
+def read_parcel(lines: Iterable[str], name: str) -> Parcel:
+    """Read and check every record; nothing is written.
+
+    Args:
+        lines: as `export_lines` wrote them.
+        name: of the file, for errors.
+
+    Raises:
+        HistoryError: the file is no history, or a record is broken: its line and what is wrong.
+    """
+    parcel = Parcel()
+    for number, line in enumerate(lines, 1):
+        where = f"{name}, line {number}"
+        try:
+            record = json.loads(line, parse_constant=_no_number)
+            if number == 1:
+                _check_format(record, where)
+            else:
+                _take(parcel, record)
+        except (HistoryError, MeasurementError) as error:
+            msg = f"{where}: {error}; nothing was imported"
+            raise HistoryError(msg) from error
+        except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = f"{where} is no record of a history ({_reason(error)}); nothing was imported"
+            raise HistoryError(msg) from error
+    return parcel
+
+
+def import_parcel(history: History, parcel: Parcel) -> None:
+    """Add all records; what is there already stays as it is, and of kernels the latest.
+
+    Raises:
+        HistoryError: it cannot be written, or holds another run of the same id.
+    """
+    known = {line.run.id: line.run for line in history.runs.lines()}
+    for run in parcel.runs.values():
+        if run.id in known and known[run.id].space != run.space:
+            msg = f"run {run.id} is another one here; nothing was imported"
+            raise HistoryError(msg)
+    for key, facts in parcel.targets.items():
+        history.target(key, facts)
+        kernels = [kernel for target, kernel in parcel.kernels if target == key]
+        history.record_kernels(key, kernels)
+        stairs = {kind: one for target, kind, one in parcel.staircases if target == key}
+        history.record_multiples(key, stairs)
+    for run in parcel.runs.values():
+        history.runs.start(run)
+        history.runs.extend(run.space, parcel.trials.get(run.id, []))
+
+
+def _take(parcel: Parcel, record: dict[str, Any]) -> None:
+    kind = record["kind"]
+    if kind == "target":
+        if target_key(record["facts"]) != record["key"]:
+            msg = f"target {record['key']!r} does not have the key of its facts"
+            raise HistoryError(msg)
+        parcel.targets[record["key"]] = record["facts"]
+    elif kind == "kernel":
+        _known(record["target"], parcel.targets, "target")
+        parcel.kernels.append((record["target"], _KERNEL.validate_python(record["record"])))
+    elif kind == "staircase":
+        _known(record["target"], parcel.targets, "target")
+        staircase = _STAIRCASE.validate_python(record["record"])
+        parcel.staircases.append((record["target"], str(record["layer"]), staircase))
+    elif kind == "run":
+        run = _RUN.validate_python(record["record"])
+        _known(run.target, parcel.targets, "target")
+        parcel.runs[run.id] = run
+    elif kind == "trial":
+        trial = _TRIAL.validate_python(record["record"])
+        _known(trial.run, parcel.runs, "run")
+        parcel.runs[trial.run].space.check(trial.widths)
+        parcel.trials.setdefault(trial.run, []).append(trial)
+    else:
+        msg = f"unknown kind of record {kind!r}; allowed: target, kernel, staircase, run, trial"
+        raise HistoryError(msg)
+
+
+def _known(key: str, found: dict[str, Any], what: str) -> None:
+    if key not in found:
+        msg = f"its {what} {key!r} does not come before it"
+        raise HistoryError(msg)
+
+
+def _check_format(record: Any, where: str) -> None:
+    if not isinstance(record, dict) or record.get("format") != _FORMAT["format"]:
+        msg = "this is no exported history; `edgeprune history export FILE` writes one"
+        raise HistoryError(msg)
+    if record.get("version") != _FORMAT["version"]:
+        msg = f"version {record.get('version')!r} of the format; allowed: {_FORMAT['version']}"
+        raise HistoryError(msg)
+
+
+def _no_number(text: str) -> NoReturn:
+    msg = f"{text} is no number"
+    raise ValueError(msg)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _line(kind: str, **values: Any) -> str:
+    return json.dumps({"kind": kind, **values}, allow_nan=False)

@@ -1,0 +1,78 @@
+"""Training and pruning together, in place of a trained base model and a search."""
+
+from safetensors.torch import save
+
+from edgeprune.config import JointConfig, PipelineConfig
+from edgeprune.errors import ConfigError
+from edgeprune.files import write_atomic
+from edgeprune.joint import Alignment, JointEpoch, JointSchedule, Rounds, Scorer, train_jointly
+from edgeprune.pipeline.base import JOINT
+from edgeprune.pipeline.probe import probe
+from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.searching import search_problem
+from edgeprune.pipeline.session import open_session
+
+
+def train_together(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> None:
+    """Train and prune from random weights, unless it is done or not asked for.
+
+    The weights end up where a trained base model is kept, the structure in the record ``joint``.
+
+    Raises:
+        ConfigError: the pipeline names trained weights.
+        UserError: the workload or the target cannot be used, or the loss is not finite any more.
+    """
+    if config.search.sampler != JOINT or directory.record("joint") is not None:
+        return
+    if config.workload.model.weights is not None:
+        msg = (
+            "search.sampler joint trains and prunes from random weights, but workload.model."
+            f"weights is {str(config.workload.model.weights)!r}: make it null, or search with amc"
+        )
+        raise ConfigError(msg)
+    with open_session(config, directory, reporter) as session:
+        settings, seed = config.joint, config.search.seed
+        schedule, workload = schedule_of(settings), session.workload
+        probed = probe(session)
+        problem = search_problem(session, probed, probed.estimator(session))
+        scorer = Scorer(
+            session.space,
+            workload.model,
+            workload.splits,
+            session.recovery.execution,
+            images=settings.images,
+            seed=seed,
+        )
+        with reporter.task("train and prune", schedule.epochs) as task:
+
+            def told(epoch: JointEpoch) -> None:
+                found = "" if epoch.incumbent is None else f", pruned {epoch.incumbent:.1%}"
+                task.advance(note=f"loss {epoch.loss:.3f}, whole {epoch.dense:.1%}{found}")
+
+            result = train_jointly(
+                workload.model,
+                workload.splits.train,
+                Rounds(problem, scorer, schedule, seed),
+                scorer,
+                Alignment(session.space, workload.model, schedule.alignment),
+                schedule,
+                lr=settings.lr,
+                batch_size=settings.batch_size,
+                weight_decay=settings.weight_decay,
+                seed=seed,
+                folder=directory.path / "contenders",
+                measure=lambda widths: session.compare(widths).ratio,
+                on_epoch=told,
+            )
+        workload.model.eval()
+        weights = {key: value.contiguous() for key, value in workload.model.state_dict().items()}
+        write_atomic(directory.contender("base", "safetensors"), save(weights))
+        directory.finish("joint", result.to_json())
+
+
+def schedule_of(settings: JointConfig) -> JointSchedule:
+    """Lengths as they are run: scaled, at least 1 of each."""
+    names = ("warmup", "fill", "joint", "settle", "episodes", "decoder_updates", "agent_updates")
+    scaled = {name: max(1, round(settings.scale * getattr(settings, name))) for name in names}
+    return JointSchedule(**scaled, alignment=settings.alignment)
