@@ -114,7 +114,10 @@ class _Maker:
         first = self._tried(precision, known, images)
         if first["kept"] or not first["inaccurate"] or self.made is None:
             return first
-        noise = self.format.noise(self.source, self.made, images)
+        try:
+            noise = self.format.noise(self.source, self.made, images)
+        except VerificationError:  # it does not run at all, as its reason says
+            return first
         worst = dict(list(noise.items())[:_NAMED])
         kept_float = list(noise)[:KEPT_IN_FLOAT]
         self.session.reporter.say(
