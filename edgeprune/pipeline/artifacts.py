@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgeprune.config import ExportConfig, load_calibration
+from edgeprune.devices.worker.tvm_runtime import example_input
 from edgeprune.errors import EdgepruneError, MeasurementError, TargetError, VerificationError
 from edgeprune.export import Verification, compare_file
 from edgeprune.export.formats import (
@@ -18,6 +21,7 @@ from edgeprune.export.formats import (
     file_name,
     open_format,
 )
+from edgeprune.export.verification import Runner
 from edgeprune.files import sha256, write_atomic
 from edgeprune.pipeline.aware import trained_for_int8
 from edgeprune.pipeline.gates import accuracy_reasons, latency_reasons, transpose_reasons
@@ -27,6 +31,8 @@ from edgeprune.quantization import CalibrationImages
 
 #: Layers that the second try keeps in float: the noisiest.
 KEPT_IN_FLOAT = 3
+#: Difference of two processors' outputs, as a share of the largest one: rounding alone.
+_ALLOWED_THERE = {"float32": 1e-3, "float16": 0.02, "int8": 0.1}
 #: Layers that are named to the user.
 _NAMED = 5
 
@@ -114,7 +120,10 @@ class _Maker:
         first = self._tried(precision, known, images)
         if first["kept"] or not first["inaccurate"] or self.made is None:
             return first
-        noise = self.format.noise(self.source, self.made, images)
+        try:
+            noise = self.format.noise(self.source, self.made, images)
+        except VerificationError:  # it does not run at all, as its reason says
+            return first
         worst = dict(list(noise.items())[:_NAMED])
         kept_float = list(noise)[:KEPT_IN_FLOAT]
         self.session.reporter.say(
@@ -166,19 +175,19 @@ class _Maker:
         path = _write(folder / "rejected" / name, made)
         try:
             lint = self.format.lint(path)
-            found = self._compared(path, made)
+            found = self._compared(path, made, record)
         except VerificationError as error:
             reasons, inaccurate = [str(error)], True
             record.setdefault("lint", {"warnings": []})
         else:
             record |= {"lint": lint.to_json(), "verification": found.to_json()}
-            if made.stand_in is not None:
-                record["verified_on"] = "the same network compiled for this machine"
             classes = self.session.workload.classes
             wrong = accuracy_reasons(found, precision, self.accuracy, classes, self.settings)
             inaccurate = bool(wrong)
             slow = self._timed(precision, path, record)
             reasons = [*wrong, *slow, *transpose_reasons(lint.transposes, self.settings)]
+        for suffix in ("", *made.companions):  # of an earlier export, with another recipe
+            (folder / (name + suffix)).unlink(missing_ok=True)
         if not reasons:
             path = _move(path, folder, made)
         record |= {
@@ -192,17 +201,40 @@ class _Maker:
             (folder / "rejected").rmdir()
         return record
 
-    def _compared(self, path: Path, made: Made) -> Verification:
+    def _compared(self, path: Path, made: Made, record: dict[str, Any]) -> Verification:
         """The written file over the test split, in its own runtime."""
         split = self.session.workload.splits.test
         if made.stand_in is None:
             return compare_file(path, self.format.run(path), self.source.model, split)
+        record["verified_on"] = "the same network compiled for this machine"
         folder = self.session.directory.path / "contenders" / "stand-in"
         try:
             own = _write(folder / path.name, made.stand_in)
-            return compare_file(own, self.format.run(own), self.source.model, split)
+            run = self.format.run(own)
+            found = compare_file(own, run, self.source.model, split)
+            self._compare_there(path, run, record)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+    def _compare_there(self, path: Path, run: Runner, record: dict[str, Any]) -> None:
+        """One image on the target, beside what the stand-in computes here."""
+        try:
+            there = self.timer.outputs(self.form, device_content(path))
+        except (TargetError, MeasurementError) as error:
+            record["not_run_there"] = str(error)
+            return
+        shape = tuple(self.source.example.shape)
+        here = run(example_input({"shape": shape, "dtype": "float32"}))
+        difference = float(np.abs(there - here).max() / max(float(np.abs(here).max()), 1e-9))
+        record["difference_there"] = difference
+        allowed = _ALLOWED_THERE[record["precision"]]
+        if not difference <= allowed:
+            msg = (
+                f"{path.name} computes something else on the target than here: outputs differ by "
+                f"{difference:.2g} of their size (allowed: {allowed:g})"
+            )
+            raise VerificationError(msg)
 
     def _timed(self, precision: str, path: Path, record: dict[str, Any]) -> list[str]:
         """Note the latency in the record; what speaks against it."""
