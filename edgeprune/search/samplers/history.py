@@ -221,7 +221,8 @@ class HistorySampler(AmcSampler):
     def _ranked(self, candidates: list[Widths], model: Assistant) -> list[Widths]:
         """The most promising first."""
         mean, deviation = model.predict(np.array([self._ratios(one) for one in candidates]))
-        order = np.argsort(-(mean + self.history.optimism * deviation), kind="stable")
+        left = max(0.0, 1 - self._finished / self._trials)
+        order = np.argsort(-(mean + left * self.history.optimism * deviation), kind="stable")
         return [candidates[place] for place in order]
 
     def _variations(self, parents: list[Widths]) -> list[Widths]:

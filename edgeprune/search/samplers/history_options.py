@@ -23,7 +23,7 @@ class HistoryOptions:
         proposer: whose proposals the assistant picks from: ``agent``, or ``random`` for none.
         proposals: how many the proposer makes for one evaluation.
         variations: how many more are made in each of three rounds, by changing the most promising.
-        optimism: standard deviations added to the assistant's prediction.
+        optimism: standard deviations added to the assistant's prediction at first; none in the end.
         transferred_warmup: share of the trials that a transferred agent explores at random (AMC's
             is an eighth, or a quarter of a short search).
         transferred_noise: noise of a transferred agent when its warm-up ends (AMC's is 0.5).
