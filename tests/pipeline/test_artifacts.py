@@ -65,11 +65,11 @@ def test_a_slower_file_is_rejected_with_the_reason(
 def test_an_inaccurate_int8_is_tried_again_with_its_noisiest_layers_in_float(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgeprune.pipeline import artifacts
+    from edgeprune.pipeline import judging
 
     _times(monkeypatch, 0.6)
     answers = [["loses 9.00 points to float32; allowed: 1"], []]
-    monkeypatch.setattr(artifacts, "accuracy_reasons", lambda *_: answers.pop(0))
+    monkeypatch.setattr(judging, "accuracy_reasons", lambda *_: answers.pop(0))
     (record,) = export_run(finished, precision=["int8"], progress=False)
     assert not answers
     assert record["kept"] and not record["first_try"]["kept"]

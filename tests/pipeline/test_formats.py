@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edgeprune.errors import ConfigError, RunError, TargetError, VerificationError
-from edgeprune.pipeline import artifacts, export_run, run, verify_file
+from edgeprune.pipeline import export_run, judging, run, verify_file
 from edgeprune.pipeline.timing import ArtifactTimer
 
 LAYERS = ("stem.0", "conv1", "conv2", "head")
@@ -135,7 +135,7 @@ def test_every_format_in_every_precision_on_this_machine(
     with pytest.raises(VerificationError, match="not a whole TFLite file"):
         verify_file(half, folder, progress=False)
     answers = [["loses 9.00 points to float32; allowed: 1"], []]
-    monkeypatch.setattr(artifacts, "accuracy_reasons", lambda *_: answers.pop(0))
+    monkeypatch.setattr(judging, "accuracy_reasons", lambda *_: answers.pop(0))
     (again,) = export_run(folder, precision=["int8"], formats=["tflite"], progress=False)
     kept_float = {f"{one} {layer}" for one in ("CONV_2D", "FULLY_CONNECTED") for layer in LAYERS}
     assert len(again["lint"]["float_layers"]) == len(again["float_layers"]) == 3
