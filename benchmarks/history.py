@@ -54,6 +54,7 @@ from edgeprune.search import (
     make_sampler,
     run_search,
 )
+from edgeprune.search.samplers import HistoryOptions
 
 IMAGES = 500
 WAY = 0.95
@@ -78,7 +79,7 @@ ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "random_assistant": ("history", {**_OFF, "assistant": True, "proposer": "random"}, "both"),
     "augmented": ("history", {**_OFF, "augmented": True}, "both"),
     "transfer": ("history", {**_OFF, "transfer": True}, "one"),
-    "cold_short": ("amc", {"noise": 0.2}, "none"),
+    "cold_short": ("amc", {}, "none"),
 }
 Evaluate = Callable[[Widths], Outcome]
 _TO_THE_END = {"cold", "all"}
@@ -124,7 +125,8 @@ class Bench:
         name = f"{row.replace(':', '-')}-{arm}-{seed}"
         spec = ARMS[arm]
         if arm == "cold_short":
-            spec = ("amc", {**spec[1], "warmup": round(0.05 * self.trials)}, "none")
+            shorter = HistoryOptions().transferred(self.trials)
+            spec = ("amc", {"warmup": shorter.warmup, "noise": shorter.noise}, "none")
         return self._search(name, target, budget, seed, arm, spec, tuple(sources), goal)
 
     def _search(
