@@ -63,7 +63,10 @@ class PurlSampler(StepwiseSampler):
 
     def keep(self, group: str, width: int, action: int) -> float:
         """What is left above the threshold."""
-        return width * (1 - math.erf(self.options.alphas[action] / math.sqrt(2)))
+        alpha = self.options.alphas[action]
+        if self.problem.above is not None:
+            return self.problem.above(group, alpha)
+        return width * (1 - math.erf(alpha / math.sqrt(2)))
 
     def judge(self, before: Known, after: Known) -> Judgement:
         """How far the plan is from both targets."""

@@ -57,7 +57,8 @@ class StepwiseSampler(WidthSampler):
     action and is not learnt from: what it left, scaled to the budget.
 
     The value of a trial stands for the accuracy (the reward ``accuracy`` gives just that); the
-    cost is the measured latency ratio where the study holds it, else the problem's estimate.
+    cost is the measured latency ratio where the study holds it, else the problem's own (which is
+    all there is where the problem's cost is exact).
     Widths that come from elsewhere are remembered; the episode waits for its own step.
 
     Args:
@@ -154,7 +155,9 @@ class StepwiseSampler(WidthSampler):
         key = self.problem.key(widths)
         complete = state == TrialState.COMPLETE and values is not None
         if complete and values is not None:
-            cost = trial.user_attrs.get(LATENCY_RATIO, self.problem.cost(widths))
+            cost = self.problem.cost(widths)
+            if not self.problem.exact:
+                cost = trial.user_attrs.get(LATENCY_RATIO, cost)
             self.known[key] = Known(float(values[0]), float(cost))
         elif state == TrialState.PRUNED:
             self.known[key] = Known(math.nan, math.nan)
