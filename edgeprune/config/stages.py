@@ -34,8 +34,8 @@ class SearchConfig(Section):
     sampler: str = Field(
         "amc",
         min_length=1,
-        description="amc, bocr, history, joint (trains as well), uniform, random, or any Optuna "
-        "sampler as `optuna:TPESampler`.",
+        description="amc, bocr, history, joint (trains as well), purl, qlp, uniform, random, or "
+        "any Optuna sampler as `optuna:TPESampler`.",
     )
     trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
     seed: int = Field(

@@ -290,6 +290,28 @@ class Past:
 
 
 @dataclass(frozen=True)
+class JointEpoch:
+    """The network after an epoch of training and pruning together.
+
+    Attributes:
+        epoch: from 0.
+        dense: accuracy of the whole network on the reward images.
+        pruned: that of the structure that leads, with the same weights; None before there is one.
+        to_cut: sum of the norms of the weights that are to be cut.
+        decoder_error: mean squared error of the rewards that the agent's view of the training
+            explains; None where the agent had no turn.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    epoch: _Count
+    dense: _Share
+    pruned: _Share | None = None
+    to_cut: _NotNegative | None = None
+    decoder_error: _NotNegative | None = None
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything one report page shows.
 
@@ -310,6 +332,7 @@ class Summary:
         artifacts: the result in other formats and precisions.
         clusters: what sampler bocr tied together, stage by stage.
         past: what earlier searches contributed; None where no history was kept.
+        joint: the network while it was trained and pruned together, epoch by epoch.
         notes: anything else the reader must know.
     """
 
@@ -331,6 +354,7 @@ class Summary:
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
     past: Past | None = None
+    joint: tuple[JointEpoch, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod

@@ -37,6 +37,9 @@ class SearchProblem:
         observe: told every outcome, so that `cost` can improve during the search.
         scores: unscaled importance of each group's units, for samplers that compare groups by it.
         sources: earlier searches, for samplers that learn from them.
+        above: how much of a group lies above so many standard deviations of its weights, in the
+            unit of `choices`; where single weights are pruned.
+        exact: the budget is on `cost` itself, such as a size; measured latency says nothing of it.
     """
 
     groups: tuple[str, ...]
@@ -48,6 +51,8 @@ class SearchProblem:
     target: float
     observe: Callable[[Widths, Outcome], None] = _ignore
     scores: Mapping[str, np.ndarray] | None = None
+    above: Callable[[str, float], float] | None = None
+    exact: bool = False
     sources: tuple[SourceRun, ...] = ()
 
     def __post_init__(self) -> None:

@@ -56,6 +56,7 @@ def fit(
     on_batch: Callable[[int, int], None] | None = None,
     mode: str | None = None,
     penalty: Callable[[], torch.Tensor] | None = None,
+    after_step: Callable[[], None] | None = None,
 ) -> FitResult:
     """Train a model in place: SGD with Nesterov momentum, a cosine schedule, augmentation.
 
@@ -80,6 +81,7 @@ def fit(
         mode: one of `MODES`; by default a few steps are timed in each. A checkpoint's own mode
             comes first.
         penalty: of the model's parameters, a scalar that is added to every step's loss.
+        after_step: called after every change of the weights; may change them, as a mask does.
 
     Returns:
         Seconds, mode and losses.
@@ -101,7 +103,7 @@ def fit(
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
     optimizer = _optimizer(model, lr, weight_decay)
-    session = _Fit(model, split, recipe, optimizer, teacher, penalty)
+    session = _Fit(model, split, recipe, optimizer, teacher, penalty, after_step)
     if checkpoint is not None and checkpoint.exists():
         progress = load(checkpoint, recipe, model, optimizer)
         session.mode = mode_named(progress.mode)
@@ -134,8 +136,9 @@ class _Fit:
         optimizer: torch.optim.Optimizer,
         teacher: nn.Module | None,
         penalty: Callable[[], torch.Tensor] | None,
+        after_step: Callable[[], None] | None,
     ) -> None:
-        self._penalty = penalty
+        self._penalty, self._after_step = penalty, after_step
         self.mode = MODES["float32"]
         self._model, self._split, self._recipe = model, split, recipe
         self._optimizer, self._teacher = optimizer, teacher
@@ -155,6 +158,8 @@ class _Fit:
             for inputs, labels in self._batches(order):
                 self._set_lr(done)
                 loss = self._step(self._model, self._optimizer, self.mode, inputs, labels)
+                if self._after_step is not None:
+                    self._after_step()
                 if not math.isfinite(loss):
                     msg = (
                         f"the training loss became {loss} in epoch {epoch + 1} of "

@@ -19,7 +19,7 @@ PROBLEM = SmallNet().problem()
         (
             "acm",
             {},
-            "unknown sampler 'acm'; allowed: amc, bocr, random, uniform.*did you mean 'amc'",
+            "unknown sampler 'acm'; allowed: amc, bocr, .*, purl, qlp, .*did you mean 'amc'",
         ),
         ("optuna:TPSampler", {}, "'TPSampler'; allowed: .*did you mean 'TPESampler'"),
         ("optuna:GridSampler", {}, "unknown Optuna sampler 'GridSampler'"),

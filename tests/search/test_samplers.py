@@ -22,6 +22,16 @@ class TestRandom(_Named):
     name = "random"
 
 
+class TestPurl(_Named):
+    name = "purl"
+    partial_plans = True
+
+
+class TestQlp(_Named):
+    name = "qlp"
+    partial_plans = True
+
+
 class TestUniform(_Named):
     name = "uniform"
     random = False

@@ -14,7 +14,10 @@ from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.foreign import ProjectedSampler, make_optuna_sampler
 from edgeprune.search.samplers.history import HistorySampler
 from edgeprune.search.samplers.history_options import HistoryOptions
+from edgeprune.search.samplers.purl import PurlSampler
+from edgeprune.search.samplers.qlp import QlpSampler
 from edgeprune.search.samplers.random import RandomWidthSampler
+from edgeprune.search.samplers.stepwise_options import PurlOptions, QlpOptions
 from edgeprune.search.samplers.uniform import UniformWidthSampler
 
 __all__ = [
@@ -23,6 +26,10 @@ __all__ = [
     "HistoryOptions",
     "HistorySampler",
     "ProjectedSampler",
+    "PurlOptions",
+    "PurlSampler",
+    "QlpOptions",
+    "QlpSampler",
     "RandomWidthSampler",
     "UniformWidthSampler",
     "WidthSampler",
@@ -38,7 +45,8 @@ def make_sampler(
     """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``bocr``, ``history``, ``random``, ``uniform``, ``optuna:ClassName``, or
+        name: ``amc``, ``bocr``, ``history``, ``purl``, ``qlp``, ``random``, ``uniform``,
+            ``optuna:ClassName``, or
             ``module:function`` of a function ``(problem, seed, trials, **options)`` that returns
             an Optuna sampler.
         problem: what is searched.
@@ -84,6 +92,18 @@ def _make_history(
     return HistorySampler(problem, seed, trials, HistoryOptions.from_mapping(options))
 
 
+def _make_purl(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    return PurlSampler(problem, seed, trials, PurlOptions.from_mapping(options))
+
+
+def _make_qlp(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    return QlpSampler(problem, seed, trials, QlpOptions.from_mapping(options))
+
+
 def _make_random(
     problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
 ) -> BaseSampler:
@@ -119,6 +139,8 @@ _SAMPLERS: dict[str, _Factory] = {
     "amc": _make_amc,
     "bocr": _make_bocr,
     "history": _make_history,
+    "purl": _make_purl,
+    "qlp": _make_qlp,
     "random": _make_random,
     "uniform": _make_uniform,
 }

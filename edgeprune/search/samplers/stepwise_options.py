@@ -1,0 +1,152 @@
+"""Numbers of the stepwise samplers, PuRL and QLP."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgeprune.errors import SearchError, nearest
+
+Count = Annotated[int, Field(ge=1, le=10**7)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Numbers = Annotated[tuple[Share, ...], Field(min_length=2, strict=False)]
+Sizes = Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
+
+
+class AgentOptions(BaseModel):
+    """What every stepwise sampler's agent needs; sections 4 and 6 of the algorithms page.
+
+    Attributes:
+        hidden: widths of the hidden layers.
+        learning_rate: Adam's.
+        gamma: discount.
+        replay: steps kept in the replay buffer.
+        batch_size: steps per gradient step, drawn with replacement.
+        learning_starts: steps before the first gradient step.
+        target_every: gradient steps from one copy of the target network to the next.
+        exploration: share of the trials (of a regime's, for QLP) in which the share of random
+            actions falls, along a line.
+        last_epsilon: share of random actions after that.
+        reward: ``dense``, at every step, or ``terminal``, all of it at the episode's end (the
+            same sum: the comparison that shows what dense rewards are worth).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    sampler: ClassVar[str] = ""
+
+    hidden: Sizes = (64, 64)
+    learning_rate: Rate = 1e-3
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
+    replay: Count = 10_000
+    batch_size: Count = 64
+    learning_starts: Count = 16
+    target_every: Count = 200
+    exploration: Rate = 0.4
+    last_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.05
+    reward: Literal["dense", "terminal"] = "dense"
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any]) -> Self:
+        """Options from a pipeline file.
+
+        Raises:
+            SearchError: an unknown option, or a value that is not allowed.
+        """
+        for name in options:
+            if name not in cls.model_fields:
+                msg = (
+                    f"option {name!r} is unknown to sampler {cls.sampler!r}; allowed: "
+                    f"{', '.join(cls.model_fields)}{nearest(name, cls.model_fields)}"
+                )
+                raise SearchError(msg)
+        try:
+            return cls(**options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = first["loc"][0] if first["loc"] else "options"
+            value = first["input"] if first["loc"] else dict(options)
+            msg = f"option {where!r} of sampler {cls.sampler!r} is {value!r}: {first['msg']}"
+            raise SearchError(msg) from error
+
+
+class PurlOptions(AgentOptions):
+    """Parameters of `PurlSampler`: reconstructions, see its docstring.
+
+    Attributes:
+        alphas: the actions: removed is what lies below so many standard deviations.
+        beta: weight of the reward.
+        target_accuracy: accuracy that is asked for, as a share of the base model's.
+    """
+
+    sampler: ClassVar[str] = "purl"
+
+    hidden: Sizes = (128, 128)
+    replay: Count = 5_000
+    batch_size: Count = 32
+    exploration: Rate = 0.6
+    alphas: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=10)], ...], Field(min_length=2, strict=False)
+    ] = tuple(step / 10 for step in range(23))
+    beta: Annotated[float, Field(gt=0, le=1e6)] = 5.0
+    target_accuracy: Rate = 1.0
+
+
+class QlpOptions(AgentOptions):
+    """Parameters of `QlpSampler`: reconstructions, see its docstring.
+
+    Attributes:
+        actions: shares of what a group has left that a visit can remove.
+        sweeps: passes over all groups after which an episode is given up; 1 is a single pass.
+        cost_weight: reward of the whole cost (latency, or size), in accuracy.
+        collapsed: accuracy below which an episode ends with a penalty of 1 (chance on ten
+            classes, and 5 points).
+        curriculum: go from regime to regime; otherwise straight to the last.
+        regimes: costs of the regimes as ratios to the base, falling, each above the budget, which
+            is always the last regime. None: 0.8, 0.7 and so on down to the budget.
+        next_epsilon: share of random actions at the start of every regime but the first.
+        see_cost: show the agent the whole cost as a third number (an ablation; QLP's state has
+            two).
+    """
+
+    sampler: ClassVar[str] = "qlp"
+
+    actions: Numbers = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+    sweeps: Count = 20
+    cost_weight: Annotated[float, Field(ge=0, le=100)] = 0.1
+    collapsed: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    curriculum: bool = True
+    regimes: (
+        Annotated[
+            tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1, strict=False)
+        ]
+        | None
+    ) = None
+    next_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.3
+    see_cost: bool = False
+
+    def ladder(self, target: float) -> tuple[float, ...]:
+        """The costs that regimes lead to, falling; the last is the budget.
+
+        Args:
+            target: the budget, as a ratio to the base model.
+
+        Raises:
+            SearchError: the regimes do not fall, or one is not above the budget.
+        """
+        if not self.curriculum:
+            return (target,)
+        if self.regimes is None:
+            return (*(rung for rung in (0.8, 0.7, 0.6, 0.5, 0.4, 0.3) if rung > target), target)
+        if list(self.regimes) != sorted(set(self.regimes), reverse=True):
+            msg = f"option 'regimes' of sampler 'qlp' is {list(self.regimes)}; they must fall"
+            raise SearchError(msg)
+        # The budget itself may be named as the last regime.
+        above = [rung for rung in self.regimes if rung > target]
+        if any(rung < target for rung in self.regimes):
+            msg = (
+                f"option 'regimes' of sampler 'qlp' is {list(self.regimes)}; allowed: costs above "
+                f"the budget, {target:g}"
+            )
+            raise SearchError(msg)
+        return (*above, target)
