@@ -103,17 +103,45 @@ def test_the_assistant_ranks_unseen_candidates_from_history_alone() -> None:
     assert (deviation > 0).all() and assistant.trials == 50
 
 
-def test_unrelated_trials_refute_the_sources_and_alike_ones_do_not() -> None:
+def _learned(said: str, trials: int) -> Assistant:
+    """After trials whose rewards agree with what a source says, or do not."""
     problem, deep = SmallNet().problem(), source(DEEP, trials=60)
     ((_, model),) = coherent_models(problem, [deep])
     draw = np.random.default_rng(3)
-    ratios = draw.uniform(0.2, 1, size=(30, 6))
-    agreed = model.spread * model.predict(ratios)
+    ratios = draw.uniform(0.2, 1, size=(40, 6))
+    known = model.predict(ratios)
+    lawful = np.sin(6 * ratios[:, 2]) + ratios[:, 4]
+    unrelated = lawful - np.polyval(np.polyfit(known, lawful, 1), known)
+    rewards = {"alike": known, "less": 0.3 * known, "unrelated": unrelated, "opposite": -known}
+    noise = 0.1 * draw.standard_normal(40)
     assistant = Assistant(problem, [model])
-    assistant.learn(ratios, agreed + 0.1 * model.spread * draw.standard_normal(30))
-    assert not assistant.refuted
-    assistant.learn(ratios, model.spread * draw.standard_normal(30))
-    assert assistant.refuted
+    assistant.learn(ratios[:trials], model.spread * (rewards[said] + noise)[:trials])
+    return assistant
+
+
+def test_trials_against_the_sources_refute_them() -> None:
+    assert _learned("opposite", 40).refuted and _learned("opposite", 8).refuted
+    assert not _learned("opposite", 7).refuted
+
+
+@pytest.mark.parametrize("said", ["alike", "less"])
+def test_sources_that_rank_well_are_kept(said: str) -> None:
+    assert not any(_learned(said, trials).refuted for trials in (8, 15, 40))
+
+
+def test_a_source_that_says_nothing_about_the_trials_loses_its_weight() -> None:
+    assert _learned("unrelated", 0).weight == (1.0, 1.0)
+    assert abs(_learned("unrelated", 40).weight[0]) < 0.3
+
+
+def test_the_weight_of_sources_is_learned() -> None:
+    problem, deep = SmallNet().problem(), source(DEEP, trials=60)
+    ((_, model),) = coherent_models(problem, [deep])
+    ratios = np.random.default_rng(4).uniform(0.2, 1, size=(30, 6))
+    assistant = Assistant(problem, [model, model])
+    assistant.learn(ratios, 0.4 * model.spread * model.predict(ratios) + 0.7)
+    mean, deviation = assistant.weight
+    assert mean == pytest.approx(0.4, abs=0.05) and 0 < deviation < 0.2
 
 
 def test_a_source_with_shuffled_rewards_is_not_coherent() -> None:
