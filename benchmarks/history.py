@@ -280,7 +280,7 @@ def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, 
             )
         if "shuffled" in counts:
             controls.append(figures[f"speedup_{name}_shuffled"])
-        lines[row] = {"goal": goal, "uniform": arms["cold"][0][0], "trials": counts}
+        lines[row] = {"goal": goal, "uniform": arms["cold"][bench.seeds[0]][0], "trials": counts}
     if speedups:
         figures["speedup_min"] = min(speedups)
     if controls:
