@@ -28,6 +28,7 @@ def contribution(directory: RunDirectory, trials: Sequence[SearchTrial]) -> dict
         for trial in trials
         if trial.outcome.details.get("predicted_reward") is not None
     ]
+    trusted = trials[-1].outcome.details.get("trusted") if trials else None
     expected, found = np.array(pairs).reshape(-1, 2).T
     ranked = len(pairs) > 2 and np.ptp(expected) > 0 and np.ptp(found) > 0
     return {
@@ -35,6 +36,7 @@ def contribution(directory: RunDirectory, trials: Sequence[SearchTrial]) -> dict
         "source_trials": sum(len(source["rewards"]) for source in record["sources"]),
         "trials": len(trials),
         "reused": sum(bool(trial.outcome.details.get("reused")) for trial in trials),
+        "trusted": None if trusted is None else len(trusted),
         "predicted": len(pairs),
         "error": float(np.abs(expected - found).mean()) if pairs else None,
         "rank": float(spearmanr(expected, found).statistic) if ranked else None,

@@ -21,6 +21,12 @@ def past_sentences(past: Past | None) -> list[str]:
             f"The search could learn from {count} earlier search{'es' if count > 1 else ''}, "
             f"{past.source_trials} trials in all."
         )
+        if past.trusted is not None and past.trusted < count:
+            aside = count - past.trusted
+            found.append(
+                f"{aside} of {count} {'was' if aside == 1 else 'were'} left aside: "
+                "rewards that do not follow from the widths, or that this search's speak against."
+            )
     if past.reused:
         noun = "latency was" if past.reused == 1 else "latencies were"
         found.append(

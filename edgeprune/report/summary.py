@@ -273,6 +273,7 @@ class Past:
         source_trials: trials of all of them.
         trials: of this search.
         reused: how many of those were not measured again.
+        trusted: how many of the sources were in use to the end; None where nothing judges them.
         predicted: how many rewards were predicted.
         error: mean absolute error of those predictions, in units of the reward.
         rank: rank correlation of predictions and rewards.
@@ -285,6 +286,7 @@ class Past:
     trials: _Count
     reused: _Count
     predicted: _Count
+    trusted: _Count | None = None
     error: _NotNegative | None = None
     rank: _Finite | None = None
 

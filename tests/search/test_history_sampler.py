@@ -93,10 +93,12 @@ def _broken() -> list[SourceRun]:
         replace(one, budget=float("nan")),
         replace(one, actions=one.actions[0]),
         replace(one, rewards=one.rewards[:0], ratios=one.ratios[:0]),
+        replace(one, rewards=one.rewards * 1e300),
+        replace(one, features=one.features * 1e300),
     ]
 
 
-@pytest.mark.parametrize("kind", ["shuffled", *range(9)])
+@pytest.mark.parametrize("kind", ["shuffled", *range(11)])
 def test_what_says_nothing_leaves_the_search_as_it_was(kind: str | int) -> None:
     bad = _shuffled() if isinstance(kind, str) else _broken()[kind]
     options: ClassVar[dict[str, Any]] = {**QUICK, "replay": False}
