@@ -8,7 +8,9 @@ import pytest
 
 from edgeprune.history import History
 from edgeprune.pipeline import run
+from edgeprune.pipeline.past import Past
 from edgeprune.search import read_trials
+from tests.history.example import RUN, remember, trial
 
 QUICK = (
     "search.trials=10",
@@ -82,3 +84,10 @@ def test_without_a_history_nothing_is_read_or_written(tiny_pipeline: Path, tmp_p
     run(tiny_pipeline, run_dir=tmp_path / "run", overrides=changes, progress=False)
     assert not (tmp_path / "run" / "stages" / "history-search.json").exists()
     assert "What the history contributed" not in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_trial_without_its_samples_is_no_measurement(history: Path) -> None:
+    with History.open(str(history)) as kept:
+        remember(kept, trials=1)
+        assert kept.runs.measured(RUN.target, RUN.space.candidate(trial(0).widths)) is not None
+        assert Past((), kept, RUN).measured(trial(0).widths) is None
