@@ -2,7 +2,7 @@
 
     python benchmarks/history.py [--quick] [--json] [--keep DIR] [--plot FILE.html]
                                  [--trials N] [--seeds N] [--first-seed N]
-                                 [--row SOURCE:TARGET:BUDGET ...]
+                                 [--row SOURCE:TARGET:BUDGET ...] [--arm NAME ...]
 
 Protocol, fixed before the first run:
 
@@ -23,8 +23,10 @@ Protocol, fixed before the first run:
 - Arms: cold (AMC); cold_short (AMC with the warm-up and noise of a transferred agent);
   transfer; augmented (in place of transfer's one source); assistant (augmented, and its pick);
   replay (cold AMC, but the best of the sources first); all; random_assistant (no agent);
-  shuffled (all, with the sources' rewards shuffled: the negative control); cold_gp (Optuna's
-  Gaussian process without any source: how much of it is the model, not the history).
+  shuffled (all, with the sources' rewards shuffled: the negative control); inverted (all, and
+  the sources praise what was worst: harder, their rewards do follow from their widths);
+  cold_gp (Optuna's Gaussian process without any source: how much of it is the model, not the
+  history).
 - Every search is kept in DIR as it ends, and a second start goes on from there; what is missing
   is said in ``missing``. Rows without a shared checkpoint are skipped and named.
 """
@@ -77,6 +79,7 @@ _OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": Fal
 ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "all": ("history", {}, "both"),
     "shuffled": ("history", {}, "shuffled"),
+    "inverted": ("history", {}, "inverted"),
     "replay": ("history", {**_OFF, "replay": True}, "both"),
     "assistant": ("history", {**_OFF, "augmented": True, "assistant": True}, "both"),
     "random_assistant": ("history", {**_OFF, "assistant": True, "proposer": "random"}, "both"),
@@ -102,12 +105,14 @@ class Bench:
         trials: of one search.
         seeds: of the searches.
         tasks: open ones by model and budget.
+        arms: those that are run; all others, and cold, only if they were before.
     """
 
     keep: Path
     trials: int
     seeds: range
     tasks: Callable[[str, float], tuple[Task, Evaluate]]
+    arms: tuple[str, ...] = tuple(ARMS)
 
     def cold(self, model: str, budget: float, seed: int) -> dict[str, Any]:
         """A cold AMC search; it is also a source of the other network's."""
@@ -126,12 +131,22 @@ class Bench:
         if kind == "shuffled":
             draw = np.random.default_rng(seed)
             sources = [replace(one, rewards=draw.permutation(one.rewards)) for one in sources]
-        name = f"{row.replace(':', '-')}-{arm}-{seed}"
+        if kind == "inverted":
+            ends = [one.rewards.max() + one.rewards.min() for one in sources]
+            sources = [
+                replace(one, rewards=end - one.rewards)
+                for one, end in zip(sources, ends, strict=True)
+            ]
+        name = self.path(row, seed, arm).stem
         spec = ARMS[arm]
         if arm == "cold_short":
             shorter = HistoryOptions().transferred(self.trials)
             spec = ("amc", {"warmup": shorter.warmup, "noise": shorter.noise}, "none")
         return self._search(name, target, budget, seed, arm, spec, tuple(sources), goal)
+
+    def path(self, row: str, seed: int, arm: str) -> Path:
+        """Where a search is kept."""
+        return self.keep / f"{row.replace(':', '-')}-{arm}-{seed}.json"
 
     def _search(
         self,
@@ -248,6 +263,8 @@ def run_rows(bench: Bench, rows: list[str], report: Callable[[dict[str, Any]], N
         for row in rows:
             goal = goal_of(list(curves[row]["cold"].values()))
             for seed in bench.seeds:
+                if arm not in bench.arms and not bench.path(row, seed, arm).exists():
+                    continue
                 record = bench.arm(row, seed, arm, goal)
                 curves[row].setdefault(arm, {})[seed] = record["best"]
                 report(curves)
@@ -256,7 +273,9 @@ def run_rows(bench: Bench, rows: list[str], report: Callable[[dict[str, Any]], N
 def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, Any]:
     """Figures of all searches so far."""
     figures: dict[str, float] = {"trials": bench.trials, "seeds": len(bench.seeds)}
-    lines, speedups, controls = {}, [], []
+    lines: dict[str, Any] = {}
+    speedups: list[float] = []
+    controls: dict[str, list[float]] = {"shuffled": [], "inverted": []}
     for row, arms in curves.items():
         name = _name(row)
         goal = goal_of([curve for _, curve in sorted(arms["cold"].items())])
@@ -278,13 +297,16 @@ def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, 
                 - statistics.median(curve[-1] for curve in arms["cold"].values()),
                 4,
             )
-        if "shuffled" in counts:
-            controls.append(figures[f"speedup_{name}_shuffled"])
+        for kind, found in controls.items():
+            if kind in counts:
+                found.append(figures[f"speedup_{name}_{kind}"])
         lines[row] = {"goal": goal, "uniform": arms["cold"][bench.seeds[0]][0], "trials": counts}
     if speedups:
         figures["speedup_min"] = min(speedups)
-    if controls:
-        figures["negative_control"] = round(statistics.median(controls), 3)
+    for kind, found in controls.items():
+        name = "negative_control" + ("" if kind == "shuffled" else f"_{kind}")
+        if found:
+            figures[name] = round(statistics.median(found), 3)
     figures["source_trials"] = bench.trials * (2 if len(bench.seeds) > 1 else 1)
     missing = [
         f"{row} {arm}"
@@ -362,6 +384,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=10)
     parser.add_argument("--row", action="append", help="SOURCE:TARGET:BUDGET; default: all")
+    parser.add_argument("--arm", action="append", choices=tuple(ARMS), help="default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -374,7 +397,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, _open_tasks() as tasks:
         keep = options.keep or Path(scratch)
         keep.mkdir(parents=True, exist_ok=True)
-        bench = Bench(keep, trials, range(first, first + seeds), tasks)
+        bench = Bench(keep, trials, range(first, first + seeds), tasks, tuple(options.arm or ARMS))
         found: dict[str, Any] = {}
 
         def report(curves: dict[str, Any]) -> None:
