@@ -51,6 +51,9 @@ def run(
     ] = None,
     overrides: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="The search's seed.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where weights are trained: `cpu` or `cuda`.")
+    ] = None,
     history: Annotated[
         str | None, typer.Option(help="A file or a database URL; `none` for no history.")
     ] = None,
@@ -66,7 +69,11 @@ def run(
     with exit_for_errors():
         from edgeprune.pipeline import run as run_pipeline
 
-        settings = [*(overrides or ()), *([f"history={history}"] if history else [])]
+        short = {"train_on": device, "history": history}
+        settings = [
+            *(overrides or ()),
+            *(f"{key}={value}" for key, value in short.items() if value),
+        ]
         result = run_pipeline(pipeline, run_dir=run_dir, overrides=settings, seed=seed)
         show_result(result, as_json=as_json)
 

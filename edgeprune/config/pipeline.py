@@ -1,5 +1,7 @@
 """The pipeline file as a whole."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from edgeprune.config.budget import BudgetConfig
@@ -44,9 +46,19 @@ class PipelineConfig(Section):
     export: ExportConfig = Field(
         default_factory=ExportConfig, description="What is written in the end."
     )
+    train_on: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        description="Where weights are trained. Candidates are repaired and scored on the CPU, "
+        "latency is always the target's.",
+    )
     history: str = Field(
         "default",
         min_length=1,
         description="Where what is measured on the target is kept for later runs: `default` "
         "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none`: nowhere.",
     )
+
+    @property
+    def training_mode(self) -> str | None:
+        """The mode that weights are trained in; None: what a short trial finds fastest."""
+        return None if self.train_on == "cpu" else self.train_on

@@ -112,6 +112,7 @@ def _tune(
                 temperature=recipe.temperature,
                 checkpoint=checkpoint,
                 on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+                mode=session.config.training_mode,
             )
     model.eval()
     return model, session.space.template.candidate(model.state_dict())

@@ -22,6 +22,7 @@ from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import Settled, settle, settle_uniform
 from edgeprune.search import SearchResult, SearchTrial
+from edgeprune.training import mode_named
 
 #: How many of a search's best trials are measured again before one is taken.
 FINALISTS = 5
@@ -72,6 +73,8 @@ def run(
     if seed is not None:
         settings.append(f"search.seed={seed}")
     config = load_pipeline(pipeline, settings)
+    if config.training_mode is not None:
+        mode_named(config.training_mode)  # said now, not after minutes of other work
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         run_dir = Path("runs") / f"{Path(pipeline).stem}-{stamp}"
