@@ -12,6 +12,7 @@ from edgeprune.report import numbers
 from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
 from edgeprune.report.joint_charts import joint_figures
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
+from edgeprune.report.past import past_sentences
 from edgeprune.report.plotly_source import packed_plotly
 from edgeprune.report.sentences import (
     accuracy_interval,
@@ -95,6 +96,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "estimator_sentence": estimator_sentence(summary),
         "clusters": summary.clusters[0].members if summary.clusters else [],
         "clusters_sentence": clusters_sentence(summary),
+        "past": past_sentences(summary.past),
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,
