@@ -1,0 +1,6 @@
+"""Deploy: from a finished run to programs and libraries for a device, built on this machine."""
+
+from edgeprune.deploy.builder import build
+from edgeprune.deploy.elf import ElfFacts, elf_facts
+
+__all__ = ["ElfFacts", "build", "elf_facts"]
