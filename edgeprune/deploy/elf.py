@@ -12,9 +12,9 @@ _MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64", "EM_ARM": "armv7l"}
 _VERSIONED = ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
 #: Build attributes of 32-bit ARM (ABI for the ARM architecture, addenda) that ask for features.
 _ARM_FEATURES = {
-    "TAG_CPU_ARCH": {10: "armv7"},
-    "TAG_FP_ARCH": {3: "vfpv3", 4: "vfpv3-d16", 5: "vfpv4", 6: "vfpv4-d16"},
-    "TAG_ADVANCED_SIMD_ARCH": {1: "neon", 2: "neon-fma"},
+    "TAG_CPU_ARCH": {10: "armv7", 14: "armv8"},
+    "TAG_FP_ARCH": {3: "vfpv3", 4: "vfpv3-d16", 5: "vfpv4", 6: "vfpv4-d16", 7: "fp-armv8"},
+    "TAG_ADVANCED_SIMD_ARCH": {1: "neon", 2: "neon-fma", 3: "neon-armv8"},
     "TAG_ABI_VFP_ARGS": {1: "hard-float"},
 }
 
