@@ -49,7 +49,7 @@ types: setup
 
 # Builds the images for ARM64 with a Docker engine of its own; needs Debian, root and 10 GB.
 docker-check: setup
-	$(BIN)/python docker/check.py
+	PYTHONPATH=. $(BIN)/python docker/check.py
 
 bench: setup
 	@for file in benchmarks/*.py; do $(BIN)/python $$file --quick --json || exit 1; done

@@ -24,10 +24,11 @@ def build_products(
     Raises:
         EdgepruneError: as `edgeprune.deploy.build`.
     """
-    from edgeprune.deploy import build
+    from edgeprune.deploy import build, build_in_docker
 
+    make = build_in_docker if in_docker else build
     with Console(stderr=True).status("reading the run") as status:
-        manifest = build(run_dir, target, output=output, runners=runners, note=status.update)
+        manifest = make(run_dir, target, output=output, runners=runners, note=status.update)
     if as_json:
         print_json(manifest)
     else:

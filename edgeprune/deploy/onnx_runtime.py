@@ -1,5 +1,6 @@
 """ONNX Runtime's library for a device, out of the wheels."""
 
+import os
 import re
 import shutil
 import sys
@@ -14,6 +15,8 @@ from edgeprune.deploy.toolchains import Toolchain
 from edgeprune.devices.artifacts import Note
 from edgeprune.errors import TargetError
 
+#: Environment variable: a library of your own, such as one built for the device with TensorRT.
+LIBRARY_VARIABLE = "EDGEPRUNE_ONNXRUNTIME_LIBRARY"
 #: Name that programs ask for.
 LIBRARY = "libonnxruntime.so.1"
 _NAME = re.compile(r"libonnxruntime\.so\.\d+\.\d+\.\d+")
@@ -34,8 +37,13 @@ def runtime_library(toolchain: Toolchain, note: Note) -> Path:
 
     Raises:
         NoLibrary: its makers give none out for this architecture.
-        TargetError: it cannot be fetched.
+        TargetError: it cannot be fetched, or the one chosen with `LIBRARY_VARIABLE` is not there.
     """
+    if chosen := os.environ.get(LIBRARY_VARIABLE):
+        if not Path(chosen).is_file():
+            msg = f"{LIBRARY_VARIABLE} is {chosen!r}: there is no such file"
+            raise TargetError(msg)
+        return Path(chosen)
     version = metadata.version("onnxruntime")
     if toolchain.native:
         package = util.find_spec("onnxruntime")
