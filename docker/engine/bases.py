@@ -28,6 +28,7 @@ def base_archive(architecture: str, folder: Path) -> Path:
     command = [
         *(*NAMESPACE, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
         *("--skip=check/qemu", f"--architectures={architecture}", *options),
+        '--customize-hook=find "$1/var/lib/apt/lists" -type f -delete',
         *(_RELEASE, str(partial)),
     ]
     subprocess.run(command, check=True)
