@@ -26,8 +26,11 @@ def base_archive(architecture: str, folder: Path) -> Path:
     partial = path.with_suffix(".partial.tar")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
     command = [
-        *(*NAMESPACE, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
+        *(*NAMESPACE, "mmdebstrap", "--quiet", "--mode=root", "--variant=apt"),
         *("--skip=check/qemu", f"--architectures={architecture}", *options),
+        # As Docker's own, without the tool that moved files into /usr once, and all of perl.
+        '--customize-hook=chroot "$1" apt-get install -qq -y usr-is-merged',
+        '--customize-hook=chroot "$1" apt-get autoremove -qq -y --purge',
         '--customize-hook=find "$1/var/lib/apt/lists" -type f -delete',
         *(_RELEASE, str(partial)),
     ]

@@ -6,7 +6,7 @@ set -eu
 cd "$1"
 rm -rf tvm/lib/libtvm_compiler.so tvm/lib/libtvm_runtime_cuda.so tvm/lib/libtvm_runtime_extra.so \
     tvm/3rdparty tvm/src tvm/include tvm/web tvm/cmake tvm_ffi/include tvm_ffi/src \
-    tvm_ffi/3rdparty tvm_ffi/share tvm_ffi/cython tvm_ffi/lib/libtvm_ffi_testing.so \
+    tvm_ffi/3rdparty tvm_ffi/share tvm_ffi/cython \
     onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
     onnxruntime/ThirdPartyNotices.txt numpy/f2py numpy/distutils bin
 # The Python package has its own copy of the runtime in the extension module.

@@ -34,7 +34,7 @@ def compile_runners(
     settings = {
         "CMAKE_TOOLCHAIN_FILE": toolchain.cmake_file,
         "GENERATED": generated.absolute(),
-        "TVM_FFI_INCLUDE": _tvm_headers() if tvm else "",
+        "TVM_FFI_INCLUDE": tvm_headers() if tvm else "",
         "ONNX_RUNTIME": "" if onnx_runtime is None else onnx_runtime.absolute(),
     }
     with tempfile.TemporaryDirectory(prefix="edgeprune-") as folder:
@@ -47,7 +47,8 @@ def compile_runners(
         return [Path(shutil.move(path, output / path.name)) for path in built if path.is_file()]
 
 
-def _tvm_headers() -> str:
+def tvm_headers() -> str:
+    """Folder of the C headers that TVM's kernels are called with."""
     from tvm_ffi import libinfo
 
     return str(libinfo.find_include_path())

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edgeprune.deploy.calls import Call, Tensor, read_calls
 from edgeprune.deploy.memory import Lifetime, place
 from edgeprune.devices.tvm import require_tvm
 from edgeprune.devices.tvm.database import open_database
@@ -24,34 +22,6 @@ from edgeprune.errors import MeasurementError
 
 #: How the symbol of a kernel begins.
 SYMBOL = "__tvm_ffi_"
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor of a program.
-
-    Attributes:
-        shape: sizes.
-        dtype: numpy's name.
-        value: its content, if it is a weight.
-    """
-
-    shape: tuple[int, ...]
-    dtype: str
-    value: NDArray[Any] | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
-
-
-@dataclass(frozen=True)
-class Call:
-    """A kernel with what it reads, and last what it writes: positions in `Program.tensors`."""
-
-    kernel: str
-    tensors: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -104,7 +74,32 @@ def compile_program(
         MeasurementError: TVM cannot read or compile the model, or it is no straight list of
             kernels of fixed shapes.
     """
-    tvm, own = require_tvm(), tvm_target(target)
+    module, untuned = fused_network(model, target, database)
+    try:
+        kernels = _object_file(kernels_of(module), tvm_target(target))
+    except Exception as error:
+        raise _failed(error) from error
+    tensors, calls, entry, output = read_calls(module["main"])
+    return Program(tensors, calls, entry, output, kernels, untuned)
+
+
+def fused_network(
+    model: bytes, target: Mapping[str, object], database: Path | None = None
+) -> tuple[Any, tuple[str, ...]]:
+    """Read an ONNX file into TVM and fuse its operators into kernels.
+
+    Args:
+        model: ONNX file.
+        target: TVM's target.
+        database: folder of tuned schedules, which are applied; None: no kernel is tuned.
+
+    Returns:
+        TVM's module; and the names of the kernels without a tuned schedule.
+
+    Raises:
+        TargetError, MeasurementError: as `compile_program`.
+    """
+    own = tvm_target(target)
     network = read_network(model, target)
     untuned = tuple(task.name for task, _ in network.tasks)
     with ExitStack() as stack:
@@ -115,18 +110,22 @@ def compile_program(
                 task.name for task, loops in network.tasks if records.best_ms(loops) is None
             )
         try:
-            module = _fused(network.module, own, records)
-            functions = {
-                one: body
-                for one, body in module.functions.items()
-                if isinstance(body, tvm.tirx.PrimFunc)
-            }
-            kernels = _object_file(tvm.IRModule(functions), own)
+            return _fused(network.module, own, records), untuned
         except Exception as error:
-            msg = f"TVM cannot compile the model: {first_line(error)}"
-            raise MeasurementError(msg) from error
-    tensors, calls, entry, output = _Reader().read(module["main"])
-    return Program(tensors, calls, entry, output, kernels, untuned)
+            raise _failed(error) from error
+
+
+def kernels_of(module: Any) -> Any:
+    """The kernels of a fused network, as a TVM module of their own.
+
+    They are to be a library of the program itself: they then name what they need of a runtime,
+    instead of being told addresses by TVM's loader.
+    """
+    tvm = require_tvm()
+    functions = {
+        name: body for name, body in module.functions.items() if isinstance(body, tvm.tirx.PrimFunc)
+    }
+    return tvm.IRModule(functions).with_attr("system_lib_prefix", "edgeprune_")
 
 
 def _fused(module: Any, target: Any, records: Any) -> Any:
@@ -155,74 +154,12 @@ def _fused(module: Any, target: Any, records: Any) -> Any:
 def _object_file(kernels: Any, target: Any) -> bytes:
     import tvm
 
-    # A library of the program itself: kernels then name what they need, instead of being told
-    # addresses by TVM's loader.
-    compiled = tvm.compile(kernels.with_attr("system_lib_prefix", "edgeprune_"), target=target)
+    compiled = tvm.compile(kernels, target=target)
     with tempfile.TemporaryDirectory(prefix="edgeprune-") as folder:
         path = Path(folder) / "kernels.o"
         getattr(compiled, "mod", compiled).write_to_file(str(path))
         return path.read_bytes()
 
 
-class _Reader:
-    """Turns a fused Relax function into tensors and calls."""
-
-    def __init__(self) -> None:
-        self.tensors: list[Tensor] = []
-        self.calls: list[Call] = []
-        self._known: dict[Any, int] = {}
-
-    def read(self, main: Any) -> tuple[tuple[Tensor, ...], tuple[Call, ...], int, int]:
-        if len(main.params) != 1:
-            _refuse(f"it has {len(main.params)} inputs, and a runner takes one")
-        entry = self._tensor(main.params[0])
-        for block in main.body.blocks:
-            for binding in block.bindings:
-                self._bind(binding.var, binding.value)
-        if main.body.body not in self._known:
-            _refuse("it has several outputs, and a runner gives one")
-        output = self._known[main.body.body]
-        for one in (entry, output):
-            if self.tensors[one].dtype != "float32":
-                _refuse(f"an input or output is {self.tensors[one].dtype}, not float32")
-        return tuple(self.tensors), tuple(self.calls), entry, output
-
-    def _bind(self, name: Any, value: Any) -> None:
-        from tvm import ir, relax
-
-        if isinstance(value, relax.Var | ir.Constant):
-            self._known[name] = self._argument(value)
-            return
-        if not (isinstance(value, relax.Call) and value.op.name == "relax.call_tir"):
-            _refuse(f"{getattr(getattr(value, 'op', value), 'name', value)} is no kernel")
-        kernel, given = value.args[0], list(value.args[1])
-        if len(value.args) > 2:
-            _refuse(f"kernel {kernel.name_hint} takes sizes that are not fixed")
-        read = [self._argument(one) for one in given]
-        self.calls.append(Call(str(kernel.name_hint), (*read, self._tensor(name))))
-
-    def _argument(self, value: Any) -> int:
-        from tvm import ir
-
-        if isinstance(value, ir.Constant):
-            content = np.asarray(value.value.numpy(), order="C")
-            self.tensors.append(Tensor(content.shape, str(content.dtype), content))
-            return len(self.tensors) - 1
-        return self._known[value]
-
-    def _tensor(self, name: Any) -> int:
-        kind = name.ty
-        if not hasattr(kind, "shape") or kind.shape is None:
-            _refuse(f"{name.name_hint} is no tensor of a known shape")
-        try:
-            shape = tuple(int(size) for size in kind.shape)
-        except TypeError:
-            _refuse(f"{name.name_hint} has no fixed shape: {kind.shape}")
-        self.tensors.append(Tensor(shape, str(kind.dtype)))
-        self._known[name] = len(self.tensors) - 1
-        return self._known[name]
-
-
-def _refuse(reason: str) -> NoReturn:
-    msg = f"the model is no straight list of compiled kernels: {reason}"
-    raise MeasurementError(msg)
+def _failed(error: Exception) -> MeasurementError:
+    return MeasurementError(f"TVM cannot compile the model: {first_line(error)}")
