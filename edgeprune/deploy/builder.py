@@ -87,7 +87,7 @@ def build(
             **made.details,
             "runners": tried,
             "skipped": skipped,
-            "files": _described(folder, facts),
+            "files": _described(folder, facts, made.compiled_for),
         }
         write_json(folder / MANIFEST, manifest)
     return manifest
@@ -122,7 +122,9 @@ def _build_runners(made: Products, asked: Sequence[str]) -> tuple[list[Path], di
     return programs, skipped
 
 
-def _described(folder: Path, facts: dict[str, ElfFacts]) -> dict[str, Any]:
+def _described(
+    folder: Path, facts: dict[str, ElfFacts], compiled_for: dict[str, Any]
+) -> dict[str, Any]:
     """Every file of a build; of programs and libraries also what they need."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
@@ -131,4 +133,6 @@ def _described(folder: Path, facts: dict[str, ElfFacts]) -> dict[str, Any]:
             found[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
             if name in facts:
                 found[name]["elf"] = facts[name].to_json()
+                # 64-bit files do not tell the features that their instructions need.
+                found[name]["compiled_for"] = compiled_for.get(path.name)
     return found

@@ -34,6 +34,8 @@ class Products:
         scratch: where the runners' generated sources go.
         note: told what takes long.
         details: for the manifest.
+        compiled_for: file -> the processor and its features that the file was compiled for; files
+            that choose by the processor that they run on, as ONNX Runtime does, are not in it.
     """
 
     bundle: Bundle
@@ -43,6 +45,7 @@ class Products:
     scratch: Path
     note: Note
     details: dict[str, Any] = field(default_factory=dict)
+    compiled_for: dict[str, Any] = field(default_factory=dict)
 
     def kernels(self) -> None:
         """TVM's kernels: as an object file for the runner, and as a library for TVM's runtime.
@@ -54,6 +57,7 @@ class Products:
         """
         from edgeprune.deploy.program import compile_program
         from edgeprune.devices.tvm import require_tvm, target_of
+        from edgeprune.export.formats import file_name
 
         try:
             require_tvm()
@@ -69,6 +73,9 @@ class Products:
         except MeasurementError as error:
             raise WorkloadError(str(error)) from error
         write_program(program, self.scratch)
+        processor = {name: own.get(name) for name in ("mcpu", "mattr")}
+        library = file_name("tvm", "float32", self.target)
+        self.compiled_for = dict.fromkeys(("run-compiled", "kernels.o", library), processor)
         kernels = len({call.kernel for call in program.calls})
         self.details["kernels"] = {
             "target": own,

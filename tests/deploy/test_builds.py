@@ -76,6 +76,10 @@ def test_every_product_is_for_the_target(built: tuple[Path, dict[str, Any]]) -> 
         assert len(content) == one["bytes"]
         assert hashlib.sha256(content).hexdigest() == one["sha256"]
     assert elf_facts(folder / "bin/run-compiled").machine == architecture
+    files = manifest["files"]
+    cpu = load_target(manifest["target"]["name"]).cpu
+    if cpu is not None:
+        assert files["bin/run-compiled"]["compiled_for"] == {"mcpu": cpu, "mattr": ["+neon"]}
     for tried in manifest["runners"].values():
         assert tried["max_abs_difference"] <= tried["tolerance"]
     if architecture == "armv7l":
