@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from engine.bake import Target, read_bake
-from engine.bases import ARCHITECTURES, base_archive, push_base
+from engine.bases import base_archive, push_base
 from engine.daemon import Engine, engine, registry
 
 from edgeprune.boards.recipe import guest_file
@@ -121,7 +121,10 @@ def main() -> None:
         parser.error(f"unknown target {unknown[0]}; allowed: {', '.join(bake)}")
     kept = user_cache() / "docker-check"
     kept.mkdir(parents=True, exist_ok=True)
-    archives = {name: base_archive(name, kept) for name in ARCHITECTURES}
+    targets = [bake[name] for name in given.targets]
+    # The machine that builds, and those that are built for.
+    architectures = {"amd64", *(one.platform.rpartition("/")[2] for one in targets)}
+    archives = {name: base_archive(name, kept) for name in sorted(architectures)}
     fetch_wheels(kept / "wheels")
     tried: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="edc-", ignore_cleanup_errors=True) as temporary:
@@ -132,7 +135,6 @@ def main() -> None:
         with registry(folder) as mirror:
             push_base(folder / "buildah", archives, mirror, "debian:bookworm-slim")
             with engine(folder, mirror) as running:
-                targets = [bake[name] for name in given.targets]
                 figures = build_images(running, targets, sent)
         with engine(folder, mirror, offline=True) as running:
             if "device-arm64" in given.targets:

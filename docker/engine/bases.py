@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 NAMESPACE = [sys.executable, str(Path(__file__).with_name("namespace.py"))]
-ARCHITECTURES = ("amd64", "arm64")
 _RELEASE = "bookworm"
 #: As in Docker's own slim images.
 _LEFT_OUT = ("doc", "man", "info", "locale", "groff", "linda", "lintian")
+_UNWANTED = "usrmerge perl libfile-find-rule-perl 'libperl5*' 'perl-modules*'"
 
 
 def base_archive(architecture: str, folder: Path) -> Path:
@@ -28,9 +28,9 @@ def base_archive(architecture: str, folder: Path) -> Path:
     command = [
         *(*NAMESPACE, "mmdebstrap", "--quiet", "--mode=root", "--variant=apt"),
         *("--skip=check/qemu", f"--architectures={architecture}", *options),
-        # As Docker's own, without the tool that moved files into /usr once, and all of perl.
+        # As in Docker's own: without the tool that once moved files into /usr, and its perl.
         '--customize-hook=chroot "$1" apt-get install -qq -y usr-is-merged',
-        '--customize-hook=chroot "$1" apt-get autoremove -qq -y --purge',
+        f'--customize-hook=chroot "$1" apt-get purge -qq -y --autoremove {_UNWANTED}',
         '--customize-hook=find "$1/var/lib/apt/lists" -type f -delete',
         *(_RELEASE, str(partial)),
     ]
