@@ -181,6 +181,33 @@ def verify(
 
 
 @app.command()
+def build(
+    run_dir: RunDir,
+    target: Annotated[str, typer.Option("--target", "-t", help="A profile's name, or a file.")],
+    output: Annotated[Path, typer.Option(help="Gets a folder named after the target.")] = Path(
+        "dist"
+    ),
+    runners: Annotated[
+        list[str] | None,
+        typer.Option("--runner", help="onnxruntime or compiled; all that can be, by default."),
+    ] = None,
+    in_docker: Annotated[
+        bool, typer.Option("--in-docker", help="With the compilers of a builder image.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Build programs and libraries that run a finished run's model on a device.
+
+    Exit status: 0 all products fit the device, 1 a runner computes something else, 2 something
+    is missing or does not fit.
+    """
+    from edgeprune.cli.building import build_products
+
+    with exit_for_errors():
+        build_products(run_dir, target, output, runners or [], in_docker=in_docker, as_json=as_json)
+
+
+@app.command()
 def setup(
     part: Annotated[str, typer.Argument(help="tflite: the converter that writes TFLite files.")],
 ) -> None:
