@@ -27,8 +27,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
 }
 #: In the order of interest: what is last is left out when the time is up.
 ARMS = (
-    *("gp", "direct", "direct_sensitivity", "random", "gradual", "cluster", "direct_shuffled"),
-    *("tpe", "direct_free", "amc", "direct_stage", "optuna_gp", "gradual_free"),
+    *("gp", "direct", "random", "cluster", "direct_shuffled", "direct_sensitivity", "tpe", "amc"),
+    *("gradual", "direct_stage", "direct_free", "gradual_free", "optuna_gp"),
 )
 
 

@@ -69,7 +69,8 @@ def dendrogram(clustering: Clustering, names: list[str]) -> list[str]:
         return names
     root = to_tree(clustering.merges)
     canvas = _Canvas(scale=(_COLUMNS - 1) / (root.dist or 1.0))
-    canvas.draw(root)
+    end = canvas.draw(root)
+    canvas.marks[end] = {"┬": "┐", "├": "│"}[canvas.marks[end]]  # Nothing joins the last joint.
     rows = [
         "".join(canvas.marks.get((row, column), " ") for column in range(canvas.width + 1))
         for row in range(len(names))

@@ -34,8 +34,8 @@ class SearchConfig(Section):
     sampler: str = Field(
         "amc",
         min_length=1,
-        description="amc, bocr, joint (trains as well), purl, qlp, uniform, random, or any Optuna "
-        "sampler as `optuna:TPESampler`.",
+        description="amc, bocr, history, joint (trains as well), purl, qlp, uniform, random, or "
+        "any Optuna sampler as `optuna:TPESampler`.",
     )
     trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
     seed: int = Field(
@@ -56,6 +56,16 @@ class SearchConfig(Section):
     )
     options: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the sampler, by its own names."
+    )
+    warm_start: Literal["history"] | None = Field(
+        None,
+        description="`history`: any sampler but random and uniform begins with the best widths of "
+        "earlier searches, translated to this model.",
+    )
+    remeasure: bool = Field(
+        False,
+        description="Whether candidates are measured again that the history knows from this very "
+        "target; finalists always are.",
     )
 
 

@@ -1,8 +1,9 @@
 """What a device reports: raw samples with their conditions, and what they amount to."""
 
 import statistics as stdlib_statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from edgeprune.devices.statistics import level, level_ratio_interval, median_interval
 
@@ -63,6 +64,12 @@ class Measurement:
             "conditions": self.conditions,
         }
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read back what `to_json` wrote."""
+        samples = tuple(map(float, value["samples_ms"]))
+        return cls(samples, float(value["build_ms"]), dict(value["conditions"]))
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -89,3 +96,9 @@ class Comparison:
             "candidate": self.candidate.to_json(),
             "baseline": self.baseline.to_json(),
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read back what `to_json` wrote."""
+        both = (Measurement.from_json(value[name]) for name in ("candidate", "baseline"))
+        return cls(*both)

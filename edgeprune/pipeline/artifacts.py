@@ -1,26 +1,15 @@
 """Stage 6, artifacts: the result in other formats and precisions, kept only if right and faster."""
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from edgeprune.config import ExportConfig, load_calibration
-from edgeprune.errors import EdgepruneError, MeasurementError, TargetError, VerificationError
-from edgeprune.export import Verification, compare_file
-from edgeprune.export.formats import (
-    Format,
-    Made,
-    Source,
-    device_content,
-    file_name,
-    open_format,
-)
-from edgeprune.files import sha256, write_atomic
+from edgeprune.errors import EdgepruneError, VerificationError
+from edgeprune.export.formats import Made, Source, open_format
 from edgeprune.pipeline.aware import trained_for_int8
-from edgeprune.pipeline.gates import accuracy_reasons, latency_reasons, transpose_reasons
+from edgeprune.pipeline.judging import Judge
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
 from edgeprune.quantization import CalibrationImages
@@ -78,7 +67,8 @@ def write_artifacts(
             if record is None:
                 if form not in makers:
                     opened = open_format(form, session.target, session.reporter.say)
-                    makers[form] = _Maker(session, timer, form, opened, source, accuracy, settings)
+                    judge = Judge(session, timer, form, opened, source, accuracy, settings)
+                    makers[form] = _Maker(judge)
                 tries = makers[form].make(precision)
                 record = session.directory.finish(stage_of(form, precision), tries)
             records.append(dict(record))
@@ -89,15 +79,9 @@ def write_artifacts(
 
 @dataclass
 class _Maker:
-    """Makes and judges the artifacts of one format."""
+    """Makes the artifacts of one format, and tries again where one is not accurate enough."""
 
-    session: Session
-    timer: ArtifactTimer
-    form: str
-    format: Format
-    source: Source
-    accuracy: float
-    settings: ExportConfig
+    judge: Judge
     made: Made | None = None
 
     def make(self, precision: str) -> dict[str, Any]:
@@ -107,30 +91,33 @@ class _Maker:
         """
         if precision != "int8":
             return self._tried(precision)
-        recipe = load_calibration(self.settings.calibration)
-        shape = tuple(self.source.example.shape[1:])
-        images = CalibrationImages(self.session.workload.splits.train, recipe, shape)
+        recipe = load_calibration(self.judge.settings.calibration)
+        shape = tuple(self.judge.source.example.shape[1:])
+        images = CalibrationImages(self.judge.session.workload.splits.train, recipe, shape)
         known: dict[str, Any] = {"calibration": recipe.name, "calibration_sha256": images.digest()}
         first = self._tried(precision, known, images)
         if first["kept"] or not first["inaccurate"] or self.made is None:
             return first
-        noise = self.format.noise(self.source, self.made, images)
+        try:
+            noise = self.judge.format.noise(self.judge.source, self.made, images)
+        except VerificationError:  # it does not run at all, as its reason says
+            return first
         worst = dict(list(noise.items())[:_NAMED])
         kept_float = list(noise)[:KEPT_IN_FLOAT]
-        self.session.reporter.say(
-            f"{self.form} int8: {first['reason']}; noisiest layers: "
+        self.judge.session.reporter.say(
+            f"{self.judge.form} int8: {first['reason']}; noisiest layers: "
             + ", ".join(f"{name} ({value:.1f} dB)" for name, value in worst.items())
         )
         known |= {"noisiest_db": worst, "first_try": first}
         second = self._tried(precision, known | {"float_layers": kept_float}, images, kept_float)
-        epochs = self.settings.qat_epochs
+        epochs = self.judge.settings.qat_epochs
         if second["kept"] or not second["inaccurate"] or epochs == 0:
             return second
-        self.session.reporter.say(
-            f"{self.form} int8: {second['reason']}; training for int8, {epochs} epochs"
+        self.judge.session.reporter.say(
+            f"{self.judge.form} int8: {second['reason']}; training for int8, {epochs} epochs"
         )
         known |= {"second_try": second, "qat_epochs": epochs}
-        source = trained_for_int8(self.session, self.source, epochs)
+        source = trained_for_int8(self.judge.session, self.judge.source, epochs)
         return self._tried(precision, known, images, source=source)
 
     def _tried(
@@ -142,11 +129,15 @@ class _Maker:
         source: Source | None = None,
     ) -> dict[str, Any]:
         """Convert and judge; what cannot be converted is no reason to lose the rest of the run."""
-        record: dict[str, Any] = {"format": self.form, "precision": precision, **(known or {})}
+        record: dict[str, Any] = {
+            "format": self.judge.form,
+            "precision": precision,
+            **(known or {}),
+        }
         start, self.made = time.perf_counter(), None
         try:
-            source = source or self.source
-            made = self.made = self.format.convert(source, precision, images, keep_float)
+            source = source or self.judge.source
+            made = self.made = self.judge.format.convert(source, precision, images, keep_float)
         except EdgepruneError as error:
             nothing: dict[str, Any] = {
                 "path": None,
@@ -157,94 +148,4 @@ class _Maker:
             verdict = {"kept": False, "inaccurate": False, "reason": str(error)}
             return record | nothing | verdict
         record |= {"bytes": len(made.content), "convert_s": time.perf_counter() - start}
-        return self._judged(precision, made, record | dict(made.details))
-
-    def _judged(self, precision: str, made: Made, record: dict[str, Any]) -> dict[str, Any]:
-        """Write an artifact, read it back, run it, time it beside the float32 file, and decide."""
-        folder = self.session.directory.path
-        name = file_name(self.form, precision, self.session.target)
-        path = _write(folder / "rejected" / name, made)
-        try:
-            lint = self.format.lint(path)
-            found = self._compared(path, made)
-        except VerificationError as error:
-            reasons, inaccurate = [str(error)], True
-            record.setdefault("lint", {"warnings": []})
-        else:
-            record |= {"lint": lint.to_json(), "verification": found.to_json()}
-            if made.stand_in is not None:
-                record["verified_on"] = "the same network compiled for this machine"
-            classes = self.session.workload.classes
-            wrong = accuracy_reasons(found, precision, self.accuracy, classes, self.settings)
-            inaccurate = bool(wrong)
-            slow = self._timed(precision, path, record)
-            reasons = [*wrong, *slow, *transpose_reasons(lint.transposes, self.settings)]
-        if not reasons:
-            path = _move(path, folder, made)
-        record |= {
-            "path": str(path.relative_to(folder)),
-            "sha256": sha256(path),
-            "kept": not reasons,
-            "inaccurate": inaccurate,
-            "reason": "; ".join(reasons),
-        }
-        if not any((folder / "rejected").iterdir()):
-            (folder / "rejected").rmdir()
-        return record
-
-    def _compared(self, path: Path, made: Made) -> Verification:
-        """The written file over the test split, in its own runtime."""
-        split = self.session.workload.splits.test
-        if made.stand_in is None:
-            return compare_file(path, self.format.run(path), self.source.model, split)
-        folder = self.session.directory.path / "contenders" / "stand-in"
-        try:
-            own = _write(folder / path.name, made.stand_in)
-            return compare_file(own, self.format.run(own), self.source.model, split)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _timed(self, precision: str, path: Path, record: dict[str, Any]) -> list[str]:
-        """Note the latency in the record; what speaks against it."""
-        plain = precision == "float32"
-        candidate = device_content(path)
-        try:
-            baseline = candidate if plain else self._float_content()
-            comparison = self.timer.compare(self.form, candidate, baseline)
-        except MeasurementError as error:
-            record["not_timed"] = str(error)
-            return [f"has no latency: {error}"]
-        except TargetError as error:
-            if self.form == "onnx":
-                raise
-            record["not_timed"] = str(error)
-            # Of float32 no speed is claimed; another precision has nothing else to be kept for.
-            return [] if plain else [f"was not timed, so it is not known to be faster: {error}"]
-        record["latency"] = comparison.candidate.to_json()
-        if plain:
-            return []
-        record |= {
-            "ratio": comparison.ratio,
-            "ratio_interval": list(comparison.ratio_interval),
-        }
-        return latency_reasons(comparison)
-
-    def _float_content(self) -> bytes:
-        """What a device is sent of the float32 file of this format."""
-        name = "float32" + Path(file_name(self.form, "float32", self.session.target)).suffix
-        path = self.session.directory.path / "contenders" / name
-        return device_content(_write(path, self.format.convert(self.source, "float32")))
-
-
-def _write(path: Path, made: Made) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    for suffix, content in made.companions.items():
-        write_atomic(path.with_name(path.name + suffix), content)
-    write_atomic(path, made.content)
-    return path
-
-
-def _move(path: Path, folder: Path, made: Made) -> Path:
-    for suffix in made.companions:
-        path.with_name(path.name + suffix).rename(folder / (path.name + suffix))
-    return path.rename(folder / path.name)
+        return self.judge.judge(precision, made, record | dict(made.details))

@@ -5,13 +5,21 @@ from safetensors.torch import save
 from edgeprune.config import JointConfig, PipelineConfig
 from edgeprune.errors import ConfigError
 from edgeprune.files import write_atomic
-from edgeprune.joint import Alignment, JointEpoch, JointSchedule, Rounds, Scorer, train_jointly
+from edgeprune.joint import (
+    Alignment,
+    JointEpoch,
+    JointResult,
+    JointSchedule,
+    Rounds,
+    Scorer,
+    train_jointly,
+)
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search_problem
-from edgeprune.pipeline.session import open_session
+from edgeprune.pipeline.session import Session, open_session
 
 
 def train_together(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> None:
@@ -32,43 +40,53 @@ def train_together(config: PipelineConfig, directory: RunDirectory, reporter: Re
         )
         raise ConfigError(msg)
     with open_session(config, directory, reporter) as session:
-        settings, seed = config.joint, config.search.seed
-        schedule, workload = schedule_of(settings), session.workload
-        probed = probe(session)
-        problem = search_problem(session, probed, probed.estimator(session))
-        scorer = Scorer(
-            session.space,
-            workload.model,
-            workload.splits,
-            session.recovery.execution,
-            images=settings.images,
-            seed=seed,
-        )
-        with reporter.task("train and prune", schedule.epochs) as task:
-
-            def told(epoch: JointEpoch) -> None:
-                found = "" if epoch.incumbent is None else f", pruned {epoch.incumbent:.1%}"
-                task.advance(note=f"loss {epoch.loss:.3f}, whole {epoch.dense:.1%}{found}")
-
-            result = train_jointly(
-                workload.model,
-                workload.splits.train,
-                Rounds(problem, scorer, schedule, seed),
-                scorer,
-                Alignment(session.space, workload.model, schedule.alignment),
-                schedule,
-                lr=settings.lr,
-                batch_size=settings.batch_size,
-                weight_decay=settings.weight_decay,
-                seed=seed,
-                folder=directory.path / "contenders",
-                measure=lambda widths: session.compare(widths).ratio,
-                on_epoch=told,
-            )
-        workload.model.eval()
-        weights = {key: value.contiguous() for key, value in workload.model.state_dict().items()}
+        result = train_session(session)
+        model = session.workload.model.eval()
+        weights = {key: value.contiguous() for key, value in model.state_dict().items()}
         write_atomic(directory.contender("base", "safetensors"), save(weights))
         directory.finish("joint", result.to_json())
+
+
+def train_session(session: Session, *, use_z: bool = True) -> JointResult:
+    """Train and prune the model of an open run, in place.
+
+    Args:
+        session: its model is untrained.
+        use_z: False hides from the agent what became of the weights, to see what that is worth.
+    """
+    settings, seed = session.config.joint, session.config.search.seed
+    schedule, workload = schedule_of(settings), session.workload
+    probed = probe(session)
+    problem = search_problem(session, probed, probed.estimator(session))
+    scorer = Scorer(
+        session.space,
+        workload.model,
+        workload.splits,
+        session.recovery.execution,
+        images=settings.images,
+        seed=seed,
+    )
+    with session.reporter.task("train and prune", schedule.epochs) as task:
+
+        def told(epoch: JointEpoch) -> None:
+            found = "" if epoch.incumbent is None else f", pruned {epoch.incumbent:.1%}"
+            task.advance(note=f"loss {epoch.loss:.3f}, whole {epoch.dense:.1%}{found}")
+
+        return train_jointly(
+            workload.model,
+            workload.splits.train,
+            Rounds(problem, scorer, schedule, seed, use_z=use_z),
+            scorer,
+            Alignment(session.space, workload.model, schedule.alignment),
+            schedule,
+            lr=settings.lr,
+            batch_size=settings.batch_size,
+            weight_decay=settings.weight_decay,
+            seed=seed,
+            folder=session.directory.path / "contenders",
+            measure=lambda widths: session.compare(widths).ratio,
+            on_epoch=told,
+        )
 
 
 def schedule_of(settings: JointConfig) -> JointSchedule:

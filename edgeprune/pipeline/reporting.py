@@ -70,6 +70,7 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "verification": manifest["result"]["verification"],
             "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
             "clusters": read_clusters(directory.path / "search"),
+            "joint": _joint(directory),
             "notes": _notes(manifest),
         }
     )
@@ -91,6 +92,26 @@ def _notes(manifest: dict[str, Any]) -> list[str]:
             "int8 stand under Artifacts."
         )
     return notes
+
+
+def _joint(directory: RunDirectory) -> list[dict[str, Any]]:
+    """Training and pruning together, epoch by epoch: a round of the agent comes after an epoch."""
+    record = directory.record("joint")
+    if record is None:
+        return []
+    errors = [one["decoder_error"] for one in record["rounds"] if one["decoder_error"] is not None]
+    with_turn = [one["epoch"] for one in record["epochs"] if one["incumbent"] is not None]
+    turns = dict(zip(with_turn, errors, strict=False))
+    return [
+        {
+            "epoch": one["epoch"],
+            "dense": one["dense"],
+            "pruned": one["incumbent"],
+            "to_cut": one["to_cut"],
+            "decoder_error": turns.get(one["epoch"]),
+        }
+        for one in record["epochs"]
+    ]
 
 
 def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, Any]]:

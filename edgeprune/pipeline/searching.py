@@ -1,11 +1,16 @@
 """Stage 4, the searches: the chosen sampler, and random search with as many trials."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from optuna.samplers import BaseSampler
+
+from edgeprune.devices import Comparison
 from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
+from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
 from edgeprune.search import (
@@ -18,6 +23,10 @@ from edgeprune.search import (
     make_sampler,
     run_search,
 )
+from edgeprune.search.translation import best_points
+
+#: Points that a warm start evaluates first.
+WARM_STARTS = 5
 
 
 def search(
@@ -35,14 +44,28 @@ def search(
     Returns:
         All trials, those of earlier processes included.
     """
+    with open_past(session, probe, name, sampler) as past:
+        return _search(session, probe, name, sampler, kernels, past)
+
+
+def _search(
+    session: Session,
+    probe: Probe,
+    name: str,
+    sampler: str,
+    kernels: NetModel | None,
+    past: Past,
+) -> SearchResult:
     config = session.config.search
     estimator = probe.estimator(session, kernels)
-    problem = search_problem(session, probe, estimator)
+    problem = replace(search_problem(session, probe, estimator), sources=past.sources)
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name == "search"
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
-    evaluator = session_evaluator(session)
+    evaluator = session_evaluator(session, past.measured)
     first = _first_widths(session, probe, sampler, kernels)
+    if config.warm_start == "history" and sampler != "history":
+        first += best_points(problem, past.sources, WARM_STARTS)
     # Joint training has searched already: what is left is to score and measure what it found.
     trials = len(first) if sampler == JOINT else config.trials
     proposer = "random" if sampler == JOINT else sampler
@@ -50,7 +73,8 @@ def search(
     def evaluate(widths: Widths) -> Outcome:
         predicted = estimator.ratio(widths)
         outcome = evaluator(widths)
-        return replace(outcome, details={**outcome.details, "predicted_ratio": predicted})
+        told = {"predicted_ratio": predicted, "predicted_reward": _expected_reward(chosen)}
+        return replace(outcome, details={**outcome.details, **told})
 
     chosen = make_sampler(proposer, problem, seed, trials, options)
     folder = session.directory.path / name
@@ -68,6 +92,7 @@ def search(
                 f"accuracy {outcome.accuracy:.4f}, latency {outcome.latency_ratio:.3f}x"
             )
             keep_clusters(folder, chosen, problem)
+            past.keep(trial, getattr(chosen, "last_actions", None))
             task.advance(note=_note(best))
 
         return run_search(
@@ -98,8 +123,10 @@ def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) 
     )
 
 
-def session_evaluator(session: Session) -> Evaluator:
-    """What turns widths into outcomes in a run."""
+def session_evaluator(
+    session: Session, known: Callable[[Widths], Comparison | None] | None = None
+) -> Evaluator:
+    """What turns widths into outcomes in a run; what is known is not measured again."""
     return Evaluator(
         plan=session.plan,
         space=session.space,
@@ -109,7 +136,13 @@ def session_evaluator(session: Session) -> Evaluator:
         remote=session.target.remote,
         artifact=session.artifact,
         baseline=session.baseline,
+        known=known,
     )
+
+
+def _expected_reward(sampler: BaseSampler) -> float | None:
+    """What a sampler expects of its newest proposal; None where it expects nothing."""
+    return getattr(sampler, "predicted_reward", None)
 
 
 def _note(best: list[SearchTrial]) -> str:

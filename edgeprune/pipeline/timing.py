@@ -1,10 +1,13 @@
 """Timing artifacts on the run's device, each format in the runtime that takes it."""
 
 from contextlib import ExitStack
-from typing import Self
+from typing import Any, Self
+
+from numpy.typing import NDArray
 
 from edgeprune.config import TargetConfig
 from edgeprune.devices import Comparison, Device, open_device
+from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import TargetError
 from edgeprune.pipeline.session import Session
 
@@ -30,11 +33,27 @@ class ArtifactTimer:
             TargetError: the device has not the runtime that takes them.
             MeasurementError: no latency that can be trusted.
         """
+        return self._device(form).compare(candidate, baseline)
+
+    def outputs(self, form: str, content: bytes) -> NDArray[Any]:
+        """What a file computes on the device from the runtimes' fixed example input.
+
+        Raises:
+            TargetError: the device has not the runtime that takes it.
+            MeasurementError: it does not run there.
+        """
+        device = self._device(form)
+        if not isinstance(device, RemoteDevice):
+            msg = f"target {self._session.target.name!r} computes no outputs"
+            raise TargetError(msg)
+        return device.outputs(content)[0]
+
+    def _device(self, form: str) -> Device:
         if form not in self._devices:
             target = beside(self._session.target, form)
             device = open_device(target, self._session.reporter.say)
             self._devices[form] = self._stack.enter_context(device)
-        return self._devices[form].compare(candidate, baseline)
+        return self._devices[form]
 
     def __enter__(self) -> Self:
         return self

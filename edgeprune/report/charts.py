@@ -165,10 +165,11 @@ def _untied(stages: Sequence[Clusters]) -> dict[str, Any]:
     for before, after in pairwise(stages):
         at = after.since + 0.5
         shapes.append({**tall, "x0": at, "x1": at, "line": line})
-        text = f"{before.count} clusters untied: {after.count}"
+        text = f"untied: {before.count} → {after.count} clusters"
         place = {"x": at, "xanchor": "left", "y": 0, "yref": "paper", "yanchor": "bottom"}
         font = {"color": "var(--soft)"}
-        notes.append({**place, "text": text, "showarrow": False, "font": font})
+        look = {"showarrow": False, "font": font, "bgcolor": "var(--card)"}
+        notes.append({**place, **look, "text": text})
     return {"shapes": shapes, "annotations": notes}
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from edgeprune.files import write_atomic
 from edgeprune.report import numbers
 from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
+from edgeprune.report.joint_charts import joint_figures
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
 from edgeprune.report.plotly_source import packed_plotly
 from edgeprune.report.sentences import (
@@ -80,6 +81,8 @@ def _context(summary: Summary) -> dict[str, Any]:
         charts = {"trials": trials_figure(summary), "progress": progress_figure(summary)}
     if any(trial.predicted is not None for trial in summary.trials):
         charts["estimates"] = estimates_figure(summary)
+    if summary.joint:
+        charts |= joint_figures(summary)
     return {
         "summary": summary,
         "unit": summary.target.unit,

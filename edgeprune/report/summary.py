@@ -265,6 +265,28 @@ class Clusters:
 
 
 @dataclass(frozen=True)
+class JointEpoch:
+    """The network after an epoch of training and pruning together.
+
+    Attributes:
+        epoch: from 0.
+        dense: accuracy of the whole network on the reward images.
+        pruned: that of the structure that leads, with the same weights; None before there is one.
+        to_cut: sum of the norms of the weights that are to be cut.
+        decoder_error: mean squared error of the rewards that the agent's view of the training
+            explains; None where the agent had no turn.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    epoch: _Count
+    dense: _Share
+    pruned: _Share | None = None
+    to_cut: _NotNegative | None = None
+    decoder_error: _NotNegative | None = None
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything one report page shows.
 
@@ -284,6 +306,7 @@ class Summary:
         verification: of the result's written file.
         artifacts: the result in other formats and precisions.
         clusters: what sampler bocr tied together, stage by stage.
+        joint: the network while it was trained and pruned together, epoch by epoch.
         notes: anything else the reader must know.
     """
 
@@ -304,6 +327,7 @@ class Summary:
     verification: Verification
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
+    joint: tuple[JointEpoch, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod

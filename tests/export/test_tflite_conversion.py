@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,12 +13,9 @@ pytest.importorskip("ai_edge_quantizer", reason="the extra `tflite` is not insta
 from edgeprune.cli.setup import set_up
 from edgeprune.config import TargetConfig
 from edgeprune.errors import ConfigError, TargetError, WorkloadError
-from edgeprune.export.formats import Source, check_writable, open_format
+from edgeprune.export.formats import check_writable, open_format
 from edgeprune.export.litert import converter_python, to_tflite
 from edgeprune.export.litert.environment import PYTHON_VARIABLE
-from edgeprune.export.tflite_lint import lint_tflite
-from edgeprune.quantization.tflite_graph import read_tflite
-from edgeprune.quantization.tflite_running import TfliteFile
 from tests.evaluation.nets import all_images, noise_split
 from tests.models import tiny_cnn
 
@@ -39,22 +35,6 @@ needs_converter = pytest.mark.skipif(
     not _is_there() and "CI" not in os.environ,
     reason="the converter is not installed: edgeprune setup tflite",
 )
-
-
-@needs_converter
-def test_a_converted_net_computes_the_same_without_any_transpose(tmp_path: Path) -> None:
-    """`tiny_cnn` ends in ``mean((2, 3))``, around which the converter alone would transpose."""
-    torch.manual_seed(0)
-    model = tiny_cnn().eval()
-    made = open_format("tflite", LOCAL).convert(Source(model, b"", IMAGES[:1]), "float32")
-    with torch.inference_mode():
-        expected = model(IMAGES).numpy()
-    assert np.abs(TfliteFile(made.content)(IMAGES.numpy()) - expected).max() < 1e-5
-    lint = lint_tflite(made.content)
-    assert (lint.transposes, lint.input_transposes, lint.layout) == (0, 0, "NHWC")
-    layers = {one.layer for one in read_tflite(made.content).operators}
-    assert {"stem.0", "conv1", "conv2", "head"} <= layers
-    assert made.details["converter"] == "litert-torch 0.10.0"
 
 
 class _Triangle(nn.Module):

@@ -63,23 +63,6 @@ def test_a_library_computes_what_torch_computes(source: Source, library: Path) -
     assert lint.machine == platform.machine() and "not tuned" in lint.warnings()[0]
 
 
-@pytest.mark.parametrize("precision", ["float16", "int8"])
-def test_a_lower_precision_is_compiled_from_its_onnx_file(
-    source: Source, tmp_path: Path, precision: str
-) -> None:
-    from edgeprune.config import CalibrationConfig
-    from edgeprune.quantization import CalibrationImages
-
-    recipe = CalibrationConfig(name="test", images=16)
-    images = CalibrationImages(noise_split(16, 32), recipe)
-    form = open_format("tvm", HERE)
-    path = write(tmp_path / "model.so", form.convert(source, precision, images))
-    with torch.inference_mode():
-        expected = source.model(IMAGES).numpy()
-    difference = np.abs(form.run(path)(IMAGES.numpy()) - expected).max()
-    assert 0 < difference < (0.01 if precision == "float16" else 0.2) * np.abs(expected).max()
-
-
 def test_it_loads_in_the_runtime_alone(library: Path, tmp_path: Path) -> None:
     """In a process that has neither torch nor edgeprune: what firmware has."""
     program = """

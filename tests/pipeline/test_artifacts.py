@@ -8,8 +8,9 @@ import pytest
 
 from edgeprune.devices import Comparison, Measurement
 from edgeprune.devices.simulated import SimulatedDevice
-from edgeprune.errors import ConfigError, RunError
+from edgeprune.errors import ConfigError, RunError, VerificationError
 from edgeprune.export import read_manifest
+from edgeprune.export.formats.onnx import OnnxFormat
 from edgeprune.pipeline import export_run, run, verify_file
 
 QUICK = ("search.trials=3", "finetune.epochs=0")
@@ -46,6 +47,9 @@ def test_an_accurate_and_faster_file_is_kept(
     assert _artifact(finished) == record
     assert "model-int8.onnx" in (finished / "report.html").read_text()
     read_manifest(finished)
+    _times(monkeypatch, 1.1)
+    (again,) = export_run(finished, precision=["int8"], drop=100.0, progress=False)
+    assert not again["kept"] and not (finished / "model-int8.onnx").exists()
 
 
 def test_a_slower_file_is_rejected_with_the_reason(
@@ -61,11 +65,11 @@ def test_a_slower_file_is_rejected_with_the_reason(
 def test_an_inaccurate_int8_is_tried_again_with_its_noisiest_layers_in_float(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgeprune.pipeline import artifacts
+    from edgeprune.pipeline import judging
 
     _times(monkeypatch, 0.6)
     answers = [["loses 9.00 points to float32; allowed: 1"], []]
-    monkeypatch.setattr(artifacts, "accuracy_reasons", lambda *_: answers.pop(0))
+    monkeypatch.setattr(judging, "accuracy_reasons", lambda *_: answers.pop(0))
     (record,) = export_run(finished, precision=["int8"], progress=False)
     assert not answers
     assert record["kept"] and not record["first_try"]["kept"]
@@ -95,6 +99,21 @@ def test_an_int8_that_stays_inaccurate_is_trained_for(
     assert len({one["sha256"] for one in (first, second, record)}) == 3
     assert "trained for int8 in 1 epochs" in (folder / "report.html").read_text()
     read_manifest(folder)
+
+
+def test_an_int8_that_does_not_run_is_not_looked_into(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, content: bytes = b"") -> None:
+        msg = f"{path} cannot be loaded"
+        raise VerificationError(msg)
+
+    monkeypatch.setattr(OnnxFormat, "run", lambda self, path: refuse(path))
+    monkeypatch.setattr(OnnxFormat, "noise", lambda self, *_: refuse(finished))
+    (record,) = export_run(finished, precision=["int8"], progress=False)
+    assert not record["kept"] and "cannot be loaded" in record["reason"]
+    assert "first_try" not in record and (finished / record["path"]).is_file()
+    assert "cannot be loaded" in (finished / "report.html").read_text()
 
 
 def test_a_pipeline_can_ask_for_it_and_resume(tiny_pipeline: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from edgeprune.errors import ConfigError, RunError, TargetError, VerificationError
-from edgeprune.pipeline import artifacts, export_run, run, verify_file
+from edgeprune.pipeline import export_run, judging, run, verify_file
+from edgeprune.pipeline.timing import ArtifactTimer
 
 LAYERS = ("stem.0", "conv1", "conv2", "head")
 QUICK = ("search.trials=3", "finetune.epochs=0")
@@ -53,6 +54,25 @@ def test_what_cannot_be_made_loses_nothing_of_the_run(tiny_pipeline: Path, tmp_p
     assert "kernels of this model are not tuned" in found["reason"]
     assert (tmp_path / "run" / "model.onnx").is_file()
     assert "not written" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_library_for_another_processor_is_tried_on_the_target_beside_a_stand_in(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the target is this machine, taken for a foreign one: both sides really run."""
+    pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
+    from edgeprune.export.formats import tvm
+
+    monkeypatch.setattr(tvm, "is_foreign", lambda _: True)
+    found = _run(tiny_pipeline, tmp_path, LOCAL, "export.formats=[tvm]")["tvm float32"]
+    assert found["kept"] and found["difference_there"] < 1e-5
+    assert found["verified_on"] == "the same network compiled for this machine"
+    assert found["verification"]["top1_agreement"] == 1.0 and "latency" in found
+    assert "compiled for this machine" in (tmp_path / "run" / "report.html").read_text()
+    outputs = ArtifactTimer.outputs
+    monkeypatch.setattr(ArtifactTimer, "outputs", lambda *given: 1.1 * outputs(*given))
+    (again,) = export_run(tmp_path / "run", precision=["float32"], formats=["tvm"], progress=False)
+    assert not again["kept"] and "something else on the target than here" in again["reason"]
 
 
 def test_a_missing_converter_is_told_before_the_search(
@@ -115,7 +135,7 @@ def test_every_format_in_every_precision_on_this_machine(
     with pytest.raises(VerificationError, match="not a whole TFLite file"):
         verify_file(half, folder, progress=False)
     answers = [["loses 9.00 points to float32; allowed: 1"], []]
-    monkeypatch.setattr(artifacts, "accuracy_reasons", lambda *_: answers.pop(0))
+    monkeypatch.setattr(judging, "accuracy_reasons", lambda *_: answers.pop(0))
     (again,) = export_run(folder, precision=["int8"], formats=["tflite"], progress=False)
     kept_float = {f"{one} {layer}" for one in ("CONV_2D", "FULLY_CONNECTED") for layer in LAYERS}
     assert len(again["lint"]["float_layers"]) == len(again["float_layers"]) == 3

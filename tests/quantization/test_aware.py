@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+pytest.importorskip("torchao", reason="the extra `qat` is not installed")
+
 from edgeprune.errors import UserError
 from edgeprune.quantization import adopt_weights, with_rounding
 from edgeprune.training import fit

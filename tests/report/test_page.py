@@ -12,6 +12,7 @@ import pytest
 
 from edgeprune.errors import RunError
 from edgeprune.report import Row, Summary, render, write_report
+from edgeprune.report.joint_charts import joint_figures
 from tests.report.sample import PIPELINE, sample, summary
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&"
@@ -228,3 +229,18 @@ def test_artifacts_are_listed_with_their_verdict() -> None:
     assert "✓ kept" in words and "✗ rejected: is &lt;slower&gt;" in words
     assert "9 Cast nodes" in words and "0.710x" in words
     assert "Artifacts" not in render(summary())
+
+
+def test_training_and_pruning_together_is_drawn_epoch_by_epoch() -> None:
+    plain = summary().to_json()
+    assert "Training and pruning together" not in render(summary())
+    epochs = [
+        {"epoch": 0, "dense": 0.3},
+        {"epoch": 1, "dense": 0.5, "pruned": 0.4, "to_cut": 7.0, "decoder_error": 0.01},
+    ]
+    page = render(Summary.from_json(plain | {"joint": epochs}))
+    assert "Training and pruning together" in page
+    figures = joint_figures(Summary.from_json(plain | {"joint": epochs}))
+    assert figures["joint"]["data"][0]["y"] == [0.3, 0.5]
+    assert figures["joint"]["data"][1]["x"] == [2] and figures["joint"]["data"][1]["y"] == [0.4]
+    assert figures["pull"]["data"][1]["y"] == [0.01]

@@ -15,7 +15,6 @@ from edgeprune.search.samplers.bocr import BocrSampler
 from edgeprune.search.samplers.bocr_options import BocrOptions
 from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet, accuracy_reward
 
-NAME = "edgeprune.search.samplers.bocr:make_bocr"
 NET = SmallNet()
 PROBLEM = NET.problem()
 FAST: dict[str, Any] = {
@@ -49,7 +48,7 @@ class _Conformance(SamplerConformance):
     @pytest.fixture
     def make(self) -> MakeSampler:
         options = {**FAST, "rollback": self.rollback, "bridge_clusters": 4, "initial": 5}
-        return lambda problem, seed, trials: make_sampler(NAME, problem, seed, trials, options)
+        return lambda problem, seed, trials: make_sampler("bocr", problem, seed, trials, options)
 
 
 class TestDirect(_Conformance):
@@ -218,10 +217,10 @@ def test_similar_groups_tied_together_are_found_faster_than_by_random_search(
 
 def test_unknown_options_and_values_are_named() -> None:
     with pytest.raises(SearchError, match=r"'cluster' is unknown to sampler 'bocr'.*clusters"):
-        make_sampler(NAME, PROBLEM, 0, 10, {"cluster": 3})
+        make_sampler("bocr", PROBLEM, 0, 10, {"cluster": 3})
     with pytest.raises(SearchError, match=r"'clusters' of sampler 'bocr' is 0: .*greater"):
-        make_sampler(NAME, PROBLEM, 0, 10, {"clusters": 0})
+        make_sampler("bocr", PROBLEM, 0, 10, {"clusters": 0})
     with pytest.raises(SearchError, match="'similarity' of sampler 'bocr' is 'XY'"):
-        make_sampler(NAME, PROBLEM, 0, 10, {"similarity": "XY"})
+        make_sampler("bocr", PROBLEM, 0, 10, {"similarity": "XY"})
     with pytest.raises(SearchError, match="needs importance scores"):
-        make_sampler(NAME, PROBLEM, 0, 10, {"similarity": "EU"})
+        make_sampler("bocr", PROBLEM, 0, 10, {"similarity": "EU"})

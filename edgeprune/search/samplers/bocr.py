@@ -176,18 +176,3 @@ class BocrSampler(WidthSampler):
     def _fit(self, ratios: Floats) -> Widths:
         named = dict(zip(self.problem.groups, map(float, ratios), strict=True))
         return fit_to_budget(self.problem, named)
-
-
-def make_bocr(problem: SearchProblem, seed: int, trials: int, **options: Any) -> BocrSampler:
-    """The sampler as a pipeline file names it: ``edgeprune.search.samplers.bocr:make_bocr``.
-
-    Args:
-        problem: what is searched.
-        seed: fixes all random choices.
-        trials: how long the search will be.
-        options: of `BocrOptions`.
-
-    Raises:
-        SearchError: an option is not allowed.
-    """
-    return BocrSampler(problem, seed, trials, BocrOptions.from_mapping(options))

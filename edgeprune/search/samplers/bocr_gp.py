@@ -17,8 +17,9 @@ from botorch.models.model import Model
 from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import MaternKernel, ScaleKernel
 from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
+from gpytorch.means import ZeroMean
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from gpytorch.priors import GammaPrior, LogNormalPrior
+from gpytorch.priors import LogNormalPrior
 
 from edgeprune.search.samplers.bocr_options import BocrOptions
 
@@ -45,7 +46,7 @@ class Observations:
 
 
 class GaussianProcess(Model):  # type: ignore[misc]  # BoTorch is not typed.
-    """Matérn-5/2 with one length scale, a constant mean, and noise known and learnt.
+    """Matérn-5/2 with one length scale, mean 0, and noise known and learnt.
 
     The variance of a value is the one that was measured plus one learnt for all. BoTorch fits
     the parameters. It also could be asked for predictions, and they would be the same (by test),
@@ -63,14 +64,12 @@ class GaussianProcess(Model):  # type: ignore[misc]  # BoTorch is not typed.
         kernel = fitted.covar_module
         with torch.no_grad():
             self._inputs = known.inputs
-            self._mean = float(fitted.mean_module.constant)
             self._scale = float(kernel.outputscale)
             self._length = float(kernel.base_kernel.lengthscale)
             noise = known.variances.clamp_min(_LEAST_KNOWN) + float(fitted.likelihood.second_noise)
             covariance = self._covariance(known.inputs) + torch.diag(noise)
             self._root = torch.linalg.cholesky(covariance)
-            offset = (known.values - self._mean)[:, None]
-            self._weights = torch.cholesky_solve(offset, self._root)
+            self._weights = torch.cholesky_solve(known.values[:, None], self._root)
 
     def predict(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and variance of the noise-free values, float64 (points,) each; differentiable.
@@ -79,7 +78,7 @@ class GaussianProcess(Model):  # type: ignore[misc]  # BoTorch is not typed.
             inputs: float64 (points, variables).
         """
         across = self._covariance(inputs)
-        mean = self._mean + (across @ self._weights)[:, 0]
+        mean = (across @ self._weights)[:, 0]
         explained = torch.linalg.solve_triangular(self._root, across.T, upper=False)
         return mean, self._scale - explained.square().sum(0)
 
@@ -117,8 +116,11 @@ def fitted(known: Observations, options: BocrOptions) -> SingleTaskGP:
             lengthscale_prior=LogNormalPrior(2**0.5 + np.log(variables) / 2, 3**0.5),
             lengthscale_constraint=GreaterThan(_SHORTEST * variables**0.5),
         ),
-        outputscale_prior=GammaPrior(2.0, 0.15),
+        # The values have variance 1. A process that may vary much more than what it has seen
+        # expects most where it knows nothing, and the search never comes back to what is good.
+        outputscale_prior=LogNormalPrior(0.0, 0.3),
     )
+    kernel.outputscale = 1.0
     likelihood = FixedNoiseGaussianLikelihood(
         known.variances.clamp_min(_LEAST_KNOWN),
         learn_additional_noise=True,
@@ -129,6 +131,7 @@ def fitted(known: Observations, options: BocrOptions) -> SingleTaskGP:
         known.values[:, None],
         likelihood=likelihood,
         covar_module=kernel,
+        mean_module=ZeroMean(),
         outcome_transform=None,
     )
     objective = ExactMarginalLogLikelihood(likelihood, model)

@@ -22,8 +22,7 @@ from edgeprune.search.samplers.transfer_walk import TransferWalk
 from edgeprune.search.sources import Floats, usable
 from edgeprune.search.translation import best_points
 
-#: Rounds of variations, candidates that are varied in one, and the share of their groups that is.
-_ROUNDS = 3
+#: Candidates that are varied, and the share of their groups that is.
 _PARENTS = 4
 _CHANGED = 0.3
 #: Deviation of the logarithm of a keep ratio that is varied.
@@ -195,7 +194,7 @@ class HistorySampler(AmcSampler):
             self._agent.remember(episode.states, episode.actions, float(reward))
 
     def _picked(self, study: Study, trial: FrozenTrial, model: Assistant) -> Widths:
-        """The candidate that the assistant thinks most of: proposed, or varied in rounds."""
+        """The candidate that the assistant thinks most of: proposed, or varied."""
         policy = self._draw if self.history.proposer == "random" else self._explore
         episodes = {}
         for _ in range(self.history.proposals):
@@ -205,23 +204,24 @@ class HistorySampler(AmcSampler):
         known = [dict(one.params) for one in self._complete(study)]
         known = [widths for widths in known if self.problem.fits(widths)]
         seen = seen_keys(self.problem, study)
-        candidates = {key: self._by_key(key) for key in episodes}
-        parents = self._ranked([*known, *candidates.values()], model)
-        for _ in range(_ROUNDS):
-            varied = self._variations(parents[:_PARENTS])
-            candidates.update({self.problem.key(one): one for one in varied})
-            parents = self._ranked(list(candidates.values()), model)
-        fresh = [one for one in parents if self.problem.key(one) not in seen]
-        chosen = (fresh or parents)[0]
+        candidates = [self._by_key(key) for key in episodes]
+        # Only what was evaluated is varied: far from it a model of this many ratios is a guess.
+        candidates += self._variations(self._ranked(known, model, 0.0)[:_PARENTS])
+        left = max(0.0, 1 - self._finished / self._trials)
+        ranked = self._ranked(candidates, model, left * self.history.optimism)
+        fresh = [one for one in ranked if self.problem.key(one) not in seen]
+        chosen = (fresh or ranked)[0]
         self._expected(chosen, model)
         if self.problem.key(chosen) in episodes:
             self._open[trial.number] = episodes[self.problem.key(chosen)]
         return chosen
 
-    def _ranked(self, candidates: list[Widths], model: Assistant) -> list[Widths]:
+    def _ranked(self, candidates: list[Widths], model: Assistant, optimism: float) -> list[Widths]:
         """The most promising first."""
+        if not candidates:
+            return []
         mean, deviation = model.predict(np.array([self._ratios(one) for one in candidates]))
-        order = np.argsort(-(mean + self.history.optimism * deviation), kind="stable")
+        order = np.argsort(-(mean + optimism * deviation), kind="stable")
         return [candidates[place] for place in order]
 
     def _variations(self, parents: list[Widths]) -> list[Widths]:

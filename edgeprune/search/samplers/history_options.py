@@ -22,8 +22,8 @@ class HistoryOptions:
         replayed: how many of those.
         proposer: whose proposals the assistant picks from: ``agent``, or ``random`` for none.
         proposals: how many the proposer makes for one evaluation.
-        variations: how many more are made in each of three rounds, by changing the most promising.
-        optimism: standard deviations added to the assistant's prediction.
+        variations: how many more are made by changing the best that were evaluated.
+        optimism: standard deviations added to the assistant's prediction at first; none in the end.
         transferred_warmup: share of the trials that a transferred agent explores at random (AMC's
             is an eighth, or a quarter of a short search).
         transferred_noise: noise of a transferred agent when its warm-up ends (AMC's is 0.5).
@@ -38,10 +38,10 @@ class HistoryOptions:
     replayed: int = 3
     proposer: str = "agent"
     proposals: int = 16
-    variations: int = 48
-    optimism: float = 2.0
+    variations: int = 16
+    optimism: float = 1.0
     transferred_warmup: float = 0.05
-    transferred_noise: float = 0.2
+    transferred_noise: float = 0.5
     offline_updates: int = 600
 
     @classmethod

@@ -1,0 +1,168 @@
+"""Judging an artifact: written, read back, run over the test images, timed, and kept or not."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeprune.config import ExportConfig
+from edgeprune.devices.worker.tvm_runtime import example_input
+from edgeprune.errors import MeasurementError, TargetError, VerificationError
+from edgeprune.export import Verification, compare_file
+from edgeprune.export.formats import Format, Made, Source, device_content, file_name
+from edgeprune.export.verification import Runner
+from edgeprune.files import sha256, write_atomic
+from edgeprune.pipeline.gates import accuracy_reasons, latency_reasons, transpose_reasons
+from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.timing import ArtifactTimer
+
+#: Difference of two processors' outputs, as a share of the largest one: rounding alone.
+_ALLOWED_THERE = {"float32": 1e-3, "float16": 0.02, "int8": 0.1}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges the artifacts of one format.
+
+    Attributes:
+        session: the open run.
+        timer: times files on the run's device.
+        form: the format's name.
+        format: the format.
+        source: the finished network.
+        accuracy: of its float32 ONNX file on the test split.
+        settings: the gates.
+    """
+
+    session: Session
+    timer: ArtifactTimer
+    form: str
+    format: Format
+    source: Source
+    accuracy: float
+    settings: ExportConfig
+
+    def judge(self, precision: str, made: Made, record: dict[str, Any]) -> dict[str, Any]:
+        """Write an artifact, read it back, run it, time it beside the float32 file, and decide.
+
+        Args:
+            precision: of the artifact.
+            made: the artifact.
+            record: what is known of it.
+
+        Returns:
+            The record with all that was found; the file lies in the run directory if it is
+            ``kept``, else in ``rejected/``.
+        """
+        folder = self.session.directory.path
+        name = file_name(self.form, precision, self.session.target)
+        path = _write(folder / "rejected" / name, made)
+        try:
+            lint = self.format.lint(path)
+            found = self._compared(path, made, record)
+        except VerificationError as error:
+            reasons, inaccurate = [str(error)], True
+            record.setdefault("lint", {"warnings": []})
+        else:
+            record |= {"lint": lint.to_json(), "verification": found.to_json()}
+            classes = self.session.workload.classes
+            wrong = accuracy_reasons(found, precision, self.accuracy, classes, self.settings)
+            inaccurate = bool(wrong)
+            slow = self._timed(precision, path, record)
+            reasons = [*wrong, *slow, *transpose_reasons(lint.transposes, self.settings)]
+        for suffix in ("", *made.companions):  # of an earlier export, with another recipe
+            (folder / (name + suffix)).unlink(missing_ok=True)
+        if not reasons:
+            path = _move(path, folder, made)
+        record |= {
+            "path": str(path.relative_to(folder)),
+            "sha256": sha256(path),
+            "kept": not reasons,
+            "inaccurate": inaccurate,
+            "reason": "; ".join(reasons),
+        }
+        if not any((folder / "rejected").iterdir()):
+            (folder / "rejected").rmdir()
+        return record
+
+    def _compared(self, path: Path, made: Made, record: dict[str, Any]) -> Verification:
+        """The written file over the test split, in its own runtime."""
+        split = self.session.workload.splits.test
+        if made.stand_in is None:
+            return compare_file(path, self.format.run(path), self.source.model, split)
+        record["verified_on"] = "the same network compiled for this machine"
+        folder = self.session.directory.path / "contenders" / "stand-in"
+        try:
+            own = _write(folder / path.name, made.stand_in)
+            run = self.format.run(own)
+            found = compare_file(own, run, self.source.model, split)
+            self._compare_there(path, run, record)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+    def _compare_there(self, path: Path, run: Runner, record: dict[str, Any]) -> None:
+        """One image on the target, beside what the stand-in computes here."""
+        try:
+            there = self.timer.outputs(self.form, device_content(path))
+        except (TargetError, MeasurementError) as error:
+            record["not_run_there"] = str(error)
+            return
+        shape = tuple(self.source.example.shape)
+        here = run(example_input({"shape": shape, "dtype": "float32"}))
+        difference = float(np.abs(there - here).max() / max(float(np.abs(here).max()), 1e-9))
+        record["difference_there"] = difference
+        allowed = _ALLOWED_THERE[record["precision"]]
+        if not difference <= allowed:
+            msg = (
+                f"{path.name} computes something else on the target than here: outputs differ by "
+                f"{difference:.2g} of their size (allowed: {allowed:g})"
+            )
+            raise VerificationError(msg)
+
+    def _timed(self, precision: str, path: Path, record: dict[str, Any]) -> list[str]:
+        """Note the latency in the record; what speaks against it."""
+        plain = precision == "float32"
+        candidate = device_content(path)
+        try:
+            baseline = candidate if plain else self._float_content()
+            comparison = self.timer.compare(self.form, candidate, baseline)
+        except MeasurementError as error:
+            record["not_timed"] = str(error)
+            return [f"has no latency: {error}"]
+        except TargetError as error:
+            if self.form == "onnx":
+                raise
+            record["not_timed"] = str(error)
+            # Of float32 no speed is claimed; another precision has nothing else to be kept for.
+            return [] if plain else [f"was not timed, so it is not known to be faster: {error}"]
+        record["latency"] = comparison.candidate.to_json()
+        if plain:
+            return []
+        record |= {
+            "ratio": comparison.ratio,
+            "ratio_interval": list(comparison.ratio_interval),
+        }
+        return latency_reasons(comparison)
+
+    def _float_content(self) -> bytes:
+        """What a device is sent of the float32 file of this format."""
+        name = "float32" + Path(file_name(self.form, "float32", self.session.target)).suffix
+        path = self.session.directory.path / "contenders" / name
+        return device_content(_write(path, self.format.convert(self.source, "float32")))
+
+
+def _write(path: Path, made: Made) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    for suffix, content in made.companions.items():
+        write_atomic(path.with_name(path.name + suffix), content)
+    write_atomic(path, made.content)
+    return path
+
+
+def _move(path: Path, folder: Path, made: Made) -> Path:
+    for suffix in made.companions:
+        path.with_name(path.name + suffix).rename(folder / (path.name + suffix))
+    return path.rename(folder / path.name)
