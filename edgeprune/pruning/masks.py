@@ -1,9 +1,10 @@
 """Masks: pruning single weights by magnitude, beside plans, which prune whole channels."""
 
 import copy
+import fnmatch
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,8 @@ class MaskSpace:
 
     Args:
         model: trained; its weights are the magnitudes.
+        include: patterns of layer names; where given, only these may lose weights.
+        exclude: patterns of layer names that keep all of their weights.
 
     Attributes:
         layers: names of the layers' modules, in the order of the model.
@@ -85,18 +88,19 @@ class MaskSpace:
         choices: allowed densities of each, in thousandths, ascending.
 
     Raises:
-        SpaceError: the model has no convolution and no linear layer.
+        SpaceError: the model has no convolution and no linear layer, a pattern matches none, or
+            nothing is left to prune.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(
+        self, model: nn.Module, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    ) -> None:
         weights = {
             name: module.weight.detach().float().cpu()
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
         }
-        if not weights:
-            msg = "no weights can be pruned: the model has no convolution and no linear layer"
-            raise SpaceError(msg)
+        weights = {name: weights[name] for name in _wanted(tuple(weights), include, exclude)}
         self._fingerprint = fingerprint(model)
         self._total = sum(one.numel() for one in model.parameters())
         self._ranks = {name: _ranks(weight) for name, weight in weights.items()}
@@ -214,6 +218,29 @@ class MaskSpace:
 
     def _kept(self, name: str, density: int) -> int:
         return math.ceil(density * self.full[name] / PER_MILLE)
+
+
+def _wanted(layers: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    if not layers:
+        msg = "no weights can be pruned: the model has no convolution and no linear layer"
+        raise SpaceError(msg)
+    for pattern in (*include, *exclude):
+        if not fnmatch.filter(layers, pattern):
+            msg = (
+                f"{pattern!r} matches no layer of the model{nearest(pattern, layers)}; allowed: "
+                f"globs over {', '.join(layers)}"
+            )
+            raise SpaceError(msg)
+    chosen = [
+        name
+        for name in layers
+        if (not include or any(fnmatch.fnmatchcase(name, one) for one in include))
+        and not any(fnmatch.fnmatchcase(name, one) for one in exclude)
+    ]
+    if not chosen:
+        msg = f"nothing is left to prune: prune.exclude {list(exclude)} takes all layers out"
+        raise SpaceError(msg)
+    return chosen
 
 
 def _ranks(weight: torch.Tensor) -> torch.Tensor:

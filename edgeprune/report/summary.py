@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
+from edgeprune.report.ladder import Rung
 
 Role = Literal["base", "result", "uniform", "random"]
 
@@ -307,6 +308,7 @@ class Summary:
         artifacts: the result in other formats and precisions.
         clusters: what sampler bocr tied together, stage by stage.
         joint: the network while it was trained and pruned together, epoch by epoch.
+        ladder: the finished models of a search with regimes.
         notes: anything else the reader must know.
     """
 
@@ -328,6 +330,7 @@ class Summary:
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
     joint: tuple[JointEpoch, ...] = ()
+    ladder: tuple[Rung, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -374,6 +377,7 @@ _KEYS = {
         Verification,
         Artifact,
         Clusters,
+        Rung,
     )
     for field in dataclasses.fields(kind)
 }
