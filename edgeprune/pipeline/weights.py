@@ -81,6 +81,7 @@ def weights_problem(space: MaskSpace, density: float) -> SearchProblem:
         cost=space.density,
         target=density,
         above=space.above,
+        complete=space.completed,
         exact=True,
     )
 

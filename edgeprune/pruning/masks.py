@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -192,24 +193,38 @@ class MaskSpace:
         Args:
             density: share of all weights that is kept at most, but for layers at their least.
         """
-        everything = np.sort(np.concatenate(list(self._sorted.values())))[::-1]
-        low, high = 0, len(everything)
+        return self.completed({name: PER_MILLE for name in self.layers}, density)
+
+    def completed(self, densities: Mapping[str, int], density: float) -> Densities:
+        """Global magnitude among the weights that some densities keep.
+
+        Args:
+            densities: no layer keeps more than here.
+            density: share of all weights that is kept at most, but for layers at their least.
+        """
+        low, high = 0, len(self._everything)
         # Rounding to thousandths and the least densities move the sum: bisect on the threshold.
         while low < high:
             middle = (low + high + 1) // 2
-            if self.density(self._over(float(everything[middle - 1]))) <= density:
+            found = self._over(float(self._everything[middle - 1]), densities)
+            if self.density(found) <= density:
                 low = middle
             else:
                 high = middle - 1
-        return self._over(float(everything[low - 1]) if low else math.inf)
+        return self._over(float(self._everything[low - 1]) if low else math.inf, densities)
 
-    def _over(self, limit: float) -> Densities:
+    @cached_property
+    def _everything(self) -> np.ndarray:
+        """All magnitudes of the model, falling."""
+        return np.sort(np.concatenate(list(self._sorted.values())))[::-1]
+
+    def _over(self, limit: float, most: Mapping[str, int]) -> Densities:
         counts = {
             name: int(np.searchsorted(-self._sorted[name], -limit, side="right"))
             for name in self.layers
         }
         return {
-            name: self._allowed(name, PER_MILLE * counts[name] / self.full[name])
+            name: min(most[name], self._allowed(name, PER_MILLE * counts[name] / self.full[name]))
             for name in self.layers
         }
 
