@@ -4,10 +4,10 @@
                       [--trials N] [--seeds N] [--images N] [--sparsity PERCENT ...]
                       [--arm NAME ...]
 
-Protocol, written before the first run. The task is a shared CIFAR-10 ResNet; a candidate is
+Protocol, written before the first full run. The task is a shared CIFAR-10 ResNet; a candidate is
 masked, its batch norms are estimated again on 128 training images, and it is scored on 400 reward
 images. Searches choose on those. What they choose, and what the baselines give, is then fine-tuned
-alike: one epoch over ``--images`` training images (3,000, the same for all arms of a seed),
+alike: one epoch over ``--images`` training images (2,000, the same for all arms of a seed),
 learning rate 0.01, batches of 64, zeros held after every step. The issue asks for three epochs of
 all 50,000; that is days on this machine; this is 1/75 of it, and weak fine-tuning favours
 whoever keeps the accuracy before it. Reported is the accuracy on 1,000 *other* images, of the test

@@ -107,6 +107,7 @@ def test_qlp_steps_earn_accuracy_and_cost_and_the_end_earns_accuracy() -> None:
     end = sampler.judge(Known(0.7, 0.9), Known(0.6, 0.75))
     assert end.reward == pytest.approx(-0.1 + 0.5 * 0.15 + 0.6)
     assert end.over and end.terminal
+    sampler = _qlp(30, cost_weight=0.5, regimes=[0.8], evaluate="partial")
     collapse = sampler.judge(Known(0.7, 0.9), Known(0.1, 0.75))
     assert collapse.reward == pytest.approx(-0.6 + 0.5 * 0.15 - 1)
     assert collapse.terminal
