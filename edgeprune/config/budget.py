@@ -69,7 +69,10 @@ class BudgetConfig(Section):
         given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
         if len(given) == 1:
             return self
-        both = " and ".join(f"{name} {getattr(self, name):g}" for name in given)
+        units = {"latency": "x"}
+        both = " and ".join(
+            f"{name} {getattr(self, name):g}{units.get(name, '')}" for name in given
+        )
         msg = (
             f"got both {both}; set all but one of them to null"
             if given
