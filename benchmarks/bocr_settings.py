@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from surrogate import surrogate_evaluator
 from task import Task, open_task
 
 from edgeprune.evaluation import accuracy
@@ -15,6 +16,7 @@ from edgeprune.search import Outcome, SearchProblem, Widths
 from edgeprune.testing.samplers import SmallNet
 
 BUDGET = 0.5
+_MODEL = "resnet56"
 #: Test images that the best candidate of a search is scored on.
 UNSEEN_IMAGES = 1000
 _KINDS = (0.02, 0.1, 0.5)  # accuracy lost with a layer of the synthetic net, by kind
@@ -75,18 +77,18 @@ def synthetic(folder: Path, images: int) -> Iterator[Setting]:
 
 
 @contextmanager
-def latency(folder: Path, images: int) -> Iterator[Setting]:
+def latency(folder: Path, images: int, *, fitted: bool = False) -> Iterator[Setting]:
     """The shared ResNet-56 on the simulated target."""
-    with open_task("resnet56", budget=BUDGET, images=images, folder=folder) as task:
-        yield _setting(task, task.problem, task.evaluator())
+    with open_task(_MODEL, budget=BUDGET, images=images, folder=folder) as task:
+        yield _setting(task, task.problem, _evaluator(task, fitted))
 
 
 @contextmanager
-def macs(folder: Path, images: int) -> Iterator[Setting]:
+def macs(folder: Path, images: int, *, fitted: bool = False) -> Iterator[Setting]:
     """The same with multiply-accumulates in place of latency."""
-    with open_task("resnet56", budget=BUDGET, images=images, folder=folder) as task:
+    with open_task(_MODEL, budget=BUDGET, images=images, folder=folder) as task:
         full = task.problem().macs(task.problem().full)
-        measure = task.evaluator()
+        measure = _evaluator(task, fitted)
 
         def evaluate(widths: Widths) -> Outcome:
             outcome = measure(widths)
@@ -102,6 +104,10 @@ def macs(folder: Path, images: int) -> Iterator[Setting]:
             )
 
         yield _setting(task, problem, evaluate)
+
+
+def _evaluator(task: Task, fitted: bool) -> Callable[[Widths], Outcome]:
+    return surrogate_evaluator(task, _MODEL) if fitted else task.evaluator()
 
 
 def _setting(
@@ -146,5 +152,7 @@ def _order(layers: int) -> np.ndarray:
 SETTINGS: dict[str, Callable[[Path, int], AbstractContextManager[Setting]]] = {
     "latency": latency,
     "macs": macs,
+    "latency_fitted": partial(latency, fitted=True),
+    "macs_fitted": partial(macs, fitted=True),
     "synthetic": synthetic,
 }

@@ -12,8 +12,10 @@ latency is within the budget; a search that found none counts with the accuracy 
 Reported are the median over seeds, the seconds a proposal takes, and differences of medians, in
 percentage points. Every (arm, seed) is written to ``--keep DIR`` as it finishes and not run again.
 
-Arms: ``purl`` and ``qlp`` as they are; ``*_terminal``: the same agent with all reward at the
-episode's end (``dense_over_terminal`` is the mean of both differences); ``qlp_single``: one visit
+Arms: ``purl`` and ``qlp`` as they are; ``qlp_partial``: plans evaluated as they are on the way to
+the budget, as we read the paper, and not completed to it (``completed_over_partial``);
+``*_terminal``: the same agent with all reward at the episode's end (``dense_over_terminal`` is the
+mean of both differences); ``qlp_single``: one visit
 a group, actions over the same range in seven even steps, direct (``multi_over_single`` compares
 it with ``qlp_direct``, which differs in the visits and in the actions they need);
 ``qlp_direct``: no curriculum; ``qlp_seeing``: with the whole cost as a third number in its state;
@@ -47,6 +49,7 @@ ARMS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "purl_terminal": ("purl", {"reward": "terminal"}),
     "qlp": ("qlp", {}),
     "qlp_terminal": ("qlp", {"reward": "terminal"}),
+    "qlp_partial": ("qlp", {"evaluate": "partial"}),
     "qlp_direct": ("qlp", {"curriculum": False}),
     "qlp_single": (
         "qlp",
@@ -108,6 +111,7 @@ def summary(found: Mapping[str, list[dict[str, float]]], model: str, budget: flo
         "dense_over_terminal_qlp": ("qlp", "qlp_terminal"),
         "multi_over_single": ("qlp_direct", "qlp_single"),
         "curriculum_over_direct": ("qlp", "qlp_direct"),
+        "completed_over_partial": ("qlp", "qlp_partial"),
         "learning_over_random_actions": ("qlp", "qlp_random"),
     }
     for name, (one, other) in pairs.items():

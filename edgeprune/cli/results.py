@@ -11,6 +11,9 @@ from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 from edgeprune.pipeline import RunResult
 
+#: What only records of masked models have: zeros are counted, and deflated files measured.
+_MASKED = ("density", "compressed", "sparse_bytes")
+
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
     """Print a finished run, as a table or as JSON; a missed budget is an error with code 3.
@@ -24,6 +27,10 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
         _table(result)
     if not result.met:
         budget = result.manifest["budget"]
+        if result.manifest["granularity"] == "weights":
+            zeros = 1 - result.manifest["result"]["density"]
+            msg = f"the budget of {budget['text']} is not met: {zeros:.2%} of the weights are zero"
+            raise BudgetError(msg)
         msg = (
             f"the budget of {budget['text']} is not met: the fastest candidate measures "
             f"{result.manifest['result']['ratio']:.3f}x; the best artifact is in {result.directory}"
@@ -46,6 +53,7 @@ def _record(result: RunResult) -> dict[str, Any]:
                 "macs": row["macs"],
                 "parameters": row["parameters"],
                 "bytes": row["bytes"],
+                **{key: row[key] for key in _MASKED if key in row},
             }
             for name, row in rows.items()
         },
@@ -58,14 +66,17 @@ def _rows(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _table(result: RunResult) -> None:
     manifest = result.manifest
+    weights = manifest["granularity"] == "weights"
     labels = {
         "base": "base model",
         "result": f"edgeprune ({manifest['sampler']})",
-        "uniform": "uniform-L1, same latency",
+        "magnitude": "global magnitude",
+        "uniform": "uniform density" if weights else "uniform-L1, same latency",
         "random": "random search, same trials",
     }
     table = Table(title=None, title_justify="left")
-    for heading in ("", "test accuracy", "latency", "MACs", "file"):
+    last = ("zeros", "deflated file") if weights else ("MACs", "file")
+    for heading in ("", "test accuracy", "latency", *last):
         table.add_column(heading, justify="left" if not heading else "right")
     unit = unit_of(manifest["target"]["clock"])
     for name, row in _rows(manifest).items():
@@ -75,8 +86,8 @@ def _table(result: RunResult) -> None:
             labels[name],
             f"{row['verification']['accuracy']:.2%}",
             f"{latency['median_ms']:.3g} {unit} ({ratio:.2f}x)",
-            f"{row['macs'] / 1e6:.1f} M",
-            f"{row['bytes'] / 1e3:.0f} kB",
+            f"{1 - row['density']:.1%}" if weights else f"{row['macs'] / 1e6:.1f} M",
+            f"{row['compressed' if weights else 'bytes'] / 1e3:.0f} kB",
             style="bold" if name == "result" else None,
         )
     Console(highlight=False).print(table)

@@ -1,4 +1,4 @@
-"""The latency budget: a ratio to the measured base model, or milliseconds."""
+"""The budget: latency as a ratio to the measured base model or in milliseconds, or sparsity."""
 
 import re
 from typing import Any, Self
@@ -11,11 +11,11 @@ _RATIO = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[xX]")
 
 
 #: Keys of which a budget has exactly one.
-ALTERNATIVES = ("latency", "latency_ms")
+ALTERNATIVES = ("latency", "latency_ms", "sparsity")
 
 
 class BudgetConfig(Section):
-    """What the finished model may cost on the target; exactly one of the two."""
+    """What the finished model may cost; exactly one of the three."""
 
     latency: float | None = Field(
         None,
@@ -25,10 +25,19 @@ class BudgetConfig(Section):
         ),
     )
     latency_ms: float | None = Field(None, gt=0, description="Allowed latency in milliseconds.")
+    sparsity: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of all prunable weights that must be zero, such as 0.9; for "
+        "`prune.granularity: weights`.",
+    )
 
     @property
     def text(self) -> str:
-        """The budget as a person writes it: ``0.5x`` or ``3.5 ms``."""
+        """The budget as a person writes it: ``0.5x``, ``3.5 ms`` or ``90% sparsity``."""
+        if self.sparsity is not None:
+            return f"{100 * self.sparsity:g}% sparsity"
         return f"{self.latency:g}x" if self.latency is not None else f"{self.latency_ms:g} ms"
 
     @field_validator("latency", mode="before")
@@ -60,10 +69,14 @@ class BudgetConfig(Section):
         given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
         if len(given) == 1:
             return self
+        units = {"latency": "x"}
+        both = " and ".join(
+            f"{name} {getattr(self, name):g}{units.get(name, '')}" for name in given
+        )
         msg = (
-            f"got both latency {self.latency:g}x and latency_ms {self.latency_ms:g}; "
-            "set one of them to null"
+            f"got both {both}; set all but one of them to null"
             if given
-            else "got none; allowed: one of latency (such as 0.5x) and latency_ms (such as 3.5)"
+            else "got none; allowed: one of latency (such as 0.5x), latency_ms (such as 3.5) and "
+            "sparsity (such as 0.9)"
         )
         raise ValueError(msg)

@@ -1,6 +1,6 @@
 """The pipeline file as a whole."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -46,6 +46,11 @@ class PipelineConfig(Section):
     export: ExportConfig = Field(
         default_factory=ExportConfig, description="What is written in the end."
     )
+    train_on: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        description="Where weights are trained. Candidates are repaired and scored on the CPU, "
+        "latency is always the target's.",
+    )
     history: str = Field(
         "default",
         min_length=1,
@@ -53,6 +58,11 @@ class PipelineConfig(Section):
         "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none` "
         "or `off`: nowhere.",
     )
+
+    @property
+    def training_mode(self) -> str | None:
+        """The mode that weights are trained in; None: what a short trial finds fastest."""
+        return None if self.train_on == "cpu" else self.train_on
 
     @field_validator("history", mode="before")
     @classmethod

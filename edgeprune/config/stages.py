@@ -11,6 +11,11 @@ from edgeprune.config.section import LARGEST_SEED, Section, Texts
 class PruneConfig(Section):
     """What may be cut, and which channels go first."""
 
+    granularity: Literal["channels", "weights"] = Field(
+        "channels",
+        description="What is cut: whole channels, or single weights by magnitude, which makes the "
+        "file smaller and a dense runtime no faster (budget.sparsity).",
+    )
     importance: Literal["l1", "l2", "fpgm", "bn_scale", "taylor"] = Field(
         "l1", description="Criterion that ranks the channels of a group; the lowest are cut."
     )
@@ -23,9 +28,13 @@ class PruneConfig(Section):
         "layer; null leaves it to the target's profile.",
     )
     include: Texts = Field(
-        (), description="Globs over group names; where given, only these may be cut."
+        (),
+        description="Globs over names of groups (of layers, for weights); where given, only these "
+        "may be cut.",
     )
-    exclude: Texts = Field((), description="Globs over group names that are never cut.")
+    exclude: Texts = Field(
+        (), description="Globs over names of groups (or layers) that are never cut."
+    )
 
 
 class SearchConfig(Section):

@@ -83,7 +83,10 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
         base = build_model(config)
     else:
         base = build()
-    model = Plan.load(folder / "plan.json").apply(base)
+    if manifest.get("granularity") == "weights":
+        model = base  # masks change no shape, and the zeros are in the weights
+    else:
+        model = Plan.load(folder / "plan.json").apply(base)
     try:
         return load_weights(model, folder / "weights.safetensors")
     except RuntimeError as error:

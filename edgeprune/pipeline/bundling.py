@@ -2,6 +2,7 @@
 
 import datetime
 import platform
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from edgeprune.export import FILES
 from edgeprune.files import sha256, write_atomic, write_json
 from edgeprune.pipeline.layers import layer_rows
 from edgeprune.pipeline.probe import Probe
+from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
 
 _SOURCES = {
@@ -25,6 +27,7 @@ def write_bundle(
     probed: Probe,
     contenders: dict[str, dict[str, Any]],
     artifacts: list[dict[str, Any]],
+    ladder: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Write the bundle's files and its manifest.
 
@@ -33,40 +36,24 @@ def write_bundle(
         probed: the budget as a ratio, and the base's latency.
         contenders: the records of ``base``, ``result``, ``uniform`` and ``random``.
         artifacts: the records of lower precisions.
+        ladder: a line for each regime, where the search had several.
 
     Returns:
         The manifest.
     """
     config, directory = session.config, session.directory
-    for name in FILES:
-        source = directory.contender("result", _SOURCES[name])
-        write_atomic(directory.path / name, source.read_bytes())
+    files = copy_bundle(directory, "result", directory.path)
     before = session.space.template.base
     after = (directory.path / "model.onnx").read_bytes()
     profiles = [session.device.profile(content) for content in (before, after)]
     result = contenders["result"]
     manifest = {
-        "edgeprune": __version__,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seed": config.search.seed,
-        "sampler": config.search.sampler,
+        **manifest_head(session),
         "trials": config.search.trials if probed.reachable else 0,
-        "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
-        "target": {"name": config.target, **session.device.conditions()},
-        "host": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-        },
         "budget": {"text": config.budget.text, "ratio": probed.budget, "met": result["met"]},
-        "files": {
-            name: {
-                "sha256": sha256(directory.path / name),
-                "bytes": (directory.path / name).stat().st_size,
-            }
-            for name in FILES
-        },
+        "files": files,
         "artifacts": artifacts,
+        "ladder": ladder,
         "widths": result["widths"],
         "full_widths": session.space.full,
         "base": contenders["base"] | {"latency": probed.base},
@@ -86,3 +73,32 @@ def write_bundle(
     }
     write_json(directory.path / "manifest.json", manifest)
     return dict(directory.finish("bundle", manifest))
+
+
+def manifest_head(session: Session) -> dict[str, Any]:
+    """What every manifest begins with: versions, model, target, host."""
+    config = session.config
+    return {
+        "edgeprune": __version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": config.search.seed,
+        "sampler": config.search.sampler,
+        "granularity": config.prune.granularity,
+        "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
+        "target": {"name": config.target, **session.device.conditions()},
+        "host": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def copy_bundle(directory: RunDirectory, contender: str, folder: Path) -> dict[str, Any]:
+    """Copy a contender's files under their final names, and give their hashes and sizes."""
+    files = {}
+    for name in FILES:
+        content = directory.contender(contender, _SOURCES[name]).read_bytes()
+        write_atomic(folder / name, content)
+        files[name] = {"sha256": sha256(folder / name), "bytes": len(content)}
+    return files

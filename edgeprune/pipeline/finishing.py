@@ -1,7 +1,9 @@
 """Stage 5, the finish: every contender is fine-tuned alike, written, verified and measured."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -86,18 +88,32 @@ def finish(
 def finished_source(session: Session, name: str, widths: Widths) -> Source:
     """A contender that has been finished: its torch model and its ONNX file, from disk."""
     directory = session.directory
-    model = session.plan(widths).apply(session.workload.model)
+    if session.config.prune.granularity == "weights":
+        model = copy.deepcopy(session.workload.model)  # masks change no shape
+    else:
+        model = session.plan(widths).apply(session.workload.model)
     load_weights(model, directory.contender(name, "safetensors"))
     content = directory.contender(name, "onnx").read_bytes()
     return Source(model, content, session.workload.example_input)
 
 
-def _tune(
-    session: Session, name: str, widths: Widths, attempt: int
-) -> tuple[torch.nn.Module, bytes]:
+def fine_tune(
+    session: Session,
+    name: str,
+    model: torch.nn.Module,
+    checkpoint: Path,
+    after_step: Callable[[], None] | None = None,
+) -> None:
+    """Train a contender's model in place by the pipeline's recipe, the same for all of them.
+
+    Args:
+        session: the open run.
+        name: the contender's.
+        model: recovered; left in eval mode.
+        checkpoint: its state after every epoch.
+        after_step: called after every step.
+    """
     recipe = session.config.finetune
-    model = session.recovery.recover(session.plan(widths))
-    checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
     if recipe.epochs:
         with session.reporter.task(f"fine-tune {name}", recipe.epochs) as task:
             fit(
@@ -112,8 +128,18 @@ def _tune(
                 temperature=recipe.temperature,
                 checkpoint=checkpoint,
                 on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+                mode=session.config.training_mode,
+                after_step=after_step,
             )
     model.eval()
+
+
+def _tune(
+    session: Session, name: str, widths: Widths, attempt: int
+) -> tuple[torch.nn.Module, bytes]:
+    model = session.recovery.recover(session.plan(widths))
+    checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
+    fine_tune(session, name, model, checkpoint)
     return model, session.space.template.candidate(model.state_dict())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from edgeprune.errors import RunError
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
+from edgeprune.pipeline.masked_reporting import write_masked_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Summary, write_report
 from edgeprune.search import SearchTrial, read_trials
@@ -35,6 +36,9 @@ def write_run_report(directory: RunDirectory) -> Path:
             f"`edgeprune resume {directory.path}` goes on with it"
         )
         raise RunError(msg)
+    if manifest.get("granularity") == "weights":
+        artifacts = [_artifact(one) for one in manifest["artifacts"]]
+        return write_masked_run_report(directory, manifest, _target(manifest), artifacts)
     write_report(_summary(directory, manifest), directory.report)
     return directory.report
 
@@ -49,7 +53,7 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "version": manifest["edgeprune"],
             "seed": manifest["seed"],
             "pipeline": pipeline.read_text(),
-            "target": {key: manifest["target"].get(key) for key in _TARGET},
+            "target": _target(manifest),
             "budget": manifest["budget"],
             "rows": _rows(manifest, {name: len(found) for name, found in trials.items()}),
             "trials": [
@@ -73,9 +77,14 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "clusters": read_clusters(directory.path / "search"),
             "past": contribution(directory, trials["search"]),
             "joint": _joint(directory),
+            "ladder": manifest.get("ladder", []),
             "notes": _notes(manifest),
         }
     )
+
+
+def _target(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {key: manifest["target"].get(key) for key in _TARGET}
 
 
 def _notes(manifest: dict[str, Any]) -> list[str]:

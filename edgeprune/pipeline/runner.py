@@ -14,17 +14,18 @@ from edgeprune.pipeline.bundling import write_bundle
 from edgeprune.pipeline.finishing import finish, finish_base, finished_source
 from edgeprune.pipeline.joint import train_together
 from edgeprune.pipeline.kernels import learn_kernels
+from edgeprune.pipeline.ladder import Rung, regimes, rungs, write_rungs
+from edgeprune.pipeline.masked import masked_stages
 from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
-from edgeprune.pipeline.settling import Settled, settle, settle_uniform
+from edgeprune.pipeline.settling import FINALISTS, Settled, settle, settle_uniform
+from edgeprune.pipeline.weights import check_granularity
 from edgeprune.search import SearchResult, SearchTrial
-
-#: How many of a search's best trials are measured again before one is taken.
-FINALISTS = 5
+from edgeprune.training import mode_named
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ def run(
     if seed is not None:
         settings.append(f"search.seed={seed}")
     config = load_pipeline(pipeline, settings)
+    if config.training_mode is not None:
+        mode_named(config.training_mode)  # said now, not after minutes of other work
+    check_granularity(config)
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         run_dir = Path("runs") / f"{Path(pipeline).stem}-{stamp}"
@@ -114,7 +118,8 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
             if manifest is None:
                 train_together(config, directory, reporter)
                 with open_session(config, directory, reporter) as session:
-                    manifest = _stages(session)
+                    weights = config.prune.granularity == "weights"
+                    manifest = masked_stages(session) if weights else _stages(session)
             report = write_run_report(directory)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
@@ -132,11 +137,13 @@ def _stages(session: Session) -> dict[str, Any]:
     base = finish_base(session)
     kernels = learn_kernels(session)
     probed = probe(session)
+    climbed: list[tuple[Rung, dict[str, Any]]] = []
     if probed.reachable:
         found = search(session, probed, "search", sampler, kernels)
         compared = search(session, probed, "random", "random", kernels)
         result = _finish_best(session, "result", found, probed)
         random = _finish_best(session, "random", compared, probed)
+        climbed = _climb(session, found, probed, result)
     else:
         session.reporter.say(
             f"even the smallest candidate takes {probed.smallest:.3f}x of the base's latency, over "
@@ -149,7 +156,8 @@ def _stages(session: Session) -> dict[str, Any]:
         settled = settle_uniform(session, result["ratio"])
         uniform = finish(session, "uniform", settled, result["ratio"], retry=False)
     contenders = {"base": base, "result": result, "uniform": uniform, "random": random}
-    return write_bundle(session, probed, contenders, _artifacts(session, result))
+    artifacts = _artifacts(session, result)
+    return write_bundle(session, probed, contenders, artifacts, write_rungs(session, climbed))
 
 
 def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -165,6 +173,22 @@ def _finish_best(session: Session, name: str, found: SearchResult, probed: Probe
     settled = settle(session, [trial.widths for trial in finalists], probed.budget)
     numbers = [trial.number for trial in finalists]
     return finish(session, name, settled, probed.budget, retry=True, finalists=numbers)
+
+
+def _climb(
+    session: Session, found: SearchResult, probed: Probe, result: dict[str, Any]
+) -> list[tuple[Rung, dict[str, Any]]]:
+    """Finish what a search with regimes found for each; the last regime is the result."""
+    config = session.config.search
+    wanted = regimes(config.sampler, config.options, probed.budget)
+    climbed = []
+    for rung in rungs(found, wanted[:-1], lambda trial: trial.outcome.latency_ratio, "latency"):
+        record = session.directory.record(rung.name)
+        if record is None:
+            settled = settle(session, [trial.widths for trial in rung.trials], rung.regime)
+            record = finish(session, rung.name, settled, rung.regime, retry=True)
+        climbed.append((rung, record))
+    return [*climbed, (Rung("result", "latency", probed.budget, ()), result)] if wanted else []
 
 
 def _finalists(found: SearchResult, budget: float) -> list[SearchTrial]:

@@ -118,11 +118,13 @@ def open_session(
     with open_device(target, reporter.say) as device:
         workload = open_base(config, directory, reporter)
         multiple, least = learned_multiples(config, target, device, directory)
+        # With granularity weights the patterns are of layers, and no channel is cut.
+        channels = config.prune.granularity == "channels"
         space = ChannelSpace.from_model(
             workload.model,
             workload.example_input,
-            include=config.prune.include,
-            exclude=config.prune.exclude,
+            include=config.prune.include if channels else (),
+            exclude=config.prune.exclude if channels else (),
             multiple=multiple,
             least_choices=least,
             min_keep=config.prune.min_keep,

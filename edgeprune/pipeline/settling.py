@@ -7,6 +7,8 @@ from edgeprune.devices import Comparison
 from edgeprune.pipeline.session import Session
 from edgeprune.search import Widths
 
+#: How many of a search's best trials are measured again before one is taken.
+FINALISTS = 5
 #: How often widths may be shrunk before the budget counts as missed.
 MAX_SHRINKS = 12
 #: A measured ratio this much above the limit still counts as "the same latency" as another

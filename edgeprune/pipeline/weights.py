@@ -1,10 +1,58 @@
 """Pruning single weights in the words of a search: groups are layers, widths are densities."""
 
+from typing import Any
+
 import numpy as np
 
+from edgeprune.config import PipelineConfig, PruneConfig
+from edgeprune.errors import ConfigError
 from edgeprune.pruning import MaskSpace
 from edgeprune.pruning.masks import PER_MILLE
 from edgeprune.search import SearchProblem
+
+#: Samplers of ours that search densities; any of Optuna's and a user's own do as well.
+SAMPLERS = ("amc", "purl", "qlp", "random", "uniform")
+#: Densities that QLP's curriculum leads over: 50, 80, 90, 95 and 98 % sparsity.
+REGIMES = (0.5, 0.2, 0.1, 0.05, 0.02)
+
+
+def check_granularity(config: PipelineConfig) -> None:
+    """Whether the settings fit what is cut; nothing is silently ignored.
+
+    Raises:
+        ConfigError: the budget is of the other granularity, or a setting has no meaning for
+            single weights.
+    """
+    weights = config.prune.granularity == "weights"
+    if weights and config.budget.sparsity is None:
+        msg = (
+            f"prune.granularity is weights, but the budget is {config.budget.text} of latency, "
+            "which zeros do not lower in a dense runtime; allowed: `budget: {sparsity: 0.9}`, or "
+            "prune.granularity channels"
+        )
+        raise ConfigError(msg)
+    if not weights and config.budget.sparsity is not None:
+        msg = (
+            f"budget.sparsity is {config.budget.sparsity:g}, but prune.granularity is channels; "
+            "allowed: budget.latency or budget.latency_ms, or `prune: {granularity: weights}`"
+        )
+        raise ConfigError(msg)
+    if weights:
+        _check_settings(config)
+
+
+def sampler_options(config: PipelineConfig) -> dict[str, Any]:
+    """The sampler's options; QLP's regimes are those of weights where none are given."""
+    options = dict(config.search.options)
+    target = target_density(config)
+    if config.search.sampler == "qlp" and options.get("regimes") is None:
+        options["regimes"] = [*(one for one in REGIMES if one > target), target]
+    return options
+
+
+def target_density(config: PipelineConfig) -> float:
+    """Largest share of the prunable weights that is kept."""
+    return round(1 - float(config.budget.sparsity or 0), 9)
 
 
 def weights_problem(space: MaskSpace, density: float) -> SearchProblem:
@@ -33,5 +81,29 @@ def weights_problem(space: MaskSpace, density: float) -> SearchProblem:
         cost=space.density,
         target=density,
         above=space.above,
+        complete=space.completed,
         exact=True,
     )
+
+
+def _check_settings(config: PipelineConfig) -> None:
+    search, prune, usual = config.search, config.prune, PruneConfig()
+    own = search.sampler in SAMPLERS or ":" in search.sampler
+    rules = [
+        ("search.sampler", search.sampler, own, f"{', '.join(SAMPLERS)}, optuna:TPESampler"),
+        ("search.reward", search.reward, search.reward not in {"mnas", "amc"}, "accuracy"),
+        ("search.precision", search.precision, search.precision == "float32", "float32"),
+        ("search.warm_start", search.warm_start, search.warm_start is None, "null"),
+        ("prune.importance", prune.importance, prune.importance == "l1", "l1 (magnitude)"),
+        ("prune.min_keep", prune.min_keep, prune.min_keep == usual.min_keep, "leave it out"),
+        ("prune.channel_multiple", "set", prune.channel_multiple is None, "leave it out"),
+        ("recover.recalibrate_bn", False, config.recover.recalibrate_bn, "true"),
+        ("export.qat_epochs", config.export.qat_epochs, config.export.qat_epochs == 0, "0"),
+    ]
+    wrong = [
+        f"{name} is {value}; with prune.granularity weights allowed: {allowed}"
+        for name, value, fits, allowed in rules
+        if not fits
+    ]
+    if wrong:
+        raise ConfigError("\n".join(wrong))

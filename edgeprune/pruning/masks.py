@@ -1,10 +1,12 @@
 """Masks: pruning single weights by magnitude, beside plans, which prune whole channels."""
 
 import copy
+import fnmatch
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,8 @@ class MaskSpace:
 
     Args:
         model: trained; its weights are the magnitudes.
+        include: patterns of layer names; where given, only these may lose weights.
+        exclude: patterns of layer names that keep all of their weights.
 
     Attributes:
         layers: names of the layers' modules, in the order of the model.
@@ -85,18 +89,19 @@ class MaskSpace:
         choices: allowed densities of each, in thousandths, ascending.
 
     Raises:
-        SpaceError: the model has no convolution and no linear layer.
+        SpaceError: the model has no convolution and no linear layer, a pattern matches none, or
+            nothing is left to prune.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(
+        self, model: nn.Module, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    ) -> None:
         weights = {
             name: module.weight.detach().float().cpu()
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
         }
-        if not weights:
-            msg = "no weights can be pruned: the model has no convolution and no linear layer"
-            raise SpaceError(msg)
+        weights = {name: weights[name] for name in _wanted(tuple(weights), include, exclude)}
         self._fingerprint = fingerprint(model)
         self._total = sum(one.numel() for one in model.parameters())
         self._ranks = {name: _ranks(weight) for name, weight in weights.items()}
@@ -156,7 +161,8 @@ class MaskSpace:
             for name in self.layers:
                 weight = modules[name].weight
                 if isinstance(weight, torch.Tensor):
-                    weight.masked_fill_(self._ranks[name] >= masks.kept[name], 0.0)
+                    gone = self._ranks[name] >= masks.kept[name]
+                    weight.masked_fill_(gone.to(weight.device), 0.0)
 
     def density(self, densities: Mapping[str, int]) -> float:
         """Share of all prunable weights that is kept."""
@@ -188,24 +194,38 @@ class MaskSpace:
         Args:
             density: share of all weights that is kept at most, but for layers at their least.
         """
-        everything = np.sort(np.concatenate(list(self._sorted.values())))[::-1]
-        low, high = 0, len(everything)
+        return self.completed({name: PER_MILLE for name in self.layers}, density)
+
+    def completed(self, densities: Mapping[str, int], density: float) -> Densities:
+        """Global magnitude among the weights that some densities keep.
+
+        Args:
+            densities: no layer keeps more than here.
+            density: share of all weights that is kept at most, but for layers at their least.
+        """
+        low, high = 0, len(self._everything)
         # Rounding to thousandths and the least densities move the sum: bisect on the threshold.
         while low < high:
             middle = (low + high + 1) // 2
-            if self.density(self._over(float(everything[middle - 1]))) <= density:
+            found = self._over(float(self._everything[middle - 1]), densities)
+            if self.density(found) <= density:
                 low = middle
             else:
                 high = middle - 1
-        return self._over(float(everything[low - 1]) if low else math.inf)
+        return self._over(float(self._everything[low - 1]) if low else math.inf, densities)
 
-    def _over(self, limit: float) -> Densities:
+    @cached_property
+    def _everything(self) -> np.ndarray:
+        """All magnitudes of the model, falling."""
+        return np.sort(np.concatenate(list(self._sorted.values())))[::-1]
+
+    def _over(self, limit: float, most: Mapping[str, int]) -> Densities:
         counts = {
             name: int(np.searchsorted(-self._sorted[name], -limit, side="right"))
             for name in self.layers
         }
         return {
-            name: self._allowed(name, PER_MILLE * counts[name] / self.full[name])
+            name: min(most[name], self._allowed(name, PER_MILLE * counts[name] / self.full[name]))
             for name in self.layers
         }
 
@@ -214,6 +234,29 @@ class MaskSpace:
 
     def _kept(self, name: str, density: int) -> int:
         return math.ceil(density * self.full[name] / PER_MILLE)
+
+
+def _wanted(layers: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    if not layers:
+        msg = "no weights can be pruned: the model has no convolution and no linear layer"
+        raise SpaceError(msg)
+    for pattern in (*include, *exclude):
+        if not fnmatch.filter(layers, pattern):
+            msg = (
+                f"{pattern!r} matches no layer of the model{nearest(pattern, layers)}; allowed: "
+                f"globs over {', '.join(layers)}"
+            )
+            raise SpaceError(msg)
+    chosen = [
+        name
+        for name in layers
+        if (not include or any(fnmatch.fnmatchcase(name, one) for one in include))
+        and not any(fnmatch.fnmatchcase(name, one) for one in exclude)
+    ]
+    if not chosen:
+        msg = f"nothing is left to prune: prune.exclude {list(exclude)} takes all layers out"
+        raise SpaceError(msg)
+    return chosen
 
 
 def _ranks(weight: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from edgeprune.files import write_atomic
 from edgeprune.report import numbers
 from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
 from edgeprune.report.joint_charts import joint_figures
+from edgeprune.report.ladder import Beside, ladder_figure
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
 from edgeprune.report.past import past_sentences
 from edgeprune.report.plotly_source import packed_plotly
@@ -22,7 +23,7 @@ from edgeprune.report.sentences import (
     result_ratio,
     verdicts,
 )
-from edgeprune.report.summary import Summary
+from edgeprune.report.summary import Role, Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -49,7 +50,7 @@ def render(summary: Summary) -> str:
         RunError: the summary is incomplete or impossible, for example has no uniform-L1 row.
     """
     summary = Summary.from_json(summary.to_json())
-    return _environment().get_template("page.html.j2").render(_context(summary))
+    return page_environment().get_template("page.html.j2").render(_context(summary))
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
@@ -82,6 +83,11 @@ def _context(summary: Summary) -> dict[str, Any]:
         charts = {"trials": trials_figure(summary), "progress": progress_figure(summary)}
     if any(trial.predicted is not None for trial in summary.trials):
         charts["estimates"] = estimates_figure(summary)
+    if summary.ladder:
+        roles: tuple[Role, ...] = ("uniform", "random")
+        beside = [Beside(row.name, row.ratio, row.accuracy) for row in map(summary.row, roles)]
+        axis = "latency, relative to the base model"
+        charts["ladder"] = ladder_figure(summary.ladder, beside, axis, base.accuracy)
     if summary.joint:
         charts |= joint_figures(summary)
     return {
@@ -97,6 +103,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "clusters": summary.clusters[0].members if summary.clusters else [],
         "clusters_sentence": clusters_sentence(summary),
         "past": past_sentences(summary.past),
+        "ladder": summary.ladder,
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,
@@ -115,7 +122,8 @@ def _context(summary: Summary) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """The templates of all pages: escaping, formats of numbers, style sheet and script."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,

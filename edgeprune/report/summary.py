@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
+from edgeprune.report.ladder import Rung
 
 Role = Literal["base", "result", "uniform", "random"]
 
@@ -335,6 +336,7 @@ class Summary:
         clusters: what sampler bocr tied together, stage by stage.
         past: what earlier searches contributed; None where no history was kept.
         joint: the network while it was trained and pruned together, epoch by epoch.
+        ladder: the finished models of a search with regimes.
         notes: anything else the reader must know.
     """
 
@@ -357,6 +359,7 @@ class Summary:
     clusters: tuple[Clusters, ...] = ()
     past: Past | None = None
     joint: tuple[JointEpoch, ...] = ()
+    ladder: tuple[Rung, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -403,6 +406,7 @@ _KEYS = {
         Verification,
         Artifact,
         Clusters,
+        Rung,
     )
     for field in dataclasses.fields(kind)
 }

@@ -39,6 +39,8 @@ class SearchProblem:
         sources: earlier searches, for samplers that learn from them.
         above: how much of a group lies above so many standard deviations of its weights, in the
             unit of `choices`; where single weights are pruned.
+        complete: the widths within a cost that are nowhere wider than given ones, as a method
+            without search would choose them; None: all groups are scaled alike.
         exact: the budget is on `cost` itself, such as a size; measured latency says nothing of it.
     """
 
@@ -52,6 +54,7 @@ class SearchProblem:
     observe: Callable[[Widths, Outcome], None] = _ignore
     scores: Mapping[str, np.ndarray] | None = None
     above: Callable[[str, float], float] | None = None
+    complete: Callable[[Widths, float], Widths] | None = None
     exact: bool = False
     sources: tuple[SourceRun, ...] = ()
 

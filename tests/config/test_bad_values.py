@@ -4,7 +4,7 @@ import pytest
 def test_a_misspelt_key_reads_like_this(complain, good: str) -> None:
     assert complain(good.replace("{latency", "{latencyy")) == (
         "pipeline.yaml:5:10: budget.latencyy: unknown key 'latencyy'; "
-        "allowed: latency, latency_ms; did you mean 'latency'?"
+        "allowed: latency, latency_ms, sparsity; did you mean 'latency'?"
     )
 
 
@@ -159,3 +159,9 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(complain, good: 
         ["pipeline.yaml:7:18", "search.trials"],
         ["pipeline.yaml:7:21", "search.trials"],
     ]
+
+
+@pytest.mark.parametrize("value", ["0", "1", "90%", "-0.1"])
+def test_impossible_sparsity(value: str, complain, good: str) -> None:
+    message = complain(good.replace("latency: 0.5x", f"sparsity: {value}"))
+    assert message.startswith("pipeline.yaml:5:20: budget.sparsity: must be a number")

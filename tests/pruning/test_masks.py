@@ -127,3 +127,25 @@ def test_wrong_densities_files_and_models_are_named(model: nn.Module, tmp_path: 
     (tmp_path / "plan.json").write_text('{"format": 1, "widths": {}}')
     with pytest.raises(SpaceError, match="no masks"):
         Masks.load(tmp_path / "plan.json")
+
+
+def test_completing_takes_the_smallest_weights_of_those_that_are_left() -> None:
+    space = MaskSpace(tiny_cnn())
+    full = dict.fromkeys(space.layers, 1000)
+    assert space.completed(full, 0.3) == space.by_magnitude(0.3)
+    starved = {**full, "conv2": 50}
+    found = space.completed(starved, 0.3)
+    assert found["conv2"] == 50 and space.density(found) <= 0.3
+    # What one layer gave up, the others keep.
+    others = [name for name in space.layers if name != "conv2"]
+    assert all(found[name] >= space.by_magnitude(0.3)[name] for name in others)
+    assert space.density(found) > 0.29
+
+
+def test_only_layers_that_are_named_lose_weights() -> None:
+    space = MaskSpace(tiny_cnn(), include=["conv*"], exclude=["conv1"])
+    assert space.layers == ("conv2",)
+    with pytest.raises(SpaceError, match=r"'conv9\*' matches no layer"):
+        MaskSpace(tiny_cnn(), include=["conv9*"])
+    with pytest.raises(SpaceError, match="nothing is left to prune"):
+        MaskSpace(tiny_cnn(), exclude=["*"])

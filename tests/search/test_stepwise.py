@@ -11,6 +11,7 @@ import torch
 
 from edgeprune.errors import SearchError
 from edgeprune.search import Outcome, SearchResult, Widths, make_sampler, run_search
+from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.samplers import PurlOptions, PurlSampler, QlpOptions, QlpSampler
 from edgeprune.search.samplers.q_agent import QAgent
 from edgeprune.search.samplers.stepwise import Known, StepwiseSampler
@@ -107,6 +108,7 @@ def test_qlp_steps_earn_accuracy_and_cost_and_the_end_earns_accuracy() -> None:
     end = sampler.judge(Known(0.7, 0.9), Known(0.6, 0.75))
     assert end.reward == pytest.approx(-0.1 + 0.5 * 0.15 + 0.6)
     assert end.over and end.terminal
+    sampler = _qlp(30, cost_weight=0.5, regimes=[0.8], evaluate="partial")
     collapse = sampler.judge(Known(0.7, 0.9), Known(0.1, 0.75))
     assert collapse.reward == pytest.approx(-0.6 + 0.5 * 0.15 - 1)
     assert collapse.terminal
@@ -271,3 +273,30 @@ def test_the_budget_may_be_named_as_the_last_regime() -> None:
     assert QlpOptions(regimes=(0.8, 0.5)).ladder(0.5) == (0.8, 0.5)
     assert QlpOptions(curriculum=False).ladder(0.3) == (0.3,)
     assert math.isclose(QlpOptions().ladder(0.75)[-1], 0.75)
+
+
+def test_qlp_evaluates_plans_completed_to_the_regimes_cost(tmp_path: Path) -> None:
+    sampler = _qlp(40)
+    trials = _search(sampler, tmp_path, 40).trials
+    for regime, cost in enumerate(sampler.ladder):
+        part = trials[10 * regime : 10 * (regime + 1)]
+        assert all(PROBLEM.cost(one.widths) <= cost for one in part)
+    # The first is what a method without search gives: all groups scaled alike.
+    first = replace(PROBLEM, target=0.8)
+    assert trials[0].widths == fit_to_budget(first, dict.fromkeys(PROBLEM.groups, 1.0))
+
+
+def test_qlp_evaluates_plans_as_they_are_where_that_is_asked_for(tmp_path: Path) -> None:
+    trials = _search(_qlp(12, evaluate="partial"), tmp_path, 12).trials
+    assert trials[0].widths == PROBLEM.full
+    assert PROBLEM.cost(trials[1].widths) > 0.8
+
+
+@pytest.mark.parametrize("evaluate", ["partial", "completed"])
+def test_a_stopped_search_goes_on_alike_however_plans_are_evaluated(
+    evaluate: str, tmp_path: Path
+) -> None:
+    whole = _search(_qlp(30, evaluate=evaluate), tmp_path / "whole", 30).trials
+    _search(_qlp(30, evaluate=evaluate), tmp_path / "parts", 17)
+    parts = _search(_qlp(30, evaluate=evaluate), tmp_path / "parts", 30).trials
+    assert [one.widths for one in parts] == [one.widths for one in whole]

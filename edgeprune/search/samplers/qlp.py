@@ -25,8 +25,10 @@ class QlpSampler(StepwiseSampler):
     Every regime has an equal part of the trials. It starts from the best candidate within the
     regime before, with that regime's Q-values and replay buffer, and fewer random actions than
     the first one.
-    A regime that found nothing within its cost ends with a closing trial (see
-    `StepwiseSampler`), so that one search gives a result for each regime.
+    One search so gives a result for each regime. Plans on the way to a regime's cost are above it;
+    they are evaluated completed to it (option ``evaluate``, ours). Where they are evaluated as
+    they are, as we read the paper, a regime that found nothing within its cost ends with a
+    closing trial (see `StepwiseSampler`).
 
     Args:
         problem: what is searched.
@@ -84,7 +86,9 @@ class QlpSampler(StepwiseSampler):
         """Accuracy and cost gained; the end's accuracy once the regime's cost is met."""
         gained = after.value - before.value
         reward = gained + self.options.cost_weight * (before.cost - after.cost)
-        collapsed = after.value < self.options.collapsed
+        # What is evaluated is not what the agent has cut: a collapse is no dead end then.
+        partial = self.completed_to() is None
+        collapsed = partial and after.value < self.options.collapsed
         met = after.cost <= self.ladder[self.regime]
         if collapsed:
             reward -= 1
@@ -105,9 +109,15 @@ class QlpSampler(StepwiseSampler):
 
     def closes(self, *, over: bool) -> float | None:
         """The regime's cost, where its trials run out and nothing within it is known."""
+        if self.completed_to() is not None:
+            return None
         target = self.ladder[self.regime]
         last = self.finished == self._end(self.regime) - 1
         return target if last and self.best_within(target) is None else None
+
+    def completed_to(self) -> float | None:
+        """The regime's cost."""
+        return self.ladder[self.regime] if self.options.evaluate == "completed" else None
 
     def best_within(self, cost: float) -> Widths | None:
         """The most accurate known candidate of at most this cost."""

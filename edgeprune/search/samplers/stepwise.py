@@ -59,6 +59,8 @@ class StepwiseSampler(WidthSampler):
     The value of a trial stands for the accuracy (the reward ``accuracy`` gives just that); the
     cost is the measured latency ratio where the study holds it, else the problem's own (which is
     all there is where the problem's cost is exact).
+    Instead, `completed_to` may have every partial plan completed to a cost before it is evaluated;
+    then each trial is a candidate of that cost, and the agent hears what a cut is worth there.
     Widths that come from elsewhere are remembered; the episode waits for its own step.
 
     Args:
@@ -86,6 +88,7 @@ class StepwiseSampler(WidthSampler):
         self.actions = actions
         self.known: dict[Key, Known] = {}
         self._pending: Widths | None = None
+        self._plan: Widths = dict(problem.full)
         self._chosen: tuple[np.ndarray, int] | None = None
         self._closing = False
         self.at: Known | None = None
@@ -120,6 +123,10 @@ class StepwiseSampler(WidthSampler):
             over: the episode has ended.
         """
 
+    def completed_to(self) -> float | None:
+        """The cost to which partial plans are completed before they are evaluated; None: not."""
+        return None
+
     @property
     def group(self) -> str:
         """The group that is visited next; visits go round and round."""
@@ -134,11 +141,12 @@ class StepwiseSampler(WidthSampler):
         """Act until a step leads to a candidate that was never evaluated."""
         for _ in range(_KNOWN_PASSES * len(self.problem.groups)):
             if self._pending is None:
-                self._pending = self._next()
+                self._plan = self._next()
+                self._pending = self._completed(self._plan)
             known = self.known.get(self.problem.key(self._pending))
             if known is None:
                 return dict(self._pending)
-            self._arrive(self._pending, known)
+            self._arrive(self._plan, known)
         return dict(self._pending or self.widths)
 
     def after_trial(
@@ -163,7 +171,7 @@ class StepwiseSampler(WidthSampler):
             self.known[key] = Known(math.nan, math.nan)
         if self._pending is None or key != self.problem.key(self._pending):
             return
-        self._arrive(self._pending, self.known.get(key, Known(math.nan, math.nan)))
+        self._arrive(self._plan, self.known.get(key, Known(math.nan, math.nan)))
 
     def state_dict(self) -> dict[str, Any]:
         """Agent, memory, random generators and the open episode; no trial that is running."""
@@ -178,6 +186,7 @@ class StepwiseSampler(WidthSampler):
             "keys": torch.tensor(list(self.known), dtype=torch.int64).reshape(-1, groups),
             "outcomes": torch.tensor(outcomes, dtype=torch.float64).reshape(-1, 2),
             "pending": self._pending,
+            "plan": self._plan,
             "chosen": chosen,
             "closing": self._closing,
             "widths": self.widths,
@@ -194,6 +203,7 @@ class StepwiseSampler(WidthSampler):
         pairs = zip(state["keys"].tolist(), state["outcomes"].tolist(), strict=True)
         self.known = {tuple(key): Known(*outcome) for key, outcome in pairs}
         self._pending, self._closing = state["pending"], state["closing"]
+        self._plan = dict(state["plan"])
         chosen = state["chosen"]
         self._chosen = None if chosen is None else (chosen[0].numpy(), chosen[1])
         self.widths, self.steps = dict(state["widths"]), state["steps"]
@@ -243,9 +253,21 @@ class StepwiseSampler(WidthSampler):
         problem = replace(self.problem, target=target)
         return fit_to_budget(problem, keep_ratios(problem, self.widths))
 
+    def _completed(self, plan: Widths) -> Widths:
+        """What is evaluated of a partial plan."""
+        target = self.completed_to()
+        if target is None:
+            return plan
+        if self.problem.complete is not None:
+            return self.problem.complete(plan, target)
+        problem = replace(self.problem, target=target)
+        return fit_to_budget(problem, keep_ratios(problem, plan))
+
     def _arrive(self, widths: Widths, known: Known) -> None:
         """Learn from the step to these widths, and go on from there."""
         chosen, self._pending, self._chosen = self._chosen, None, None
+        if self.completed_to() is not None:
+            known = replace(known, cost=self.problem.cost(widths))
         if self._closing or math.isnan(known.value):
             self._closing = False
             self._start(self.restart())

@@ -104,6 +104,9 @@ class QlpOptions(AgentOptions):
         curriculum: go from regime to regime; otherwise straight to the last.
         regimes: costs of the regimes as ratios to the base, falling, each above the budget, which
             is always the last regime. None: 0.8, 0.7 and so on down to the budget.
+        evaluate: ``partial`` plans as they are, or ``completed`` to the regime's cost: on channels
+            by scaling all groups alike, on weights by global magnitude among what is left, so
+            that doing nothing gives what a method without search gives (ours, not the paper's).
         next_epsilon: share of random actions at the start of every regime but the first.
         see_cost: show the agent the whole cost as a third number (an ablation; QLP's state has
             two).
@@ -122,6 +125,7 @@ class QlpOptions(AgentOptions):
         ]
         | None
     ) = None
+    evaluate: Literal["partial", "completed"] = "completed"
     next_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.3
     see_cost: bool = False
 

@@ -1,0 +1,110 @@
+"""The ladder of a search with regimes: one finished model for each, and the frontier they draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One regime's finished model.
+
+    Attributes:
+        regime: as a person writes it: ``0.8x`` of the latency, or ``90%`` sparsity.
+        path: of its bundle, in the run directory.
+        accuracy: of its file on the test split, 0 to 1.
+        cost: what the regime limits: the latency ratio, or the share of weights that is kept.
+        ratio: latency relative to the base model.
+        bytes: size of its file.
+        parameters: number of weights that are left.
+        met: whether the file is within the regime.
+        compressed: size of its file after deflate, where known.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    regime: str
+    path: str
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    cost: Annotated[float, Field(gt=0)]
+    ratio: Annotated[float, Field(gt=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    parameters: Annotated[int, Field(ge=0)]
+    met: bool
+    compressed: Annotated[int, Field(ge=0)] | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another finished model, drawn beside the ladder: its name, cost and accuracy."""
+
+    name: str
+    cost: float
+    accuracy: float
+
+
+def ladder_figure(
+    rungs: Sequence[Rung], others: Sequence[Beside], axis: str, base_accuracy: float
+) -> dict[str, Any]:
+    """Accuracy over cost: the frontier of the finished models, and others beside it.
+
+    A rung that another one beats in both cost and accuracy is a point beside the line.
+
+    Args:
+        rungs: at least one.
+        others: models that the ladder is compared with.
+        axis: what cost is.
+        base_accuracy: of the unpruned model, drawn as a line.
+    """
+    best: list[Rung] = []
+    for rung in sorted(rungs, key=lambda one: (one.cost, -one.accuracy)):
+        if not best or rung.accuracy > best[-1].accuracy:
+            best.append(rung)
+    line = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "frontier of the finished models",
+        "x": [one.cost for one in best],
+        "y": [one.accuracy for one in best],
+        "hoverinfo": "skip",
+        "line": {"shape": "hv", "color": "var(--ink)", "width": 1.5},
+    }
+    points = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": "ladder",
+        "x": [one.cost for one in rungs],
+        "y": [one.accuracy for one in rungs],
+        "text": [one.regime for one in rungs],
+        "textposition": "bottom right",
+        "marker": {"color": "var(--result)", "symbol": "star", "size": 13},
+    }
+    beside = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "other methods",
+        "x": [one.cost for one in others],
+        "y": [one.accuracy for one in others],
+        "text": [one.name for one in others],
+        "hovertemplate": "%{text}: %{y:.1%} at %{x:.3f}<extra></extra>",
+        "marker": {"color": "var(--uniform)", "symbol": "diamond", "size": 10},
+    }
+    layout = {
+        "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": "test accuracy, fine-tuned"}, "tickformat": ".0%"},
+        "shapes": [
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": base_accuracy,
+                "y1": base_accuracy,
+                "line": {"color": "var(--base)", "width": 1.5, "dash": "dot"},
+                "layer": "below",
+            }
+        ],
+    }
+    return {"data": [line, points, beside], "layout": layout}
