@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup tflite demo test test-all lint types bench clean
+.PHONY: setup tflite cross demo test test-all lint types docker-check bench clean
 
 setup: $(READY)
 
@@ -19,6 +19,16 @@ $(READY): pyproject.toml constraints.txt
 tflite: setup
 	$(BIN)/edgeprune setup tflite
 
+# The compilers for boards, for `edgeprune build`: 64- and 32-bit ARM (Debian, Ubuntu; about 300 MB).
+CROSS := cmake make g++ g++-aarch64-linux-gnu libc6-dev-arm64-cross \
+	g++-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static
+
+cross:
+	@dpkg -s $(CROSS) >/dev/null 2>&1 || { \
+	    as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	    $$as_root apt-get update -qq && \
+	    $$as_root apt-get install -qq -y --no-install-recommends $(CROSS) >/dev/null; }
+
 demo: setup
 	$(BIN)/edgeprune run examples/digits.yaml --run-dir runs/digits
 
@@ -31,9 +41,15 @@ test-all: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint --config docker/hadolint.yaml $(wildcard docker/*.Dockerfile)
+	$(BIN)/shellcheck docker/scripts/*.sh edgeprune/deploy/runner/install.sh
 
 types: setup
 	$(BIN)/mypy
+
+# Builds the images for ARM64 with a Docker engine of its own; needs Debian, root and 10 GB.
+docker-check: setup
+	PYTHONPATH=. $(BIN)/python docker/check.py
 
 bench: setup
 	@for file in benchmarks/*.py; do $(BIN)/python $$file --quick --json || exit 1; done

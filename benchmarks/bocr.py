@@ -10,8 +10,8 @@ Protocol, fixed before the first run:
   real, after least squares and batch-norm re-estimation, on a few reward images; see
   `task.py`); ``latency_fitted`` and ``macs_fitted``, the same with accuracies from `surrogate.py`,
   a Gaussian process fitted to 900 real evaluations, so that all arms and seeds fit into an hour
-  (``unseen`` stays real); ``synthetic``, 27 layers whose accuracy and latency are formulas and whose
-  importance scores tell sensitive layers from others, which is what BOCR supposes.
+  (``unseen`` stays real); ``synthetic``, 27 layers whose accuracy and latency are formulas and
+  whose importance scores tell sensitive layers from others, which is what BOCR supposes.
 - Every arm but ``random`` is given the uniform plan at the budget first, as in a pipeline. One
   trial is one evaluation. Seeds are the outer loop: when the time is up, arms have equal seeds.
 - Arms: ``random``, ``amc``, ``tpe`` and ``optuna_gp`` (Optuna's, projected into the budget),

@@ -1,7 +1,8 @@
 """How many trials a search saves by what was searched on the same device before.
 
     python benchmarks/history.py [--quick] [--json] [--keep DIR] [--plot FILE.html]
-                                 [--trials N] [--seeds N] [--row SOURCE:TARGET:BUDGET ...]
+                                 [--trials N] [--seeds N] [--first-seed N]
+                                 [--row SOURCE:TARGET:BUDGET ...] [--arm NAME ...]
 
 Protocol, fixed before the first run:
 
@@ -11,6 +12,7 @@ Protocol, fixed before the first run:
   reward images. The fit is a Gaussian process, and so is the assistant, which favours it: the
   plans that cold and all end with are therefore evaluated for real (``real_gain_...``, median over
   the seeds of the difference in accuracy on 500 reward images).
+- Seeds are 10 to 14; the sampler was developed on 0 to 3, with 60 trials.
 - The source of seed s: the cold AMC searches of the source network at the same budget with seeds
   s and s+1 (cyclic); the first for *transfer* alone, both otherwise. Their trials are counted
   apart (``source_trials``).
@@ -21,7 +23,10 @@ Protocol, fixed before the first run:
 - Arms: cold (AMC); cold_short (AMC with the warm-up and noise of a transferred agent);
   transfer; augmented (in place of transfer's one source); assistant (augmented, and its pick);
   replay (cold AMC, but the best of the sources first); all; random_assistant (no agent);
-  shuffled (all, with the sources' rewards shuffled: the negative control).
+  shuffled (all, with the sources' rewards shuffled: the negative control); inverted (all, and
+  the sources praise what was worst: harder, their rewards do follow from their widths);
+  cold_gp (Optuna's Gaussian process without any source: how much of it is the model, not the
+  history).
 - Every search is kept in DIR as it ends, and a second start goes on from there; what is missing
   is said in ``missing``. Rows without a shared checkpoint are skipped and named.
 """
@@ -74,12 +79,14 @@ _OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": Fal
 ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "all": ("history", {}, "both"),
     "shuffled": ("history", {}, "shuffled"),
+    "inverted": ("history", {}, "inverted"),
     "replay": ("history", {**_OFF, "replay": True}, "both"),
     "assistant": ("history", {**_OFF, "augmented": True, "assistant": True}, "both"),
     "random_assistant": ("history", {**_OFF, "assistant": True, "proposer": "random"}, "both"),
     "augmented": ("history", {**_OFF, "augmented": True}, "both"),
     "transfer": ("history", {**_OFF, "transfer": True}, "one"),
     "cold_short": ("amc", {}, "none"),
+    "cold_gp": ("optuna:GPSampler", {}, "none"),
 }
 Evaluate = Callable[[Widths], Outcome]
 _TO_THE_END = {"cold", "all"}
@@ -96,14 +103,16 @@ class Bench:
     Attributes:
         keep: one JSON file for each finished search.
         trials: of one search.
-        seeds: how many.
+        seeds: of the searches.
         tasks: open ones by model and budget.
+        arms: those that are run; all others, and cold, only if they were before.
     """
 
     keep: Path
     trials: int
-    seeds: int
+    seeds: range
     tasks: Callable[[str, float], tuple[Task, Evaluate]]
+    arms: tuple[str, ...] = tuple(ARMS)
 
     def cold(self, model: str, budget: float, seed: int) -> dict[str, Any]:
         """A cold AMC search; it is also a source of the other network's."""
@@ -114,20 +123,30 @@ class Bench:
         """A search of the target network with what the arm may use."""
         source, target, budget = _parts(row)
         kept = [
-            SourceRun.from_json(self.cold(source, budget, one % self.seeds)["source"])
-            for one in (seed, seed + 1)
+            SourceRun.from_json(self.cold(source, budget, one)["source"])
+            for one in (seed, self.seeds[(seed + 1 - self.seeds.start) % len(self.seeds)])
         ]
         kind = ARMS[arm][2]
-        sources = {"none": [], "one": kept[:1]}.get(kind, kept if self.seeds > 1 else kept[:1])
+        sources = {"none": [], "one": kept[:1]}.get(kind, kept if len(self.seeds) > 1 else kept[:1])
         if kind == "shuffled":
             draw = np.random.default_rng(seed)
             sources = [replace(one, rewards=draw.permutation(one.rewards)) for one in sources]
-        name = f"{row.replace(':', '-')}-{arm}-{seed}"
+        if kind == "inverted":
+            ends = [one.rewards.max() + one.rewards.min() for one in sources]
+            sources = [
+                replace(one, rewards=end - one.rewards)
+                for one, end in zip(sources, ends, strict=True)
+            ]
+        name = self.path(row, seed, arm).stem
         spec = ARMS[arm]
         if arm == "cold_short":
             shorter = HistoryOptions().transferred(self.trials)
             spec = ("amc", {"warmup": shorter.warmup, "noise": shorter.noise}, "none")
         return self._search(name, target, budget, seed, arm, spec, tuple(sources), goal)
+
+    def path(self, row: str, seed: int, arm: str) -> Path:
+        """Where a search is kept."""
+        return self.keep / f"{row.replace(':', '-')}-{arm}-{seed}.json"
 
     def _search(
         self,
@@ -152,7 +171,9 @@ class Bench:
 
         def on_trial(trial: SearchTrial) -> None:
             found.append(trial)
-            actions.append(list(sampler.last_actions))
+            # Without an agent there are no raw actions, and ratios take their place.
+            ratios = [trial.widths[group] / problem.full[group] for group in problem.groups]
+            actions.append(list(getattr(sampler, "last_actions", ratios)))
             expected.append(getattr(sampler, "predicted_reward", None))
             within = trial.outcome.latency_ratio <= budget
             reward = trial.reward if within else -1.0
@@ -209,7 +230,7 @@ def real_gains(bench: Bench, rows: list[str]) -> dict[str, float]:
             evaluate = bench.tasks(target, budget)[0].evaluator()
             pairs = [
                 (bench.arm(row, seed, "all", None), bench.cold(target, budget, seed))
-                for seed in range(bench.seeds)
+                for seed in bench.seeds
             ]
             found = [[evaluate(one["widths"]).accuracy for one in pair] for pair in pairs]
             write_json(path, found)
@@ -234,21 +255,27 @@ def run_rows(bench: Bench, rows: list[str], report: Callable[[dict[str, Any]], N
     curves: dict[str, dict[str, dict[int, list[float]]]] = {}
     for row in rows:
         source, target, budget = _parts(row)
-        for seed in range(bench.seeds):
+        for seed in bench.seeds:
             bench.cold(source, budget, seed)
-        cold = [bench.cold(target, budget, seed)["best"] for seed in range(bench.seeds)]
-        curves[row] = {"cold": dict(enumerate(cold))}
-        for arm in ARMS:
-            for seed in range(bench.seeds):
-                record = bench.arm(row, seed, arm, goal_of(cold))
+        cold = [bench.cold(target, budget, seed)["best"] for seed in bench.seeds]
+        curves[row] = {"cold": dict(zip(bench.seeds, cold, strict=True))}
+    for arm in ARMS:
+        for row in rows:
+            goal = goal_of(list(curves[row]["cold"].values()))
+            for seed in bench.seeds:
+                if arm not in bench.arms and not bench.path(row, seed, arm).exists():
+                    continue
+                record = bench.arm(row, seed, arm, goal)
                 curves[row].setdefault(arm, {})[seed] = record["best"]
                 report(curves)
 
 
 def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, Any]:
     """Figures of all searches so far."""
-    figures: dict[str, float] = {"trials": bench.trials, "seeds": bench.seeds}
-    lines, speedups, controls = {}, [], []
+    figures: dict[str, float] = {"trials": bench.trials, "seeds": len(bench.seeds)}
+    lines: dict[str, Any] = {}
+    speedups: list[float] = []
+    controls: dict[str, list[float]] = {"shuffled": [], "inverted": []}
     for row, arms in curves.items():
         name = _name(row)
         goal = goal_of([curve for _, curve in sorted(arms["cold"].items())])
@@ -270,19 +297,22 @@ def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, 
                 - statistics.median(curve[-1] for curve in arms["cold"].values()),
                 4,
             )
-        if "shuffled" in counts:
-            controls.append(figures[f"speedup_{name}_shuffled"])
-        lines[row] = {"goal": goal, "uniform": arms["cold"][0][0], "trials": counts}
+        for kind, found in controls.items():
+            if kind in counts:
+                found.append(figures[f"speedup_{name}_{kind}"])
+        lines[row] = {"goal": goal, "uniform": arms["cold"][bench.seeds[0]][0], "trials": counts}
     if speedups:
         figures["speedup_min"] = min(speedups)
-    if controls:
-        figures["negative_control"] = round(statistics.median(controls), 3)
-    figures["source_trials"] = bench.trials * (2 if bench.seeds > 1 else 1)
+    for kind, found in controls.items():
+        name = "negative_control" + ("" if kind == "shuffled" else f"_{kind}")
+        if found:
+            figures[name] = round(statistics.median(found), 3)
+    figures["source_trials"] = bench.trials * (2 if len(bench.seeds) > 1 else 1)
     missing = [
         f"{row} {arm}"
         for row in rows
         for arm in ARMS
-        if len(curves.get(row, {}).get(arm, {})) < bench.seeds
+        if len(curves.get(row, {}).get(arm, {})) < len(bench.seeds)
     ]
     return {"benchmark": "history", "figures": figures, "rows": lines, "missing": missing}
 
@@ -352,11 +382,14 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="write the running bests here, as HTML")
     parser.add_argument("--trials", type=int, default=80)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=10)
     parser.add_argument("--row", action="append", help="SOURCE:TARGET:BUDGET; default: all")
+    parser.add_argument("--arm", action="append", choices=tuple(ARMS), help="default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials, seeds = (8, 1) if options.quick else (options.trials, options.seeds)
+    first = options.first_seed
     wanted = options.row or (ROWS[:1] if options.quick else ROWS)
     rows = [row for row in wanted if not _without_checkpoint(row)]
     skipped = {row: f"no checkpoint of {', '.join(_without_checkpoint(row))}" for row in wanted}
@@ -364,7 +397,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, _open_tasks() as tasks:
         keep = options.keep or Path(scratch)
         keep.mkdir(parents=True, exist_ok=True)
-        bench = Bench(keep, trials, seeds, tasks)
+        bench = Bench(keep, trials, range(first, first + seeds), tasks, tuple(options.arm or ARMS))
         found: dict[str, Any] = {}
 
         def report(curves: dict[str, Any]) -> None:

@@ -51,6 +51,9 @@ def run(
     ] = None,
     overrides: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="The search's seed.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where weights are trained: `cpu` or `cuda`.")
+    ] = None,
     history: Annotated[
         str | None, typer.Option(help="A file or a database URL; `none` for no history.")
     ] = None,
@@ -66,7 +69,11 @@ def run(
     with exit_for_errors():
         from edgeprune.pipeline import run as run_pipeline
 
-        settings = [*(overrides or ()), *([f"history={history}"] if history else [])]
+        short = {"train_on": device, "history": history}
+        settings = [
+            *(overrides or ()),
+            *(f"{key}={value}" for key, value in short.items() if value),
+        ]
         result = run_pipeline(pipeline, run_dir=run_dir, overrides=settings, seed=seed)
         show_result(result, as_json=as_json)
 
@@ -171,6 +178,33 @@ def verify(
         from edgeprune.pipeline import verify_file
 
         show_verified(verify_file(model, against, target=target), as_json=as_json)
+
+
+@app.command()
+def build(
+    run_dir: RunDir,
+    target: Annotated[str, typer.Option("--target", "-t", help="A profile's name, or a file.")],
+    output: Annotated[Path, typer.Option(help="Gets a folder named after the target.")] = Path(
+        "dist"
+    ),
+    runners: Annotated[
+        list[str] | None,
+        typer.Option("--runner", help="onnxruntime or compiled; all that can be, by default."),
+    ] = None,
+    in_docker: Annotated[
+        bool, typer.Option("--in-docker", help="With the compilers of a builder image.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Build programs and libraries that run a finished run's model on a device.
+
+    Exit status: 0 all products fit the device, 1 a runner computes something else, 2 something
+    is missing or does not fit.
+    """
+    from edgeprune.cli.building import build_products
+
+    with exit_for_errors():
+        build_products(run_dir, target, output, runners or [], in_docker=in_docker, as_json=as_json)
 
 
 @app.command()

@@ -50,12 +50,12 @@ def overview(history: History, target: str | None) -> dict[str, Any]:
 
 def show_overview(record: dict[str, Any]) -> None:
     """Print an overview as tables."""
-    console = Console(highlight=False)
+    console = _console()
     if not record["targets"]:
         console.print("nothing yet: `edgeprune run` and `edgeprune target probe` write here")
     for target in record["targets"]:
         facts = ", ".join(f"{k} {target['facts'][k]}" for k in _SHOWN if k in target["facts"])
-        console.print(f"[bold]{target['key'][:_SHORT]}[/bold] {facts}")
+        console.print(f"{target['key'][:_SHORT]} {facts}")
         console.print(f"  {target['kernels']} kernels, {len(target['runs'])} runs")
         if target["runs"]:
             console.print(_table(target["runs"]))
@@ -90,8 +90,8 @@ def run_record(history: History, run: str) -> dict[str, Any]:
 
 def show_run(record: dict[str, Any]) -> None:
     """Print a run as a table."""
-    console = Console(highlight=False)
-    console.print(f"[bold]{record['id']}[/bold] {record['workload']}, target {record['target']}")
+    console = _console()
+    console.print(f"{record['id']} {record['workload']}, target {record['target']}")
     facts = ", ".join(f"{name} {value}" for name, value in sorted(record["facts"].items()))
     console.print(f"  {facts}, started {record['started']}")
     table = Table()
@@ -119,8 +119,8 @@ def export_file(history: History, file: Path, target: str | None) -> dict[str, i
     try:
         write_atomic(file, ("\n".join(lines) + "\n").encode())
         os.chmod(file, 0o600)
-    except OSError as error:
-        msg = f"cannot write {file}: {error.strerror or error}"
+    except (OSError, ValueError) as error:  # ValueError: "." and "" have no name of their own
+        msg = f"cannot write {file}: {getattr(error, 'strerror', None) or 'it is no file'}"
         raise HistoryError(msg) from error
     return read_parcel(lines, str(file)).counts()
 
@@ -134,8 +134,14 @@ def import_file(history: History, file: Path) -> dict[str, int]:
     try:
         with file.open(encoding="utf-8") as lines:
             parcel = read_parcel(lines, str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read {file}: {getattr(error, 'strerror', None) or error}"
+    except UnicodeDecodeError as error:
+        msg = (
+            f"{file} is no exported history; `edgeprune history export FILE` writes one, and "
+            "`edgeprune history merge` takes a database"
+        )
+        raise HistoryError(msg) from error
+    except OSError as error:
+        msg = f"cannot read {file}: {error.strerror or error}"
         raise HistoryError(msg) from error
     return _add(history, parcel)
 
@@ -185,7 +191,7 @@ def forget(
         known = {line.run.id: line for line in lines}
         lines = [known[_one(run, known, "run")] for run in runs]
     if older_than is not None:
-        limit = datetime.now(UTC) - timedelta(days=older_than)
+        limit = _days_ago(older_than)
         lines = [line for line in lines if line.run.started_at < limit]
     found = [_summary(history, line) for line in lines]
     if not dry_run:
@@ -199,7 +205,7 @@ def show_forgotten(found: list[dict[str, Any]], *, dry_run: bool, as_json: bool)
         print_json({"forgotten": found, "dry_run": dry_run})
         return
     if found:
-        Console(highlight=False).print(_table(found))
+        _console().print(_table(found))
     typer.echo(f"{len(found)} runs {'would be ' if dry_run else ''}forgotten")
 
 
@@ -214,6 +220,14 @@ def show_counts(counts: dict[str, int], what: str, *, as_json: bool) -> None:
 def _add(history: History, parcel: Parcel) -> dict[str, int]:
     import_parcel(history, parcel)
     return parcel.counts()
+
+
+def _days_ago(days: float) -> datetime:
+    try:
+        return datetime.now(UTC) - timedelta(days=days)
+    except OverflowError as error:
+        msg = f"no history is {days:g} days old"
+        raise HistoryError(msg) from error
 
 
 def _summary(history: History, line: RunLine) -> dict[str, Any]:
@@ -235,7 +249,8 @@ def _summary(history: History, line: RunLine) -> dict[str, Any]:
 
 def _table(runs: list[dict[str, Any]]) -> Table:
     table = Table()
-    for heading in ("run", "workload", "sampler", "budget", "trials", "best reward", "started"):
+    table.add_column("run", no_wrap=True, min_width=_SHORT)  # what other commands are given
+    for heading in ("workload", "sampler", "budget", "trials", "best reward", "started"):
         table.add_column(heading)
     for run in runs:
         best = run["best_reward"]
@@ -249,6 +264,11 @@ def _table(runs: list[dict[str, Any]]) -> Table:
             run["started"],
         )
     return table
+
+
+def _console() -> Console:
+    """Names may come from somebody else's file: they are no markup."""
+    return Console(highlight=False, markup=False)
 
 
 def _one(start: str, known: Iterable[str], what: str) -> str:

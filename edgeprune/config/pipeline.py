@@ -1,6 +1,8 @@
 """The pipeline file as a whole."""
 
-from pydantic import Field
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
 
 from edgeprune.config.budget import BudgetConfig
 from edgeprune.config.joint import JointConfig
@@ -44,9 +46,26 @@ class PipelineConfig(Section):
     export: ExportConfig = Field(
         default_factory=ExportConfig, description="What is written in the end."
     )
+    train_on: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        description="Where weights are trained. Candidates are repaired and scored on the CPU, "
+        "latency is always the target's.",
+    )
     history: str = Field(
         "default",
         min_length=1,
         description="Where what is measured on the target is kept for later runs: `default` "
-        "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none`: nowhere.",
+        "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none` "
+        "or `off`: nowhere.",
     )
+
+    @property
+    def training_mode(self) -> str | None:
+        """The mode that weights are trained in; None: what a short trial finds fastest."""
+        return None if self.train_on == "cpu" else self.train_on
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def _switched_off(cls, value: Any) -> Any:
+        # Half of YAML's readers take `off` for false: here it is no file of that name either.
+        return "none" if value is False or str(value).lower() in {"off", "no"} else value

@@ -79,6 +79,12 @@ class TargetConfig(Section):
         None, description="What the device's processor is; checked when it is reached."
     )
     cpu: str | None = Field(None, description="Processor as compilers name it: cortex-a72.")
+    glibc: str | None = Field(
+        None,
+        pattern=r"^[0-9]+\.[0-9]+$",
+        description="The device's C library, in quotes: '2.36'; what is built may need no newer "
+        "one. `ldd --version` tells.",
+    )
     ssh: SshConfig | None = Field(None, description="Needed where kind is ssh, and only there.")
     command: CommandConfig | None = Field(
         None, description="Needed where kind is command, and only there."

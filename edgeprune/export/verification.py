@@ -144,20 +144,29 @@ def compare_file(
     )
 
 
+def open_onnx(path: Path) -> Any:
+    """Open an ONNX file in ONNX Runtime on this machine's processor.
+
+    Raises:
+        VerificationError: the file does not load.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception classes are not exported
+        msg = f"{path} cannot be loaded by onnxruntime: {error}"
+        raise VerificationError(msg) from error
+
+
 def onnx_runner(path: Path) -> Runner:
     """Open an ONNX file in ONNX Runtime; all images at once where it leaves the batch open.
 
     Raises:
         VerificationError: the file does not load; when called: it does not take these images.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exception classes are not exported
-        msg = f"{path} cannot be loaded by onnxruntime: {error}"
-        raise VerificationError(msg) from error
+    session = open_onnx(path)
     entry = session.get_inputs()[0]
     fixed = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else None
 

@@ -35,6 +35,12 @@ def history_url(given: str | None) -> URL:
         HistoryError: it is no URL, or of a database that is not supported.
     """
     where = given or os.environ.get(HISTORY_VARIABLE) or str(user_data() / "history.db")
+    if where.lower() in {"none", "off", "default"}:
+        msg = (
+            f"{where!r} is no place for a history; allowed: a file, sqlite:///file.db or "
+            f"postgresql+psycopg://user@host/name; `history: none` in a pipeline runs without one"
+        )
+        raise HistoryError(msg)
     if "://" not in where:
         return URL.create("sqlite", database=str(Path(where).expanduser().absolute()))
     try:

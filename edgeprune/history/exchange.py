@@ -1,6 +1,7 @@
 """A history as a file: one JSON record a line, for a colleague or another machine."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -15,6 +16,9 @@ from edgeprune.history.run_records import RunRecord, TrialRecord
 from edgeprune.history.store import History
 
 _FORMAT = {"format": "edgeprune history", "version": 1}
+#: What a record that is none can make of reading it.
+_BROKEN = (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_LARGEST = 2**63 - 1
 _KERNEL, _STAIRCASE = TypeAdapter(KernelLatency), TypeAdapter(Staircase)
 _RUN, _TRIAL = TypeAdapter(RunRecord), TypeAdapter(TrialRecord)
 
@@ -85,7 +89,11 @@ def read_parcel(lines: Iterable[str], name: str) -> Parcel:
     for number, line in enumerate(lines, 1):
         where = f"{name}, line {number}"
         try:
-            record = json.loads(line, parse_constant=_no_number)
+            record = json.loads(
+                line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite
+            )
+            # Half of a surrogate pair is JSON, but no text that a database takes.
+            json.dumps(record, ensure_ascii=False).encode()
             if number == 1:
                 _check_format(record, where)
             else:
@@ -93,7 +101,7 @@ def read_parcel(lines: Iterable[str], name: str) -> Parcel:
         except (HistoryError, MeasurementError) as error:
             msg = f"{where}: {error}; nothing was imported"
             raise HistoryError(msg) from error
-        except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _BROKEN as error:
             msg = f"{where} is no record of a history ({_reason(error)}); nothing was imported"
             raise HistoryError(msg) from error
     return parcel
@@ -167,6 +175,20 @@ def _check_format(record: Any, where: str) -> None:
 def _no_number(text: str) -> NoReturn:
     msg = f"{text} is no number"
     raise ValueError(msg)
+
+
+def _whole(text: str) -> int:
+    # Longer ones are not even parsed: that takes time with the square of their length.
+    if len(text) > len(str(_LARGEST)) + 1 or abs(int(text)) > _LARGEST:
+        msg = f"{text[:24]} is too large a number"
+        raise ValueError(msg)
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        _no_number(text)
+    return float(text)
 
 
 def _reason(error: Exception) -> str:

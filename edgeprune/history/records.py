@@ -25,7 +25,7 @@ class KernelLatency:
         measured_at: with a time zone.
 
     Raises:
-        MeasurementError: the latency is no positive number.
+        MeasurementError: the latency is no positive number, or of no sample.
     """
 
     signature: Mapping[str, Any]
@@ -39,6 +39,9 @@ class KernelLatency:
             if not (math.isfinite(value) and value > 0):
                 msg = f"kernel {dict(self.signature)}: {value} ms is no latency"
                 raise MeasurementError(msg)
+        if self.samples < 1:
+            msg = f"kernel {dict(self.signature)}: a median of {self.samples} samples is none"
+            raise MeasurementError(msg)
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,16 @@ class Staircase:
         gain: share of the latency that a width just above a multiple wastes; 0 where there are
             no stairs.
         measured_at: with a time zone.
+
+    Raises:
+        MeasurementError: the multiple is below 1, or the gain is no share.
     """
 
     multiple: int
     gain: float
     measured_at: datetime = field(default_factory=_now)
+
+    def __post_init__(self) -> None:
+        if self.multiple < 1 or not 0 <= self.gain <= 1:
+            msg = f"a multiple of {self.multiple} that wastes {self.gain} is no staircase"
+            raise MeasurementError(msg)

@@ -89,6 +89,9 @@ class RunRecord:
         if not isinstance(budget, int | float) or not 0 < budget < math.inf:
             msg = f"run {self.id}: the budget {budget!r} is no positive ratio"
             raise HistoryError(msg)
+        if not isinstance(sampler := self.facts.get("sampler"), str):
+            msg = f"run {self.id}: {sampler!r} is no sampler's name"
+            raise HistoryError(msg)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class Alignment:
     def norm(self) -> torch.Tensor:
         """Sum of the norms of what is to be cut."""
         norms = [
-            torch.linalg.vector_norm(weight.index_select(axis, where))
+            torch.linalg.vector_norm(weight.index_select(axis, where.to(weight.device)))
             for weight, axis, where in self._cut
         ]
         return torch.stack(norms).sum() if norms else torch.zeros(())

@@ -80,6 +80,7 @@ def train_jointly(
     seed: int,
     folder: Path,
     measure: Callable[[Widths], float],
+    mode: str | None = None,
     on_epoch: Callable[[JointEpoch], None] = lambda _: None,
 ) -> JointResult:
     """Train a network and find its structure, from wherever an earlier process stopped.
@@ -97,6 +98,7 @@ def train_jointly(
         seed: of order and augmentation.
         folder: keeps the state after every epoch.
         measure: measured latency ratio of a structure; asked once for every new leader.
+        mode: that steps of the weights are computed in, as in `edgeprune.training.fit`.
         on_epoch: told of every epoch, of those that a resumed run brings back too.
 
     Raises:
@@ -148,6 +150,7 @@ def train_jointly(
         seed=seed,
         checkpoint=folder / "joint.checkpoint",
         on_epoch=between,
+        mode=mode,
         penalty=alignment,
     )
     assert rounds.incumbent is not None, "a schedule has at least one round"

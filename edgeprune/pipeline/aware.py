@@ -43,7 +43,7 @@ def trained_for_int8(session: Session, source: Source, epochs: int) -> Source:
             temperature=recipe.temperature,
             checkpoint=session.directory.contender("result-int8", "checkpoint"),
             on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
-            mode="float32",  # simulated rounding is defined on float32
+            mode="float32",  # simulated rounding is defined on float32, and traced on the CPU
         )
     model = adopt_weights(copy.deepcopy(source.model), rounding)
     return replace(source, model=model, onnx=session.space.template.candidate(model.state_dict()))

@@ -51,6 +51,7 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
             seed=config.workload.data.seed,
             checkpoint=directory.contender("base", "checkpoint"),
             on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+            mode=config.training_mode,
         )
     workload.model.eval()
     write_atomic(weights, save(workload.model.state_dict()))

@@ -128,6 +128,7 @@ def fine_tune(
                 temperature=recipe.temperature,
                 checkpoint=checkpoint,
                 on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+                mode=session.config.training_mode,
                 after_step=after_step,
             )
     model.eval()

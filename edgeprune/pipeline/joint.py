@@ -85,6 +85,7 @@ def train_session(session: Session, *, use_z: bool = True) -> JointResult:
             seed=seed,
             folder=session.directory.path / "contenders",
             measure=lambda widths: session.compare(widths).ratio,
+            mode=session.config.training_mode,
             on_epoch=told,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgeprune.devices import Comparison
+from edgeprune.errors import MeasurementError
 from edgeprune.history import (
     History,
     RunLine,
@@ -52,7 +53,10 @@ class Past:
         if self._history is None or self._run is None or self._remeasure:
             return None
         found = self._history.runs.measured(self._run.target, self._run.space.candidate(widths))
-        return None if found is None else Comparison.from_json(found["details"])
+        try:
+            return None if found is None else Comparison.from_json(found["details"])
+        except (KeyError, TypeError, ValueError, AttributeError, MeasurementError):
+            return None  # somebody's file had a trial without what it takes
 
     def keep(self, trial: SearchTrial, raw_actions: Sequence[float] | None) -> None:
         """Leave a finished trial in the history; one that is there already stays.

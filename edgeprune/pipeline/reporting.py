@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeprune.errors import RunError
 from edgeprune.pipeline.clusters import read_clusters
+from edgeprune.pipeline.contribution import contribution
 from edgeprune.pipeline.masked_reporting import write_masked_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Summary, write_report
@@ -74,6 +75,7 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "verification": manifest["result"]["verification"],
             "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
             "clusters": read_clusters(directory.path / "search"),
+            "past": contribution(directory, trials["search"]),
             "joint": _joint(directory),
             "ladder": manifest.get("ladder", []),
             "notes": _notes(manifest),

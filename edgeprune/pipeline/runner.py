@@ -25,6 +25,7 @@ from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import FINALISTS, Settled, settle, settle_uniform
 from edgeprune.pipeline.weights import check_granularity
 from edgeprune.search import SearchResult, SearchTrial
+from edgeprune.training import mode_named
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def run(
     if seed is not None:
         settings.append(f"search.seed={seed}")
     config = load_pipeline(pipeline, settings)
+    if config.training_mode is not None:
+        mode_named(config.training_mode)  # said now, not after minutes of other work
     check_granularity(config)
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")

@@ -73,7 +73,11 @@ def _search(
     def evaluate(widths: Widths) -> Outcome:
         predicted = estimator.ratio(widths)
         outcome = evaluator(widths)
-        told = {"predicted_ratio": predicted, "predicted_reward": _expected_reward(chosen)}
+        told = {
+            "predicted_ratio": predicted,
+            "predicted_reward": _expected_reward(chosen),
+            "trusted": getattr(chosen, "trusted", None),
+        }
         return replace(outcome, details={**outcome.details, **told})
 
     chosen = make_sampler(proposer, problem, seed, trials, options)

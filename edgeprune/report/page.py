@@ -13,6 +13,7 @@ from edgeprune.report.charts import estimates_figure, progress_figure, trials_fi
 from edgeprune.report.joint_charts import joint_figures
 from edgeprune.report.ladder import Beside, ladder_figure
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
+from edgeprune.report.past import past_sentences
 from edgeprune.report.plotly_source import packed_plotly
 from edgeprune.report.sentences import (
     accuracy_interval,
@@ -101,6 +102,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "estimator_sentence": estimator_sentence(summary),
         "clusters": summary.clusters[0].members if summary.clusters else [],
         "clusters_sentence": clusters_sentence(summary),
+        "past": past_sentences(summary.past),
         "ladder": summary.ladder,
         "charts": charts,
         "plotly": packed_plotly() if charts else "",

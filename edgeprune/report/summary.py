@@ -266,6 +266,33 @@ class Clusters:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What earlier searches contributed.
+
+    Attributes:
+        sources: their names.
+        source_trials: trials of all of them.
+        trials: of this search.
+        reused: how many of those were not measured again.
+        trusted: how many of the sources were in use to the end; None where nothing judges them.
+        predicted: how many rewards were predicted.
+        error: mean absolute error of those predictions, in units of the reward.
+        rank: rank correlation of predictions and rewards.
+    """
+
+    __pydantic_config__ = _EXACT
+
+    sources: tuple[str, ...]
+    source_trials: _Count
+    trials: _Count
+    reused: _Count
+    predicted: _Count
+    trusted: _Count | None = None
+    error: _NotNegative | None = None
+    rank: _Finite | None = None
+
+
+@dataclass(frozen=True)
 class JointEpoch:
     """The network after an epoch of training and pruning together.
 
@@ -307,6 +334,7 @@ class Summary:
         verification: of the result's written file.
         artifacts: the result in other formats and precisions.
         clusters: what sampler bocr tied together, stage by stage.
+        past: what earlier searches contributed; None where no history was kept.
         joint: the network while it was trained and pruned together, epoch by epoch.
         ladder: the finished models of a search with regimes.
         notes: anything else the reader must know.
@@ -329,6 +357,7 @@ class Summary:
     verification: Verification
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
+    past: Past | None = None
     joint: tuple[JointEpoch, ...] = ()
     ladder: tuple[Rung, ...] = ()
     notes: tuple[str, ...] = ()

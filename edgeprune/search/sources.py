@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+#: Numbers beyond it are none of ours, and their squares may be infinite.
+_LARGEST = 1e15
+
 _log = logging.getLogger(__name__)
 
 
@@ -103,10 +106,10 @@ def _cleaned(source: SourceRun) -> SourceRun:
     if sizes != expected or not groups:
         msg = f"its sizes are {sizes}, expected {expected}"
         raise ValueError(msg)
-    if not (np.isfinite(features).all() and np.isfinite(source.budget) and source.budget > 0):
-        msg = "a feature or its budget is no number"
+    if not ((np.abs(features) < _LARGEST).all() and 0 < source.budget < _LARGEST):
+        msg = "a feature or its budget is no number that can be"
         raise ValueError(msg)
-    sound = np.isfinite(rewards) & np.isfinite(costs) & (costs > 0)
+    sound = (np.abs(rewards) < _LARGEST) & (costs > 0) & (costs < _LARGEST)
     for table in (ratios, actions):
         with np.errstate(invalid="ignore"):
             sound &= ((table >= 0) & (table <= 1)).all(axis=1)

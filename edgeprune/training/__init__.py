@@ -1,6 +1,6 @@
 """Training: fitting weights over epochs, resumable, distilling where a teacher is given."""
 
 from edgeprune.training.fit import FitResult, fit
-from edgeprune.training.mode import MODES, Mode
+from edgeprune.training.mode import CPU_MODES, MODES, Mode, mode_named
 
-__all__ = ["MODES", "FitResult", "Mode", "fit"]
+__all__ = ["CPU_MODES", "MODES", "FitResult", "Mode", "fit", "mode_named"]

@@ -62,7 +62,10 @@ def fit(
 
     The learning rate falls from `lr` to 0 along half a cosine, step by step. Weight decay acts on
     weights, not on biases and normalisations. Equal arguments, mode and thread count give equal
-    weights, bit for bit, also when the training was interrupted and resumed.
+    weights, bit for bit, also when the training was interrupted and resumed; on a GPU nearly so.
+
+    On a GPU (mode ``cuda``) the model is there during an epoch alone: what is done between epochs
+    finds it on the CPU.
 
     Args:
         model: its weights are changed; left in eval mode.
@@ -155,6 +158,7 @@ class _Fit:
         # Dropout draws from the global generator: seeded here, and given back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_derived(recipe.seed, epoch, "model"))
+            self._move(self.mode.device)
             for inputs, labels in self._batches(order):
                 self._set_lr(done)
                 loss = self._step(self._model, self._optimizer, self.mode, inputs, labels)
@@ -171,7 +175,18 @@ class _Fit:
                 done += 1
                 if on_batch:
                     on_batch(done, self._steps)
+        self._move("cpu")
         return total / images
+
+    def _move(self, device: str) -> None:
+        """Model, teacher and the optimiser's state to a device; all are changed in place."""
+        self._model.to(device)
+        if self._teacher is not None:
+            self._teacher.to(device)
+        for state in self._optimizer.state.values():
+            for name, value in state.items():
+                if isinstance(value, torch.Tensor):
+                    state[name] = value.to(device)
 
     def time_modes(self) -> Mode:
         """The mode a short trial finds fastest; plain float32 for short trainings."""
@@ -204,7 +219,7 @@ class _Fit:
             outputs = model(inputs)
         # Models with auxiliary heads give a tuple in training; the first is the classifier's.
         logits = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
-        loss = training_loss(logits, labels, taught, self._recipe.temperature)
+        loss = training_loss(logits, labels.to(logits.device), taught, self._recipe.temperature)
         if self._penalty is not None:
             loss = loss + self._penalty()
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""How training steps are computed on this CPU, and choosing it by a short timed trial."""
+"""How training steps are computed, and choosing it on a CPU by a short timed trial."""
 
 import copy
 import time
@@ -29,24 +29,26 @@ class Mode:
         channels_last: whether images come in channels-last layout.
         bfloat16: whether convolutions and linear layers compute in bfloat16; weights, gradients
             and the optimiser stay in float32.
+        device: torch's name of where they are computed.
     """
 
     name: str
     channels_last: bool
     bfloat16: bool
+    device: str = "cpu"
 
     def place(self, images: torch.Tensor) -> torch.Tensor:
-        """The images in this mode's layout."""
+        """The images on this mode's device, in its layout."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return images.contiguous(memory_format=layout)
+        return images.to(self.device).contiguous(memory_format=layout)
 
     def autocast(self) -> AbstractContextManager[object]:
         """This mode's precision for forward passes."""
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16)
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16)
 
 
-#: All modes by name, the most exact first.
-MODES = {
+#: The modes of a CPU by name, the most exact first.
+CPU_MODES = {
     mode.name: mode
     for mode in (
         Mode("float32", False, False),
@@ -55,15 +57,24 @@ MODES = {
     )
 }
 
+#: All modes by name. The one of a GPU is never chosen by a trial: it has to be asked for.
+MODES = {**CPU_MODES, "cuda": Mode("cuda", True, True, "cuda")}
+
 
 def mode_named(name: str) -> Mode:
     """The mode of that name.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it needs a GPU that torch does not see.
     """
     if name not in MODES:
         msg = f"unknown training mode {name!r}; allowed: {', '.join(MODES)}{nearest(name, MODES)}"
+        raise UserError(msg)
+    if name == "cuda" and not torch.cuda.is_available():
+        msg = (
+            "training on cuda was asked for, but torch sees no CUDA device here "
+            f"(torch {torch.__version__}); use --device cpu, or install a CUDA build of torch"
+        )
         raise UserError(msg)
     return MODES[name]
 
@@ -81,7 +92,7 @@ def fastest_mode(model: nn.Module, step: Step) -> Mode:
     Returns:
         The fastest mode; a more exact one where the gain is below a tenth.
     """
-    copies = {mode: copy.deepcopy(model) for mode in MODES.values()}
+    copies = {mode: copy.deepcopy(model) for mode in CPU_MODES.values()}
     seconds: dict[Mode, float] = {}
     for turn in range(_STEPS + 1):
         for mode, trial in list(copies.items()):

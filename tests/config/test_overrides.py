@@ -25,7 +25,10 @@ from edgeprune.config import load_pipeline
         ("=3", "is no KEY=VALUE"),
         ("budget..latency=3", "is no KEY=VALUE"),
         ("target=lokal", "target: unknown target 'lokal'"),
-        ("budget=null", "budget: must be a section with keys from latency, latency_ms, sparsity;"),
+        (
+            "budget=null",
+            "budget: must be a section with keys from latency, latency_ms, sparsity; got null",
+        ),
         ("workload.model.weights=w.pt", "workload: got both model.weights"),
     ],
 )

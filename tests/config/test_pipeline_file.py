@@ -97,3 +97,8 @@ def test_every_setting_is_described_for_the_reference(top: type[Section]) -> Non
         for key, field in section.model_fields.items():
             assert (field.description or "").endswith("."), f"{name}.{key}"
             assert type(None) not in get_args(field.annotation) or field.default is None
+
+
+@pytest.mark.parametrize("word", ["none", "off", "'off'", "OFF", "no", "false"])
+def test_a_history_that_is_off_is_no_file_of_that_name(word: str, write, good: str) -> None:
+    assert load_pipeline(write(f"{good}\nhistory: {word}\n")).history == "none"

@@ -94,7 +94,9 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         History.open(str(tmp_path))
 
 
-@pytest.mark.parametrize("wrong", ["mysql://host/name", "://", "sqlite://", "what://x"])
+@pytest.mark.parametrize(
+    "wrong", ["none", "OFF", "mysql://host/name", "://", "sqlite://", "what://x"]
+)
 def test_a_wrong_address_is_refused(wrong: str) -> None:
     with pytest.raises(HistoryError, match="file"):
         History.open(wrong)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from edgeprune.errors import RunError, UserError
-from edgeprune.training import MODES, FitResult, fit
+from edgeprune.training import CPU_MODES, FitResult, fit
 from edgeprune.workloads import ArraySplit
 
 
@@ -81,7 +81,7 @@ def test_leaves_the_global_random_state_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", CPU_MODES)
 @pytest.mark.parametrize("distilled", [False, True], ids=["plain", "distilled"])
 def test_resumed_equals_uninterrupted(tmp_path: Path, mode: str, distilled: bool) -> None:
     whole, parts = net(), net()
@@ -212,3 +212,11 @@ def test_auxiliary_outputs_are_left_aside() -> None:
     train(plain)
     train(wrapped)
     assert same(state(plain), state(wrapped.net))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_trains_too_and_leaves_the_model_on_the_cpu() -> None:
+    model = net()
+    losses = train(model, mode="cuda", teacher=net().eval()).losses
+    assert losses[-1] < losses[0]
+    assert {weight.device.type for weight in model.parameters()} == {"cpu"}

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from edgeprune.training.mode import MODES, Mode, fastest_mode
+from edgeprune.errors import UserError
+from edgeprune.training.mode import CPU_MODES, Mode, fastest_mode, mode_named
 
 
 def chosen(seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> str:
@@ -35,12 +36,12 @@ def chosen(seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_fastest_mode_wins_if_it_is_worth_it(
     times: tuple[float, ...], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert chosen(dict(zip(MODES, times, strict=True)), monkeypatch) == expected
+    assert chosen(dict(zip(CPU_MODES, times, strict=True)), monkeypatch) == expected
 
 
 def test_a_model_that_never_runs_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError, match="view size"):
-        chosen(dict.fromkeys(MODES, -1.0), monkeypatch)
+        chosen(dict.fromkeys(CPU_MODES, -1.0), monkeypatch)
 
 
 def test_the_trial_works_on_copies() -> None:
@@ -53,3 +54,9 @@ def test_the_trial_works_on_copies() -> None:
 
     fastest_mode(model, step)
     assert torch.equal(model.weight, before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match="torch sees no CUDA device"):
+        mode_named("cuda")

@@ -45,7 +45,9 @@ class Runtime:
             os.environ["TVM_BIND_THREADS"] = "0"
         try:
             import tvm
-            from tvm import relax
+
+            # Not tvm.relax, which is the compiler's: a device may have the runtime alone.
+            from tvm.runtime import vm
         except (ImportError, OSError, RuntimeError) as error:
             raise RuntimeMissing(
                 "tvm cannot be imported ("
@@ -53,7 +55,7 @@ class Runtime:
                 + "); install it: python3 -m pip install 'apache-tvm>=0.27,<0.28' "
                 "'apache-tvm-ffi>=0.1.14,<0.1.15'"
             ) from error
-        self._library, self._relax = tvm, relax
+        self._library, self._vm = tvm, vm
 
     def describe(self) -> dict[str, Any]:
         """Name and version; whether a run is the calling thread's work alone."""
@@ -85,7 +87,7 @@ class Runtime:
                 file.write(content)
             try:
                 module = self._library.runtime.load_module(path)
-                main = self._relax.VirtualMachine(module, self._library.cpu())["main"]
+                main = self._vm.VirtualMachine(module, self._library.cpu())["main"]
             except Exception as error:
                 raise BuildFailed("tvm cannot load the library: " + str(error)) from error
         finally:

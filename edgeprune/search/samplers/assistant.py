@@ -19,9 +19,11 @@ FEWEST_TRIALS = 8
 _SIGNIFICANCE = 0.01
 #: Most trials of a source that are learnt from: its best and as many others, evenly.
 _MOST_TRIALS = 150
-#: Trials of the current search before sources can be found out, and the odds against them.
+#: Trials of the current search before sources can be found out; the weight below which they say
+#: nothing, and how many standard deviations must lie below it.
 _FEWEST_TO_JUDGE = 8
-_LOG_ODDS = 2.0
+_NO_WEIGHT = 0.1
+_CERTAINTY = 1.0
 #: Grids of the difference between sources and target, as shares of the sources' spread: length
 #: scale, size, and noise of one evaluation.
 _LENGTHS = (0.1, 0.2, 0.4, 0.8)
@@ -92,8 +94,8 @@ class Assistant:
         self._basis = self._features(ratios)
         self._centre = float(rewards.mean()) if len(rewards) else 0.0
         self._values = (rewards - self._centre) / self._spread
-        self._settings, self._likelihood = self._best(with_sources=True)
-        covariance = self._covariance(self._settings, with_sources=True)
+        self._settings = self._best()
+        covariance = self._covariance(self._settings)
         self._factor = cho_factor(covariance, lower=True) if len(rewards) else None
 
     @property
@@ -102,15 +104,31 @@ class Assistant:
         return len(self._values)
 
     @property
-    def refuted(self) -> bool:
-        """Whether the trials speak clearly against the sources.
+    def weight(self) -> tuple[float, float]:
+        """Of the sources' mean prediction: mean and standard deviation.
 
-        They do where the trials are e² times as likely without them.
+        Both are 1 before the first trial. It stays near 1 where the sources rank this search's
+        candidates and differences are as large as theirs, is smaller where those are, and goes to
+        0 where the sources say nothing, below it where the opposite is true.
         """
-        if len(self._values) < _FEWEST_TO_JUDGE:
-            return False
-        _, without = self._best(with_sources=False)
-        return without - self._likelihood > _LOG_ODDS
+        if self._factor is None:
+            return 1.0, 1.0
+        # The sum of the sources' weights, whose prior means and variances are 1 / sources.
+        shared = self._prior_mean(self._basis)
+        solved = cho_solve(self._factor, shared)
+        mean = 1 + float(solved @ (self._values - shared))
+        return mean, float(np.sqrt(max(1 - solved @ shared, 0.0)))
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the trials speak clearly against the sources: a tenth of their weight is left.
+
+        One that merely says nothing about them may stay for long: its weight goes to 0, which
+        does no harm, and dropping it early would also drop good ones. A likelihood with sources
+        against one without would not find either: the process of what they do not explain fits.
+        """
+        mean, deviation = self.weight
+        return self.trials >= _FEWEST_TO_JUDGE and mean + _CERTAINTY * deviation < _NO_WEIGHT
 
     def predict(self, ratios: Floats) -> tuple[Floats, Floats]:
         """Means and standard deviations of the rewards of candidates.
@@ -148,25 +166,18 @@ class Assistant:
         weights[0] = _LEVEL**2
         return np.asarray((a * weights) @ b.T)
 
-    def _covariance(self, settings: _Settings, *, with_sources: bool) -> Floats:
+    def _covariance(self, settings: _Settings) -> Floats:
         own = settings.size**2 * kernel(self._points, self._points, settings.length)
-        basis = self._basis if with_sources else self._basis[:, :1]
         noise = settings.noise**2 * np.eye(len(self._values))
-        if with_sources:
-            return own + noise + self._prior(basis, basis)
-        return np.asarray(own + noise + _LEVEL**2 * basis @ basis.T)
+        return np.asarray(own + noise + self._prior(self._basis, self._basis))
 
-    def _best(self, *, with_sources: bool) -> tuple[_Settings, float]:
+    def _best(self) -> _Settings:
+        """The likeliest settings of the grid."""
         grid = [_Settings(*one) for one in product(_LENGTHS, _SIZES, _NOISES)]
         if not len(self._values):
-            return grid[len(grid) // 2], 0.0
-        offset = self._prior_mean(self._basis) if with_sources else 0.0
-        found = [
-            log_likelihood(self._covariance(one, with_sources=with_sources), self._values - offset)
-            for one in grid
-        ]
-        best = int(np.argmax(found))
-        return grid[best], found[best]
+            return grid[len(grid) // 2]
+        residual = self._values - self._prior_mean(self._basis)
+        return max(grid, key=lambda one: log_likelihood(self._covariance(one), residual))
 
 
 def coherent_models(

@@ -1,0 +1,1 @@
+"""A Docker engine of one's own: rootless, on loopback, with Debian look-alikes as bases."""

@@ -1,0 +1,178 @@
+"""Sampler `history`: the contract, what each mechanism does, and sources that cannot be trusted."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from edgeprune.errors import SearchError
+from edgeprune.search import SourceRun, make_sampler
+from edgeprune.search.samplers import HistorySampler
+from edgeprune.search.samplers.assistant import coherent_models
+from edgeprune.search.samplers.history_options import HistoryOptions
+from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet
+from tests.search.sources import DEEP, search, source
+
+NET = SmallNet()
+OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": False}
+QUICK = {"offline_updates": 20, "hidden": (32, 32)}
+
+
+@cache
+def _deep() -> SourceRun:
+    return source(DEEP)
+
+
+@cache
+def _few() -> SourceRun:
+    """Enough to be trusted; an agent that is transferred learns from it each time it is made."""
+    found = source(DEEP, trials=12)
+    assert coherent_models(NET.problem(), [found])
+    return found
+
+
+def _widths(result: Any) -> list[dict[str, int]]:
+    return [trial.widths for trial in result.trials]
+
+
+class _WithSource(SamplerConformance):
+    options: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture
+    def make(self) -> MakeSampler:
+        def made(problem: Any, seed: int, trials: int) -> Any:
+            known = replace(problem, sources=(_few(),))
+            return make_sampler("history", known, seed, trials, {**QUICK, **self.options})
+
+        return made
+
+
+class TestAll(_WithSource):
+    pass
+
+
+class TestTransferAlone(_WithSource):
+    options: ClassVar[dict[str, Any]] = {**OFF, "transfer": True}
+
+
+class TestReplayAlone(_WithSource):
+    options: ClassVar[dict[str, Any]] = {**OFF, "replay": True}
+
+
+class TestRandomWithAssistant(_WithSource):
+    options: ClassVar[dict[str, Any]] = {**OFF, "assistant": True, "proposer": "random"}
+
+
+class TestWithoutHistory(_WithSource):
+    @pytest.fixture
+    def make(self) -> MakeSampler:
+        return lambda problem, seed, trials: make_sampler("history", problem, seed, trials, {})
+
+
+def test_without_history_it_is_amc_proposal_for_proposal() -> None:
+    assert _widths(search(NET, "history", 14)[1]) == _widths(search(NET, "amc", 14)[1])
+
+
+@pytest.mark.parametrize("mechanism", ["transfer", "augmented", "assistant", "replay"])
+def test_each_mechanism_changes_what_is_proposed(mechanism: str) -> None:
+    known = (_deep(),)
+    with_it = search(NET, "history", 8, known, **QUICK, **{**OFF, mechanism: True})[1]
+    without = search(NET, "history", 8, known, **QUICK, **OFF)[1]
+    assert _widths(with_it) != _widths(without)
+    assert _widths(without) == _widths(search(NET, "amc", 8, hidden=(32, 32))[1])
+
+
+def _shuffled() -> SourceRun:
+    one = _deep()
+    return replace(one, rewards=np.random.default_rng(1).permutation(one.rewards))
+
+
+def _broken() -> list[SourceRun]:
+    one = _deep()
+    return [
+        replace(one, rewards=np.full_like(one.rewards, np.nan)),
+        replace(one, ratios=one.ratios[:, :3]),
+        replace(one, ratios=one.ratios * 10),
+        replace(one, features=one.features[:, :1]),
+        replace(one, rewards=np.full_like(one.rewards, 0.5)),
+        replace(one, costs=-one.costs),
+        replace(one, budget=float("nan")),
+        replace(one, actions=one.actions[0]),
+        replace(one, rewards=one.rewards[:0], ratios=one.ratios[:0]),
+        replace(one, rewards=one.rewards * 1e300),
+        replace(one, features=one.features * 1e300),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["shuffled", *range(11)])
+def test_what_says_nothing_leaves_the_search_as_it_was(kind: str | int) -> None:
+    bad = _shuffled() if isinstance(kind, str) else _broken()[kind]
+    options: ClassVar[dict[str, Any]] = {**QUICK, "replay": False}
+    sampler = search(NET, "history", 8, (bad,), **options)
+    assert _widths(sampler[1]) == _widths(search(NET, "amc", 8, hidden=(32, 32))[1])
+    assert sampler[2].trusted == ()
+
+
+def test_a_history_of_one_trial_gives_one_candidate() -> None:
+    one = source(DEEP, trials=1)
+    _, result, sampler = search(NET, "history", 6, (one,), **QUICK)
+    cold = search(NET, "amc", 6, hidden=(32, 32))[1]
+    assert sampler.trusted == ("earlier",)
+    assert _widths(result)[0] != _widths(cold)[0]
+    assert _widths(result)[1:3] == _widths(cold)[:2]
+
+
+def test_a_source_that_the_trials_refute_is_dropped_and_the_search_goes_on_cold() -> None:
+    opposite = SmallNet(sensitivity=(0.1, 1.0, 1.0, 0.05, 0.1, 1.0))
+    liar = source(opposite, trials=60)
+    _, result, sampler = search(NET, "history", 40, (liar,), **QUICK)
+    cold = [search(NET, "amc", 40, seed=seed, hidden=(32, 32))[1].best.reward for seed in (0, 1)]
+    assert len(result.trials) == 40 and sampler.trusted == ()
+    assert result.best.reward > min(cold) - 0.05
+
+
+def test_an_alike_source_finds_the_cold_best_sooner() -> None:
+    """Medians over seeds; a whole order, so that no change of noise can turn it."""
+
+    def until(result: Any, goal: float) -> int:
+        rewards = [trial.reward for trial in result.trials]
+        return next((at for at, found in enumerate(rewards, 1) if found >= goal), 31)
+
+    cold = [search(NET, "amc", 30, seed=seed, hidden=(32, 32))[1] for seed in range(3)]
+    goal = 0.95 * float(np.median([one.best.reward for one in cold]))
+    warm = [search(NET, "history", 30, (_deep(),), seed=seed, **QUICK)[1] for seed in range(3)]
+    assert np.median([until(one, goal) for one in warm]) < np.median(
+        [until(one, goal) for one in cold]
+    )
+
+
+def test_the_assistant_says_what_it_expects() -> None:
+    problem = replace(NET.problem(), sources=(_deep(),))
+    sampler = make_sampler("history", problem, 0, 12, QUICK)
+    assert isinstance(sampler, HistorySampler) and sampler.predicted_reward is None
+    _, _, done = search(NET, "history", 12, (_deep(),), **QUICK)
+    assert 0 < done.predicted_reward < 1.5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"asistant": True}, "'asistant' is unknown to sampler 'history'.*assistant"),
+        ({"assistant": 1}, "allowed: true or false"),
+        ({"replayed": 0}, "whole number from 1"),
+        ({"proposer": "me"}, "allowed: agent, random"),
+        ({"noise": -1}, "'noise'"),
+    ],
+)
+def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        make_sampler("history", NET.problem(), 0, 10, options)
+
+
+def test_options_of_the_agent_pass_through(tmp_path: Path) -> None:
+    options = HistoryOptions.from_mapping({"gamma": 0.9, "replay": False})
+    assert options.amc.gamma == 0.9 and not options.replay
+    assert options.transferred(100).warmup == 5
