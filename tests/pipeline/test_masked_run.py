@@ -142,6 +142,7 @@ def test_purl_prunes_weights_on_the_local_target_and_resumes(
         "search.trials=10",
         "finetune.epochs=0",
         "recover.images=64",
+        "recover.retrain_images=64",
     )
     whole = _run(tmp_path, *changes)
     again, _ = _interrupted(tmp_path, monkeypatch, *changes)
@@ -179,6 +180,7 @@ def test_a_qlp_run_on_channels_has_a_ladder_too(tmp_path: Path) -> None:
         ("prune.importance=taylor", r"prune.importance is taylor; .* allowed: l1 \(magnitude\)"),
         ("prune.min_keep=0.2", r"prune.min_keep is 0.2; .* allowed: leave it out"),
         ("search.warm_start=history", r"search.warm_start is history; .* allowed: null"),
+        ("recover.recalibrate_bn=false", r"recover.recalibrate_bn is False; .* allowed: true"),
         ("export.qat_epochs=2", r"export.qat_epochs is 2; .* allowed: 0"),
     ],
 )
