@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from safetensors.torch import save
 
 from edgeprune.errors import ConfigError
-from edgeprune.evaluation import MaskedEvaluator
+from edgeprune.evaluation import MaskedEvaluator, accuracy
 from edgeprune.export import Verification, verify_onnx
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import write_atomic
@@ -127,6 +127,7 @@ def finish_masked(
         "widths": densities,
         "kept": masks.kept,
         "density": density,
+        "reward_accuracy": accuracy(model, session.workload.splits.reward),
         "macs": session.space.macs(session.space.full),
         "parameters": run.space.parameters(densities),
         **_write_files(session, name, model, content),

@@ -77,6 +77,16 @@ def test_the_search_begins_with_global_magnitude(finished: ep.RunResult) -> None
     assert len(read_trials(finished.directory / "random")) == 18
 
 
+def test_the_better_of_search_and_global_magnitude_after_fine_tuning_is_the_result(
+    finished: ep.RunResult,
+) -> None:
+    stages = finished.directory / "stages"
+    both = [json.loads((stages / f"{name}.json").read_text()) for name in ("searched", "magnitude")]
+    best = max(both, key=lambda one: one["reward_accuracy"])
+    result = finished.manifest["result"]
+    assert result["chosen"] == best["name"] and result["widths"] == best["widths"]
+
+
 def test_every_regime_has_a_bundle_that_loads(finished: ep.RunResult) -> None:
     ladder = finished.manifest["ladder"]
     assert [one["regime"] for one in ladder] == ["50%", "80%", "90%"]
