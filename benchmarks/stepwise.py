@@ -15,12 +15,11 @@ percentage points. Every (arm, seed) is written to ``--keep DIR`` as it finishes
 Arms: ``purl`` and ``qlp`` as they are; ``qlp_partial``: plans evaluated as they are on the way to
 the budget, as we read the paper, and not completed to it (``completed_over_partial``);
 ``*_terminal``: the same agent with all reward at the episode's end (``dense_over_terminal`` is the
-mean of both differences); ``qlp_single``: one visit
-a group, actions over the same range in seven even steps, direct (``multi_over_single`` compares
-it with ``qlp_direct``, which differs in the visits and in the actions they need);
-``qlp_direct``: no curriculum; ``qlp_seeing``: with the whole cost as a third number in its state;
-``qlp_random``: QLP's walk with random actions only (does learning help?); ``amc``, ``bocr``,
-``random`` and ``uniform``.
+mean of both differences); ``qlp_single``: one visit a group, actions over the same range in seven
+even steps, direct (``multi_over_single`` compares it with ``qlp_direct``, which differs in the
+visits and in the actions they need); ``qlp_direct``: no curriculum; ``qlp_seeing``: with the whole
+cost as a third number in its state; ``qlp_random``: QLP's walk with random actions only (does
+learning help?); ``amc``, ``bocr``, ``random`` and ``uniform``.
 """
 
 import argparse

@@ -89,6 +89,12 @@ class RecoverConfig(Section):
         True, description="Whether batch-norm statistics are estimated again."
     )
     images: int = Field(512, ge=1, description="Training images that recovery looks at.")
+    retrain_images: int = Field(
+        0,
+        ge=0,
+        description="Training images that a masked candidate is trained on, once, before it is "
+        "scored; 0 for none. For `prune.granularity: weights`.",
+    )
 
 
 class FinetuneConfig(Section):

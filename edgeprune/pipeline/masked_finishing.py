@@ -1,6 +1,7 @@
 """The finish of masked models: fine-tuned alike with the zeros held, written, counted, measured."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from onnx import numpy_helper
 from safetensors.torch import save
 
 from edgeprune.errors import ConfigError
-from edgeprune.evaluation import MaskedEvaluator
+from edgeprune.evaluation import MaskedEvaluator, accuracy
 from edgeprune.export import Verification, verify_onnx
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import write_atomic
@@ -21,6 +22,7 @@ from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.weights import target_density, weights_problem
 from edgeprune.pruning import Densities, MaskSpace
 from edgeprune.search import SearchProblem
+from edgeprune.training import fit
 
 
 @dataclass
@@ -78,6 +80,20 @@ class MaskedSession:
             images=session.config.recover.images,
             macs=session.space.macs(session.space.full),
             seed=session.config.search.seed,
+            retrain=self._retrain if session.config.recover.retrain_images else None,
+        )
+
+    def _retrain(self, model: torch.nn.Module, after_step: Callable[[], None]) -> None:
+        config, train = self.session.config, self.session.workload.splits.train
+        fit(
+            model,
+            train.subset(config.recover.retrain_images, config.search.seed),
+            epochs=1,
+            lr=config.finetune.lr,
+            batch_size=config.finetune.batch_size,
+            weight_decay=config.finetune.weight_decay,
+            seed=config.search.seed,
+            after_step=after_step,
         )
 
 
@@ -111,6 +127,7 @@ def finish_masked(
         "widths": densities,
         "kept": masks.kept,
         "density": density,
+        "reward_accuracy": accuracy(model, session.workload.splits.reward),
         "macs": session.space.macs(session.space.full),
         "parameters": run.space.parameters(densities),
         **_write_files(session, name, model, content),

@@ -176,7 +176,7 @@ def verdicts(summary: MaskedSummary) -> list[str]:
             side = "better" if difference > 0 else "worse"
             outcome = f"{text[1:]} {numbers.points_noun(difference)} {side} than the result"
         sentences.append(
-            f"{row.name} reaches {numbers.percent(row.accuracy)} with "
+            f"{row.name[0].upper()}{row.name[1:]} reaches {numbers.percent(row.accuracy)} with "
             f"{numbers.percent(1 - row.density)} zeros: {outcome}."
         )
     return sentences

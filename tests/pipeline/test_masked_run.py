@@ -77,6 +77,16 @@ def test_the_search_begins_with_global_magnitude(finished: ep.RunResult) -> None
     assert len(read_trials(finished.directory / "random")) == 18
 
 
+def test_the_better_of_search_and_global_magnitude_after_fine_tuning_is_the_result(
+    finished: ep.RunResult,
+) -> None:
+    stages = finished.directory / "stages"
+    both = [json.loads((stages / f"{name}.json").read_text()) for name in ("searched", "magnitude")]
+    best = max(both, key=lambda one: one["reward_accuracy"])
+    result = finished.manifest["result"]
+    assert result["chosen"] == best["name"] and result["widths"] == best["widths"]
+
+
 def test_every_regime_has_a_bundle_that_loads(finished: ep.RunResult) -> None:
     ladder = finished.manifest["ladder"]
     assert [one["regime"] for one in ladder] == ["50%", "80%", "90%"]
@@ -142,6 +152,7 @@ def test_purl_prunes_weights_on_the_local_target_and_resumes(
         "search.trials=10",
         "finetune.epochs=0",
         "recover.images=64",
+        "recover.retrain_images=64",
     )
     whole = _run(tmp_path, *changes)
     again, _ = _interrupted(tmp_path, monkeypatch, *changes)
@@ -179,6 +190,7 @@ def test_a_qlp_run_on_channels_has_a_ladder_too(tmp_path: Path) -> None:
         ("prune.importance=taylor", r"prune.importance is taylor; .* allowed: l1 \(magnitude\)"),
         ("prune.min_keep=0.2", r"prune.min_keep is 0.2; .* allowed: leave it out"),
         ("search.warm_start=history", r"search.warm_start is history; .* allowed: null"),
+        ("recover.recalibrate_bn=false", r"recover.recalibrate_bn is False; .* allowed: true"),
         ("export.qat_epochs=2", r"export.qat_epochs is 2; .* allowed: 0"),
     ],
 )

@@ -1,5 +1,6 @@
 """Pruning single weights: searched by every sampler of ours, held through fine-tuning, measured."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,11 @@ def trained() -> nn.Module:
     return model
 
 
-def _evaluator(model: nn.Module, device: Device) -> MaskedEvaluator:
+def _evaluator(
+    model: nn.Module,
+    device: Device,
+    retrain: Callable[[nn.Module, Callable[[], None]], None] | None = None,
+) -> MaskedEvaluator:
     channels = ChannelSpace.from_model(model, torch.zeros(1, 3, 32, 32))
     return MaskedEvaluator(
         model=model,
@@ -47,6 +52,7 @@ def _evaluator(model: nn.Module, device: Device) -> MaskedEvaluator:
         device=device,
         images=64,
         macs=channels.macs(channels.full),
+        retrain=retrain,
     )
 
 
@@ -124,3 +130,22 @@ def test_purl_cuts_at_its_threshold_of_the_layers_own_weights(trained: nn.Module
     weight = trained.conv1.weight.detach()
     share = float((weight.abs() >= weight.std(unbiased=False)).float().mean())
     assert sampler.keep("conv1", 1000, 1) == pytest.approx(1000 * share, abs=1e-3)
+
+
+def test_retraining_before_the_score_lifts_it_and_holds_the_zeros(trained: nn.Module) -> None:
+    space = MaskSpace(trained)
+    densities = space.uniform(0.08)
+    seen = []
+
+    def retrain(model: nn.Module, after_step: Callable[[], None]) -> None:
+        recipe = {"epochs": 2, "lr": 0.05, "batch_size": 16, "weight_decay": 1e-4, "seed": 0}
+        fit(model, _split(), **recipe, after_step=after_step)
+        seen.append(sum(int((one == 0).sum()) for one in model.state_dict().values()))
+
+    with open_device(load_target("simulated")) as device:
+        plain = _evaluator(trained, device)(densities)
+        outcomes = [_evaluator(trained, device, retrain)(densities) for _ in range(2)]
+    assert outcomes[0].accuracy > plain.accuracy
+    assert outcomes[0].accuracy == outcomes[1].accuracy
+    removed = sum(space.full.values()) - sum(space.masks(densities).kept.values())
+    assert seen[0] >= removed
