@@ -141,8 +141,9 @@ def main() -> None:
                 tried["device_arm64"] = try_device(running, folder)
             if "builder-arm64" in given.targets:
                 tried["builder_arm64"] = try_builder(running, folder)
-    found = {"figures": figures, "tried": tried}
-    print(json.dumps(found) if given.json else json.dumps(found, indent=2))
+        # Told before the cleaning up, which takes minutes.
+        found = {"figures": figures, "tried": tried}
+        print(json.dumps(found, indent=None if given.json else 2), flush=True)
 
 
 if __name__ == "__main__":
