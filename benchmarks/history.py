@@ -44,8 +44,8 @@ from typing import Any
 
 import numpy as np
 import optuna
-import plotly.graph_objects as go
 import torch
+from history_figures import Curves, draw, goal_of, name_of, parts_of, summary
 from surrogate import DATA, surrogate_evaluator
 from task import SHARED, Task, open_task
 
@@ -62,7 +62,6 @@ from edgeprune.search import (
 from edgeprune.search.samplers import HistoryOptions
 
 IMAGES = 500
-WAY = 0.95
 ROWS = (
     "resnet56:resnet20:0.5",
     "resnet20:resnet56:0.5",
@@ -121,7 +120,7 @@ class Bench:
 
     def arm(self, row: str, seed: int, arm: str, goal: float | None) -> dict[str, Any]:
         """A search of the target network with what the arm may use."""
-        source, target, budget = _parts(row)
+        source, target, budget = parts_of(row)
         kept = [
             SourceRun.from_json(self.cold(source, budget, one)["source"])
             for one in (seed, self.seeds[(seed + 1 - self.seeds.start) % len(self.seeds)])
@@ -224,7 +223,7 @@ def real_gains(bench: Bench, rows: list[str]) -> dict[str, float]:
     """How much better the plans that all ends with are than cold's, evaluated for real."""
     gains = {}
     for row in rows:
-        _, target, budget = _parts(row)
+        _, target, budget = parts_of(row)
         path = bench.keep / f"{row.replace(':', '-')}-real.json"
         if not path.exists():
             evaluate = bench.tasks(target, budget)[0].evaluator()
@@ -235,26 +234,15 @@ def real_gains(bench: Bench, rows: list[str]) -> dict[str, float]:
             found = [[evaluate(one["widths"]).accuracy for one in pair] for pair in pairs]
             write_json(path, found)
         found = json.loads(path.read_text())
-        gains[f"real_gain_{_name(row)}"] = round(statistics.median(a - b for a, b in found), 4)
+        gains[f"real_gain_{name_of(row)}"] = round(statistics.median(a - b for a, b in found), 4)
     return gains
 
 
-def goal_of(cold: list[list[float]]) -> float:
-    """95 % of the way from uniform's reward to the median of the cold searches' best."""
-    uniform = cold[0][0]
-    return uniform + WAY * (statistics.median(curve[-1] for curve in cold) - uniform)
-
-
-def trials_to(curve: list[float], goal: float, trials: int) -> int:
-    """Trials until a running best is there; one more than there are if it never is."""
-    return next((place for place, best in enumerate(curve, 1) if best >= goal), trials + 1)
-
-
-def run_rows(bench: Bench, rows: list[str], report: Callable[[dict[str, Any]], None]) -> None:
+def run_rows(bench: Bench, rows: list[str], report: Callable[[Curves], None]) -> None:
     """Run all searches of the rows, most interesting first; `report` after every one."""
-    curves: dict[str, dict[str, dict[int, list[float]]]] = {}
+    curves: Curves = {}
     for row in rows:
-        source, target, budget = _parts(row)
+        source, target, budget = parts_of(row)
         for seed in bench.seeds:
             bench.cold(source, budget, seed)
         cold = [bench.cold(target, budget, seed)["best"] for seed in bench.seeds]
@@ -270,86 +258,8 @@ def run_rows(bench: Bench, rows: list[str], report: Callable[[dict[str, Any]], N
                 report(curves)
 
 
-def summary(curves: dict[str, Any], rows: list[str], bench: Bench) -> dict[str, Any]:
-    """Figures of all searches so far."""
-    figures: dict[str, float] = {"trials": bench.trials, "seeds": len(bench.seeds)}
-    lines: dict[str, Any] = {}
-    speedups: list[float] = []
-    controls: dict[str, list[float]] = {"shuffled": [], "inverted": []}
-    for row, arms in curves.items():
-        name = _name(row)
-        goal = goal_of([curve for _, curve in sorted(arms["cold"].items())])
-        counts = {
-            arm: [trials_to(curve, goal, bench.trials) for _, curve in sorted(found.items())]
-            for arm, found in arms.items()
-        }
-        cold = statistics.median(counts["cold"])
-        for arm, found in counts.items():
-            if arm == "cold":
-                continue
-            figures[f"speedup_{name}" + ("" if arm == "all" else f"_{arm}")] = round(
-                cold / statistics.median(found), 3
-            )
-        if "all" in counts:
-            speedups.append(figures[f"speedup_{name}"])
-            figures[f"better_best_{name}"] = round(
-                statistics.median(curve[-1] for curve in arms["all"].values())
-                - statistics.median(curve[-1] for curve in arms["cold"].values()),
-                4,
-            )
-        for kind, found in controls.items():
-            if kind in counts:
-                found.append(figures[f"speedup_{name}_{kind}"])
-        lines[row] = {"goal": goal, "uniform": arms["cold"][bench.seeds[0]][0], "trials": counts}
-    if speedups:
-        figures["speedup_min"] = min(speedups)
-    for kind, found in controls.items():
-        name = "negative_control" + ("" if kind == "shuffled" else f"_{kind}")
-        if found:
-            figures[name] = round(statistics.median(found), 3)
-    figures["source_trials"] = bench.trials * (2 if len(bench.seeds) > 1 else 1)
-    missing = [
-        f"{row} {arm}"
-        for row in rows
-        for arm in ARMS
-        if len(curves.get(row, {}).get(arm, {})) < len(bench.seeds)
-    ]
-    return {"benchmark": "history", "figures": figures, "rows": lines, "missing": missing}
-
-
-def draw(curves: dict[str, Any], path: Path, trials: int) -> None:
-    """The running best of every arm, medians over the seeds, one line each per row."""
-    figure = go.Figure()
-    for row, arms in curves.items():
-        for arm, found in arms.items():
-            padded = [curve + [curve[-1]] * (trials - len(curve)) for curve in found.values()]
-            median = np.median(np.array(padded), axis=0)
-            figure.add_scatter(
-                x=list(range(1, trials + 1)),
-                y=median.tolist(),
-                name=arm,
-                legendgroup=row,
-                legendgrouptitle_text=row,
-            )
-    figure.update_layout(
-        title="Best reward so far (arms other than cold and all end at the goal)",
-        xaxis_title="trials",
-        yaxis_title="reward",
-    )
-    figure.write_html(path, include_plotlyjs=True)
-
-
-def _name(row: str) -> str:
-    return row.replace(":", "_to_", 1).replace(":", "_")
-
-
-def _parts(row: str) -> tuple[str, str, float]:
-    source, target, budget = row.split(":")
-    return source, target, float(budget)
-
-
 def _without_checkpoint(row: str) -> list[str]:
-    models = _parts(row)[:2]
+    models = parts_of(row)[:2]
     needed = {
         one: (SHARED / "checkpoints" / f"cifar10-jpeg-{one}.pt", DATA / f"{one}.csv")
         for one in models
@@ -398,15 +308,17 @@ def main() -> None:
         keep = options.keep or Path(scratch)
         keep.mkdir(parents=True, exist_ok=True)
         bench = Bench(keep, trials, range(first, first + seeds), tasks, tuple(options.arm or ARMS))
-        found: dict[str, Any] = {}
+        found: Curves = {}
 
-        def report(curves: dict[str, Any]) -> None:
+        def report(curves: Curves) -> None:
             found.update(curves)
             if options.keep:
-                write_json(keep / "summary.json", summary(curves, rows, bench))
+                write_json(
+                    keep / "summary.json", summary(curves, rows, tuple(ARMS), trials, bench.seeds)
+                )
 
         run_rows(bench, rows, report)
-        record = {**summary(found, rows, bench), "skipped": skipped}
+        record = {**summary(found, rows, tuple(ARMS), trials, bench.seeds), "skipped": skipped}
         record["figures"].update(real_gains(bench, rows))
         if options.keep:
             write_json(keep / "summary.json", record)

@@ -161,7 +161,8 @@ class MaskSpace:
             for name in self.layers:
                 weight = modules[name].weight
                 if isinstance(weight, torch.Tensor):
-                    weight.masked_fill_(self._ranks[name] >= masks.kept[name], 0.0)
+                    gone = self._ranks[name] >= masks.kept[name]
+                    weight.masked_fill_(gone.to(weight.device), 0.0)
 
     def density(self, densities: Mapping[str, int]) -> float:
         """Share of all prunable weights that is kept."""

@@ -54,6 +54,7 @@ class TestAll(_WithSource):
     pass
 
 
+@pytest.mark.slow
 class TestTransferAlone(_WithSource):
     options: ClassVar[dict[str, Any]] = {**OFF, "transfer": True}
 
@@ -64,12 +65,6 @@ class TestReplayAlone(_WithSource):
 
 class TestRandomWithAssistant(_WithSource):
     options: ClassVar[dict[str, Any]] = {**OFF, "assistant": True, "proposer": "random"}
-
-
-class TestWithoutHistory(_WithSource):
-    @pytest.fixture
-    def make(self) -> MakeSampler:
-        return lambda problem, seed, trials: make_sampler("history", problem, seed, trials, {})
 
 
 def test_without_history_it_is_amc_proposal_for_proposal() -> None:
