@@ -70,7 +70,7 @@ def import_history(
     """Add an exported file to the history; doing it twice changes nothing."""
     from edgeprune.cli.history_views import import_file, opened, show_counts
 
-    with exit_for_errors(), opened(history) as kept:
+    with exit_for_errors(), opened(history, new=True) as kept:
         show_counts(import_file(kept, file), f"read from {file}", as_json=as_json)
 
 
@@ -83,7 +83,7 @@ def merge(
     """Add everything of another history to this one; the other stays as it is."""
     from edgeprune.cli.history_views import merge_from, opened, show_counts
 
-    with exit_for_errors(), opened(history) as kept:
+    with exit_for_errors(), opened(history, new=True) as kept:
         show_counts(merge_from(kept, source), "of the other history", as_json=as_json)
 
 

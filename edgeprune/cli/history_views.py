@@ -14,6 +14,7 @@ from edgeprune.cli.outcomes import print_json
 from edgeprune.errors import nearest
 from edgeprune.files import write_atomic
 from edgeprune.history import History, HistoryError, RunLine
+from edgeprune.history.database import history_url
 from edgeprune.history.exchange import Parcel, export_lines, import_parcel, read_parcel
 
 #: Facts that tell devices apart for a reader.
@@ -21,12 +22,21 @@ _SHOWN = ("board", "cpu", "runtime", "version", "threads", "precision", "batch")
 _SHORT = 12
 
 
-def opened(url: str | None) -> History:
+def opened(url: str | None, *, new: bool = False) -> History:
     """The history, open; a context manager.
 
+    Args:
+        url: as the user gave it; None: the user's own, which begins empty.
+        new: whether a file that the user named may begin here.
+
     Raises:
-        HistoryError: it cannot be read.
+        HistoryError: it cannot be read, or is not there.
     """
+    if url is not None and not new:
+        file = history_url(url).database if "://" not in url else None
+        if file is not None and not Path(file).exists():
+            msg = f"no history at {url}; `edgeprune history import` and `edgeprune run` begin one"
+            raise HistoryError(msg)
     return History.open(url)
 
 

@@ -97,3 +97,10 @@ def test_a_wrong_command_gets_one_clear_message(words: list[str], said: str, his
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
     assert _runs() == [RUN.id]
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "abc"), ("export", "out.jsonl")])
+def test_a_mistyped_history_is_told_and_not_made(history: Path, command: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*command, "--history", "histry.db"])
+    assert result.exit_code == 2 and "no history at histry.db" in result.output
+    assert not Path("histry.db").exists()
