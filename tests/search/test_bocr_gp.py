@@ -54,6 +54,13 @@ def test_neighbours_that_differ_are_noise_and_no_short_length_scale() -> None:
     assert model.likelihood.second_noise.item() > 0.2
 
 
+def test_values_far_out_of_scale_are_fitted_too() -> None:
+    inputs, values = _points(20, 3)
+    known = Observations(*map(torch.from_numpy, (inputs, 1e3 * values, np.zeros(20))))
+    with quiet_and_alone():
+        assert fitted(known, OPTIONS).covar_module.outputscale.item() > 0
+
+
 def test_a_reward_that_is_known_to_be_noisy_counts_for_less() -> None:
     inputs, rewards = np.linspace(0, 1, 12)[:, None], np.linspace(0, 1, 12) ** 2
     rewards[4] += 2

@@ -119,6 +119,8 @@ def fitted(known: Observations, options: BocrOptions) -> SingleTaskGP:
         # The values have variance 1. A process that may vary much more than what it has seen
         # expects most where it knows nothing, and the search never comes back to what is good.
         outputscale_prior=LogNormalPrior(0.0, 0.3),
+        # The optimiser's trial steps else reach 0, where the prior is not defined.
+        outputscale_constraint=GreaterThan(_LEAST_LEARNT),
     )
     kernel.outputscale = 1.0
     likelihood = FixedNoiseGaussianLikelihood(
