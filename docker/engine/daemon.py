@@ -24,7 +24,7 @@ _OPTIONS = (
     *("--rootless", "--bridge=none", "--iptables=false", "--ip6tables=false"),
     *("--ip-forward=false", "--ip-masq=false", "--userland-proxy=false"),
 )
-_START_S = 60.0
+_START_S, _STOP_S = 120.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,8 @@ def _process(command: Sequence[str | Path], log: Path, **environment: str) -> It
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            # To its end: the next daemon takes over the data.
+            process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

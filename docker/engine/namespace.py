@@ -8,6 +8,7 @@ machine's own table of formats stays as it is, and everything ends with this pro
 
 import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def _register() -> None:
         (_FORMATS / "register").write_text(rule.rsplit(":", 1)[0] + ":FOCP")
 
 
+def _waited(process: int) -> int:
+    """The exit code of a process that is asked to end when this one is."""
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(process, signal.SIGTERM))
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
 def _inside(command: list[str], more: int, ready: int, mapped: int) -> None:
     """In the child: enter the namespaces, then become the command; does not return."""
     _check(_libc.unshare(_NEW_USER | _NEW_MOUNTS | _NEW_PIDS | more))
@@ -43,7 +50,7 @@ def _inside(command: list[str], more: int, ready: int, mapped: int) -> None:
     _check(_libc.prctl(_DIE_WITH_PARENT, _SIGKILL, 0, 0, 0))
     process = os.fork()  # the first process of the new process table
     if process:
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) & 0xFF)
+        os._exit(_waited(process) & 0xFF)
     _check(_libc.prctl(_DIE_WITH_PARENT, _SIGKILL, 0, 0, 0))
     _check(_libc.mount(b"none", b"/", None, _PRIVATE, None))
     _mount(b"proc", b"/proc")
@@ -74,7 +81,7 @@ def main(words: list[str]) -> int:
     for name in ("uid_map", "gid_map"):
         Path(f"/proc/{child}/{name}").write_text("0 0 65536\n")
     os.write(tell_mapped, b"x")
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return _waited(child)
 
 
 if __name__ == "__main__":
