@@ -6,7 +6,7 @@ variable "DEBIAN" {
 }
 
 variable "L4T" {
-  default = "r36.4.0"
+  default = "l4t-jetpack:r36.4.0"
 }
 
 variable "TORCH_INDEX" {

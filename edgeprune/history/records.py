@@ -50,12 +50,12 @@ class Staircase:
 
     Attributes:
         multiple: widths that are multiples of it are used up.
-        gain: share of the latency that a width just above a multiple wastes; 0 where there are
-            no stairs.
+        gain: how much longer widths between two multiples take than the line between those says,
+            as a share of it; 0 where there are no stairs, above 1 where kernels are much slower.
         measured_at: with a time zone.
 
     Raises:
-        MeasurementError: the multiple is below 1, or the gain is no share.
+        MeasurementError: the multiple is below 1, or the gain is negative or not finite.
     """
 
     multiple: int
@@ -63,6 +63,6 @@ class Staircase:
     measured_at: datetime = field(default_factory=_now)
 
     def __post_init__(self) -> None:
-        if self.multiple < 1 or not 0 <= self.gain <= 1:
+        if self.multiple < 1 or not 0 <= self.gain < math.inf:
             msg = f"a multiple of {self.multiple} that wastes {self.gain} is no staircase"
             raise MeasurementError(msg)
