@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import onnx
-from onnx import shape_inference
 
 from edgeprune.devices.layer_names import node_name
+from edgeprune.devices.tensor_shapes import Shapes, read_shapes
 from edgeprune.errors import MeasurementError
 
 #: Operators a runtime fuses into the node before them, or that only move names around.
@@ -14,10 +14,6 @@ _FREE = frozenset(
     "BatchNormalization Cast Clip Constant ConstantOfShape Dropout Flatten Gather HardSigmoid "
     "HardSwish Identity Relu Reshape Shape Sigmoid Squeeze Unsqueeze".split()
 )
-#: Initialisers up to this many elements are kept for shape inference: shapes, axes, pads.
-_SMALL = 64
-
-_Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,10 +45,7 @@ def node_costs(model: bytes, staircase: int) -> list[NodeCost]:
     """
     try:
         parsed = onnx.load_model_from_string(model)
-        shapes = {entry.name: tuple(entry.dims) for entry in parsed.graph.initializer}
-        constants = set(shapes)
-        _drop_weights(parsed.graph)
-        shapes |= _inferred(parsed)
+        shapes, constants = read_shapes(parsed)
     except Exception as error:
         msg = f"the model is not an ONNX file that can be read: {error}"
         raise MeasurementError(msg) from error
@@ -75,31 +68,7 @@ def _working(graph: onnx.GraphProto, constants: set[str]) -> list[onnx.NodeProto
     return nodes
 
 
-def _drop_weights(graph: onnx.GraphProto) -> None:
-    """Turn weights into inputs of their shape; inference copies the file, weights and all."""
-    given = {value.name for value in graph.input}
-    kept = [entry for entry in graph.initializer if math.prod(entry.dims) <= _SMALL]
-    graph.input.extend(
-        onnx.helper.make_tensor_value_info(entry.name, entry.data_type, list(entry.dims))
-        for entry in graph.initializer
-        if math.prod(entry.dims) > _SMALL and entry.name not in given
-    )
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
-    # Shapes noted before the weights were cut would be believed.
-    del graph.value_info[:]
-
-
-def _inferred(model: onnx.ModelProto) -> _Shapes:
-    graph = shape_inference.infer_shapes(model, data_prop=True).graph
-    return {
-        value.name: tuple(size.dim_value or 1 for size in value.type.tensor_type.shape.dim)
-        for value in (*graph.input, *graph.value_info, *graph.output)
-        if value.type.tensor_type.HasField("shape")
-    }
-
-
-def _cost(node: onnx.NodeProto, shapes: _Shapes, staircase: int) -> NodeCost:
+def _cost(node: onnx.NodeProto, shapes: Shapes, staircase: int) -> NodeCost:
     def shape(name: str) -> tuple[int, ...]:
         if name not in shapes:
             msg = f"node {node_name(node)!r}: the shape of {name!r} cannot be inferred"

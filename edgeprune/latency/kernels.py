@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import onnx
-from onnx import shape_inference
 
+from edgeprune.devices.tensor_shapes import read_shapes
 from edgeprune.errors import MeasurementError
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-#: Initialisers up to this many elements are kept for shape inference: shapes, axes, pads.
-_SMALL = 64
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,7 @@ def read_layers(model: bytes) -> tuple[Layer, ...]:
     """
     try:
         parsed = onnx.load_model_from_string(model)
-        shapes = {entry.name: tuple(entry.dims) for entry in parsed.graph.initializer}
-        constants = set(shapes)
-        _drop_weights(parsed.graph)
-        inferred = shape_inference.infer_shapes(parsed, data_prop=True).graph
-        for value in (*inferred.input, *inferred.value_info, *inferred.output):
-            dims = value.type.tensor_type.shape.dim
-            shapes.setdefault(value.name, tuple(size.dim_value or 1 for size in dims))
+        shapes, constants = read_shapes(parsed)
         return tuple(_layers(parsed.graph, shapes, constants))
     except Exception as error:
         msg = f"the layers of the model cannot be read: {error}"
@@ -126,18 +118,3 @@ def _convolution(
 def _pair(sizes: tuple[int, ...]) -> tuple[int, int]:
     """Height and width; what has one length only counts as a row."""
     return (1, sizes[0]) if len(sizes) == 1 else (sizes[0], math.prod(sizes[1:]))
-
-
-def _drop_weights(graph: onnx.GraphProto) -> None:
-    """Turn large weights into inputs of their shape: inference copies the file, weights and all."""
-    given = {value.name for value in graph.input}
-    small = [entry for entry in graph.initializer if math.prod(entry.dims) <= _SMALL]
-    graph.input.extend(
-        onnx.helper.make_tensor_value_info(entry.name, entry.data_type, list(entry.dims))
-        for entry in graph.initializer
-        if math.prod(entry.dims) > _SMALL and entry.name not in given
-    )
-    del graph.initializer[:]
-    graph.initializer.extend(small)
-    # Shapes noted before the weights were cut would be believed.
-    del graph.value_info[:]

@@ -1,11 +1,10 @@
 """BOCR's numbers."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from edgeprune.errors import SearchError, nearest
+from edgeprune.search.samplers.checked_options import CheckedOptions
 
 #: Evaluations of one search in the paper; shorter searches have all their clocks shortened alike.
 _EVALUATIONS = 200
@@ -14,7 +13,7 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 
 
-class BocrOptions(BaseModel):
+class BocrOptions(CheckedOptions):
     """Parameters of `BocrSampler`; the values are those of BOCR's released code.
 
     Those that are None depend on the number of trials or on the problem: see `resolved`.
@@ -49,7 +48,7 @@ class BocrOptions(BaseModel):
         anchor_iterations: most L-BFGS steps of the climb.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    sampler: ClassVar[str] = "bocr"
 
     similarity: Literal["EU", "JS", "ST"] | None = None
     clusters: Count = 3
@@ -73,28 +72,6 @@ class BocrOptions(BaseModel):
     anchor_samples: Annotated[int, Field(ge=1, le=10**6)] = 1000
     anchors: Annotated[int, Field(ge=1, le=1000)] = 5
     anchor_iterations: Count = 20
-
-    @classmethod
-    def from_mapping(cls, options: Mapping[str, Any]) -> Self:
-        """Options from a pipeline file.
-
-        Raises:
-            SearchError: an unknown option, or a value that is not allowed.
-        """
-        for name in options:
-            if name not in cls.model_fields:
-                msg = (
-                    f"option {name!r} is unknown to sampler 'bocr'; allowed: "
-                    f"{', '.join(cls.model_fields)}{nearest(name, cls.model_fields)}"
-                )
-                raise SearchError(msg)
-        try:
-            return cls(**options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where, value = first["loc"][0], first["input"]
-            msg = f"option {where!r} of sampler 'bocr' is {value!r}: {first['msg']}"
-            raise SearchError(msg) from error
 
     def resolved(self, trials: int, *, scored: bool) -> "BocrOptions":
         """These options for one search.

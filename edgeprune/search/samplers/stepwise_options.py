@@ -1,11 +1,11 @@
 """Numbers of the stepwise samplers, PuRL and QLP."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from edgeprune.errors import SearchError, nearest
+from edgeprune.errors import SearchError
+from edgeprune.search.samplers.checked_options import CheckedOptions
 
 Count = Annotated[int, Field(ge=1, le=10**7)]
 Rate = Annotated[float, Field(gt=0, le=1)]
@@ -14,7 +14,7 @@ Numbers = Annotated[tuple[Share, ...], Field(min_length=2, strict=False)]
 Sizes = Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
 
 
-class AgentOptions(BaseModel):
+class AgentOptions(CheckedOptions):
     """What every stepwise sampler's agent needs; sections 4 and 6 of the algorithms page.
 
     Attributes:
@@ -32,9 +32,6 @@ class AgentOptions(BaseModel):
             same sum: the comparison that shows what dense rewards are worth).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    sampler: ClassVar[str] = ""
-
     hidden: Sizes = (64, 64)
     learning_rate: Rate = 1e-3
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
@@ -45,29 +42,6 @@ class AgentOptions(BaseModel):
     exploration: Rate = 0.4
     last_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.05
     reward: Literal["dense", "terminal"] = "dense"
-
-    @classmethod
-    def from_mapping(cls, options: Mapping[str, Any]) -> Self:
-        """Options from a pipeline file.
-
-        Raises:
-            SearchError: an unknown option, or a value that is not allowed.
-        """
-        for name in options:
-            if name not in cls.model_fields:
-                msg = (
-                    f"option {name!r} is unknown to sampler {cls.sampler!r}; allowed: "
-                    f"{', '.join(cls.model_fields)}{nearest(name, cls.model_fields)}"
-                )
-                raise SearchError(msg)
-        try:
-            return cls(**options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = first["loc"][0] if first["loc"] else "options"
-            value = first["input"] if first["loc"] else dict(options)
-            msg = f"option {where!r} of sampler {cls.sampler!r} is {value!r}: {first['msg']}"
-            raise SearchError(msg) from error
 
 
 class PurlOptions(AgentOptions):
