@@ -66,7 +66,8 @@ class Bench:
         self.space = MaskSpace(session.workload.model)
         self.splits, self.template = session.workload.splits, session.space.template
         self.trials, self.images, self.sparsities = trials, images, sparsities
-        self.evaluate = MaskedEvaluator(
+        evaluator = partial(
+            MaskedEvaluator,
             model=session.workload.model,
             space=self.space,
             template=session.space.template,
@@ -76,16 +77,9 @@ class Bench:
             images=RECOVERY_IMAGES,
             macs=session.space.macs(session.space.full),
         )
-        self.evaluate_retrained = MaskedEvaluator(
-            model=session.workload.model,
-            space=self.space,
-            template=session.space.template,
-            train=self.splits.train,
-            reward=self.splits.reward,
-            device=session.device,
-            images=RECOVERY_IMAGES,
-            macs=session.space.macs(session.space.full),
-            retrain=partial(train, split=self.splits.train.subset(RETRAIN_IMAGES, 0), seed=0),
+        self.evaluate = evaluator()
+        self.evaluate_retrained = evaluator(
+            retrain=partial(train, split=self.splits.train.subset(RETRAIN_IMAGES, 0), seed=0)
         )
         self.test = self.splits.test.subset(TEST_IMAGES, 0)
         self._found: dict[tuple[str, int], tuple[SearchTrial, ...]] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edgeprune.errors import TargetError
+from edgeprune.finished import finished
 
 #: Program -> the Debian or Ubuntu package that has it.
 PACKAGES = {
@@ -68,18 +69,9 @@ def run(
         TargetError: it cannot be started, failed, or took too long.
     """
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            cwd=folder,
-            # Messages and tables in the language that callers look for words in.
-            env=os.environ | {"LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
+        # Messages and tables in the language that callers look for words in.
+        environment = os.environ | {"LC_ALL": "C.UTF-8"}
+        done = finished(command, timeout_s, folder=folder, environment=environment)
     except subprocess.TimeoutExpired as error:
         msg = f"{purpose} did not end within {timeout_s:g} s and was stopped"
         raise TargetError(msg) from error

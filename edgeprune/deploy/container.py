@@ -19,6 +19,7 @@ from edgeprune.deploy.onnx_runtime import LIBRARY, LIBRARY_VARIABLE, NoLibrary, 
 from edgeprune.deploy.toolchains import TOOLCHAINS, Toolchain, toolchain_of
 from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.errors import EdgepruneError, TargetError, VerificationError
+from edgeprune.finished import finished
 
 #: Machine -> what Docker calls it.
 _DOCKER_NAMES = {one.architecture: one.debian for one in TOOLCHAINS.values()}
@@ -115,15 +116,7 @@ def _run(
     for folder, where in mounts.items():
         command += ["--volume", f"{folder}:{where}"]
     try:
-        return subprocess.run(
-            [*command, image, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        return finished([*command, image, *words], _TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         msg = f"the build in {image} did not end within {_TIMEOUT_S:g} s and was stopped"
         raise TargetError(msg) from error

@@ -11,6 +11,7 @@ from edgeprune.boards.recipe import guest_file
 from edgeprune.deploy.elf import elf_facts
 from edgeprune.deploy.toolchains import Toolchain
 from edgeprune.errors import TargetError
+from edgeprune.finished import finished
 
 #: Emulates every processor feature there is, slowly.
 _EVERYTHING = "max"
@@ -61,15 +62,7 @@ def run_here(
     """
     with command_for(program, toolchain, cpu) as command:
         try:
-            return subprocess.run(
-                [*command, *map(str, arguments)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
+            return finished([*command, *arguments], timeout_s)
         except subprocess.TimeoutExpired as error:
             msg = f"{program.name} took more than {timeout_s:g} s under emulation"
             raise NotRunnable(msg) from error

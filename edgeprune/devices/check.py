@@ -17,6 +17,7 @@ from edgeprune.devices.known_net import small_net
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import EdgepruneError, TargetError
+from edgeprune.finished import finished
 
 #: What a Python on the device tells of itself: one line, any Python 3.
 _PROBE = """
@@ -110,15 +111,7 @@ def _probe(target: TargetConfig) -> dict[str, Any]:
     interpreter = interpreter_of(target, _PROBE)
     limit_s = target.measure.timeout_s
     try:
-        done = subprocess.run(
-            interpreter.argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit_s,
-            check=False,
-        )
+        done = finished(interpreter.argv, limit_s)
     except OSError as error:
         msg = f"{interpreter.argv[0]!r} cannot be started: {error.strerror}"
         raise TargetError(msg) from error

@@ -1,30 +1,53 @@
 """What a list of trials amounts to: the Pareto front, and the best so far."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from edgeprune.report.summary import Trial
+if TYPE_CHECKING:
+    from edgeprune.report.summary import Trial
 
 
-def pareto_front(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that no other beats in both latency and accuracy.
+class Scored(Protocol):
+    """Anything that has an accuracy."""
 
-    A trial is left out if another is at least as fast and at least as accurate, and better in
-    one of the two; of equal ones the first stays.
+    @property
+    def accuracy(self) -> float:
+        """0 to 1."""
+
+
+Model = TypeVar("Model", bound=Scored)
+
+
+def frontier(models: Sequence[Model], cost: Callable[[Model], float]) -> list[Model]:
+    """The models that no other beats in both cost and accuracy.
+
+    A model is left out if another costs at most as much and is at least as accurate, and better
+    in one of the two; of equal ones the first stays.
+
+    Args:
+        models: in any order.
+        cost: of a model.
+
+    Returns:
+        The frontier, cheapest first; cost and accuracy both rise strictly along it.
+    """
+    best: list[Model] = []
+    for model in sorted(models, key=lambda model: (cost(model), -model.accuracy)):
+        if not best or model.accuracy > best[-1].accuracy:
+            best.append(model)
+    return best
+
+
+def pareto_front(trials: "Sequence[Trial]") -> "list[Trial]":
+    """The `frontier` of trials in latency and accuracy, fastest first.
 
     Args:
         trials: in any order.
-
-    Returns:
-        The front, fastest first; ratio and accuracy both rise strictly along it.
     """
-    front: list[Trial] = []
-    for trial in sorted(trials, key=lambda trial: (trial.ratio, -trial.accuracy)):
-        if not front or trial.accuracy > front[-1].accuracy:
-            front.append(trial)
-    return front
+    return frontier(trials, lambda trial: trial.ratio)
 
 
-def best_so_far(trials: Sequence[Trial]) -> list[Trial | None]:
+def best_so_far(trials: "Sequence[Trial]") -> "list[Trial | None]":
     """The feasible trial with the highest reward among the first 1, 2, 3, … trials.
 
     Args:
@@ -42,7 +65,7 @@ def best_so_far(trials: Sequence[Trial]) -> list[Trial | None]:
     return course
 
 
-def by_sampler(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+def by_sampler(trials: "Sequence[Trial]") -> "dict[str, list[Trial]]":
     """The trials of each sampler by number, samplers in order of first appearance."""
     grouped: dict[str, list[Trial]] = {}
     for trial in trials:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from edgeprune.report.fronts import frontier
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -58,10 +60,7 @@ def ladder_figure(
         axis: what cost is.
         base_accuracy: of the unpruned model, drawn as a line.
     """
-    best: list[Rung] = []
-    for rung in sorted(rungs, key=lambda one: (one.cost, -one.accuracy)):
-        if not best or rung.accuracy > best[-1].accuracy:
-            best.append(rung)
+    best = frontier(rungs, lambda rung: rung.cost)
     line = {
         "type": "scatter",
         "mode": "lines",
