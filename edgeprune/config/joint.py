@@ -26,7 +26,10 @@ class JointConfig(Section):
     )
     agent_updates: int = Field(200, ge=1, description="Gradient steps of the agent in a round.")
     alignment: float = Field(
-        5e-5, ge=0, description="Penalty on weights that are to be cut; 0 for none."
+        5e-5,
+        ge=0,
+        description="Penalty on weights that are to be cut, in the published schedule; a shorter "
+        "one is given so much more that the pull adds up alike. 0 for none.",
     )
     images: int = Field(
         6400, ge=1, description="Training images that batch norms of a structure are scored with."

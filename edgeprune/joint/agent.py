@@ -18,7 +18,7 @@ from edgeprune.search.samplers.replay import BaselineReplay
 
 _HIDDEN = (300, 300)
 _ACTOR_LR, _CRITIC_LR = 1e-4, 1e-3
-_ENTROPY = 0.1
+_ENTROPY = 0.01
 _GAMMA, _TAU = 0.99, 0.005
 _BATCH, _REPLAY = 64, 10_000
 
@@ -135,8 +135,8 @@ class Agent:
                 rows[index],
                 rows[min(index + 1, last)],
                 np.array([2 * action - 1]),
-                np.array([reward if index == last else 0.0]),
-                np.array([index == last]),
+                np.array([reward * _GAMMA ** (last - index)]),
+                np.array([True]),
                 [{}],
             )
 

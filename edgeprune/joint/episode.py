@@ -48,6 +48,11 @@ class Walk:
         """Length of a state."""
         return int(self._static.shape[1]) + 3
 
+    def towards(self, widths: Widths) -> Policy:
+        """A policy for one episode that wants these widths."""
+        wanted = iter([widths[group] / self._problem.full[group] for group in self._problem.groups])
+        return lambda state, low, high: next(wanted)
+
     def act(self, policy: Policy) -> Episode:
         """Let a policy choose; what it wants beyond the bounds is clipped before it is stored."""
         problem = self._problem

@@ -58,6 +58,12 @@ class Representation(nn.Module):
         )
         self.optimizer = torch.optim.Adam(self.parameters(), lr)
 
+    def begin(self, number: int) -> None:
+        """A round that nothing is known of yet starts where the one before it ended."""
+        if number:
+            with torch.no_grad():
+                self.embeddings.weight[number] = self.embeddings.weight[number - 1]
+
     def table(self) -> torch.Tensor:
         """The z of every round, (rounds, size); it depends on the rounds up to its own alone."""
         found: torch.Tensor = self.recurrent(self.embeddings.weight[None])[0][0]

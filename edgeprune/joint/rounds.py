@@ -25,6 +25,7 @@ class Round:
     Attributes:
         number: from 0, the random rounds included.
         best: highest reward of its episodes.
+        mean: mean reward of its episodes.
         incumbent: reward of the structure that leads after it.
         decoder_error: mean squared error of decoded rewards, mean over the round's updates;
             None in random rounds.
@@ -32,6 +33,7 @@ class Round:
 
     number: int
     best: float
+    mean: float
     incumbent: float
     decoder_error: float | None
 
@@ -48,7 +50,8 @@ class Rounds:
         scorer: scores structures with the weights of the moment.
         schedule: how much is done in a round.
         seed: fixes all random choices.
-        use_z: False hides z from the agent.
+        first: the first episode's widths, where given: a plain structure to be beaten.
+        use_z: False hides z from the agent, to see what it is worth.
 
     Attributes:
         incumbent: the structure that leads; None before the first round.
@@ -62,6 +65,7 @@ class Rounds:
         schedule: JointSchedule,
         seed: int,
         *,
+        first: Widths | None = None,
         use_z: bool = True,
     ) -> None:
         self._problem, self._scorer, self._schedule = problem, scorer, schedule
@@ -71,6 +75,7 @@ class Rounds:
         with_seed = np.random.default_rng([seed, 4]).integers(2**31)
         self.representation = _seeded(schedule.rounds, size, int(with_seed))
         self.agent = Agent(size, self.representation.size, seed, use_z=use_z)
+        self._first = first
         self.incumbent: Widths | None = None
         self.done: list[Round] = []
         self.agent.look(self.representation.table())
@@ -107,10 +112,13 @@ class Rounds:
 
     def _run(self, policy: Policy, *, learn: bool) -> Round:
         number = len(self.done)
+        self.representation.begin(number)
+        self.agent.look(self.representation.table())
         held = None if self.incumbent is None else self._scorer.score(self.incumbent)
         episodes: list[tuple[Episode, float]] = []
-        for _ in range(self._schedule.episodes):
-            episode = self._walk.act(policy)
+        for turn in range(self._schedule.episodes):
+            opening = self._first if number == turn == 0 else None
+            episode = self._walk.act(policy if opening is None else self._walk.towards(opening))
             reward = self._scorer.score(episode.widths)
             self.agent.remember(episode.states, episode.actions, reward, number)
             episodes.append((episode, reward))
@@ -119,7 +127,8 @@ class Rounds:
         if held is None or (best > held and fits):
             self.incumbent, held = leader.widths, best
         error = self._learn() if learn else None
-        found = Round(number, best, held, error)
+        mean = float(np.mean([reward for _, reward in episodes]))
+        found = Round(number, best, mean, held, error)
         self.done.append(found)
         return found
 

@@ -1,6 +1,11 @@
 """How long each part of joint training takes, with the published numbers."""
 
+import math
 from dataclasses import dataclass
+
+#: Sum of the learning rates of all steps with alignment in the published training: 45,000 images
+#: in steps of 128; 90 epochs at 0.1, then 50 at 0.01 and 50 at 0.001.
+_PUBLISHED_TRAVEL = 352 * (90 * 0.1 + 50 * 0.01 + 50 * 0.001)
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,6 @@ class JointSchedule:
         episodes: networks that are scored in a round.
         decoder_updates: gradient steps of the representation in a round.
         agent_updates: gradient steps of the agent in a round.
-        alignment: factor of the penalty on weights that are to be cut (Eq. 10, beta).
     """
 
     warmup: int = 10
@@ -25,7 +29,6 @@ class JointSchedule:
     episodes: int = 10
     decoder_updates: int = 100
     agent_updates: int = 200
-    alignment: float = 5e-5
 
     @property
     def epochs(self) -> int:
@@ -36,3 +39,18 @@ class JointSchedule:
     def rounds(self) -> int:
         """Rounds of the agent, the random ones included: each sees other weights or episodes."""
         return self.fill + self.joint
+
+    def penalty(self, published: float, *, steps: int, lr: float) -> float:
+        """The factor of the alignment (Eq. 10, beta) that pulls as far as the published one.
+
+        The pull moves a weight by learning rate times factor in every step: the published factor
+        over a tenth of the steps would go a tenth of the way.
+
+        Args:
+            published: the factor in the published training.
+            steps: of an epoch.
+            lr: the first learning rate; it falls to 0 along half a cosine.
+        """
+        start = self.warmup / self.epochs
+        share = (1 - start - math.sin(math.pi * start) / math.pi) / 2
+        return published * _PUBLISHED_TRAVEL / (share * self.epochs * steps * lr)

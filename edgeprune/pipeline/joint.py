@@ -1,6 +1,10 @@
 """Training and pruning together, in place of a trained base model and a search."""
 
+import math
+from collections.abc import Callable
+
 from safetensors.torch import save
+from torch import nn
 
 from edgeprune.config import JointConfig, PipelineConfig
 from edgeprune.errors import ConfigError
@@ -18,14 +22,29 @@ from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search_problem
+from edgeprune.pipeline.searching import search_problem, uniform_widths
 from edgeprune.pipeline.session import Session, open_session
 
 
-def train_together(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> None:
+#: Told of an epoch and of the network after it.
+OnEpoch = Callable[[JointEpoch, nn.Module], None]
+
+
+def train_together(
+    config: PipelineConfig,
+    directory: RunDirectory,
+    reporter: Reporter,
+    on_epoch: OnEpoch = lambda epoch, model: None,
+) -> None:
     """Train and prune from random weights, unless it is done or not asked for.
 
     The weights end up where a trained base model is kept, the structure in the record ``joint``.
+
+    Args:
+        config: the pipeline.
+        directory: of its run.
+        reporter: tells the user.
+        on_epoch: told of every epoch, with the network as it is then.
 
     Raises:
         ConfigError: the pipeline names trained weights.
@@ -40,23 +59,22 @@ def train_together(config: PipelineConfig, directory: RunDirectory, reporter: Re
         )
         raise ConfigError(msg)
     with open_session(config, directory, reporter) as session:
-        result = train_session(session)
+        result = _train(session, on_epoch)
         model = session.workload.model.eval()
         weights = {key: value.contiguous() for key, value in model.state_dict().items()}
         write_atomic(directory.contender("base", "safetensors"), save(weights))
         directory.finish("joint", result.to_json())
 
 
-def train_session(session: Session, *, use_z: bool = True) -> JointResult:
-    """Train and prune the model of an open run, in place.
-
-    Args:
-        session: its model is untrained.
-        use_z: False hides from the agent what became of the weights, to see what that is worth.
-    """
+def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
     settings, seed = session.config.joint, session.config.search.seed
     schedule, workload = schedule_of(settings), session.workload
     probed = probe(session)
+    factor = schedule.penalty(
+        settings.alignment,
+        steps=math.ceil(len(workload.splits.train) / settings.batch_size),
+        lr=settings.lr,
+    )
     problem = search_problem(session, probed, probed.estimator(session))
     scorer = Scorer(
         session.space,
@@ -71,13 +89,14 @@ def train_session(session: Session, *, use_z: bool = True) -> JointResult:
         def told(epoch: JointEpoch) -> None:
             found = "" if epoch.incumbent is None else f", pruned {epoch.incumbent:.1%}"
             task.advance(note=f"loss {epoch.loss:.3f}, whole {epoch.dense:.1%}{found}")
+            on_epoch(epoch, workload.model)
 
         return train_jointly(
             workload.model,
             workload.splits.train,
-            Rounds(problem, scorer, schedule, seed, use_z=use_z),
+            Rounds(problem, scorer, schedule, seed, first=uniform_widths(session, problem)),
             scorer,
-            Alignment(session.space, workload.model, schedule.alignment),
+            Alignment(session.space, workload.model, factor),
             schedule,
             lr=settings.lr,
             batch_size=settings.batch_size,
@@ -94,4 +113,4 @@ def schedule_of(settings: JointConfig) -> JointSchedule:
     """Lengths as they are run: scaled, at least 1 of each."""
     names = ("warmup", "fill", "joint", "settle", "episodes", "decoder_updates", "agent_updates")
     scaled = {name: max(1, round(settings.scale * getattr(settings, name))) for name in names}
-    return JointSchedule(**scaled, alignment=settings.alignment)
+    return JointSchedule(**scaled)

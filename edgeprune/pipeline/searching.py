@@ -168,10 +168,15 @@ def _first_widths(
         return [dict(record["widths"])]
     if sampler in {"random", "uniform"}:
         return []
-    estimator = probe.estimator(session, kernels)
-    ratios = [percent / 100 for percent in range(100, 0, -1)]
-    for ratio in ratios:
-        widths = session.space.scaled(ratio)
-        if estimator.bound(widths) <= probe.budget:
-            return [widths]
-    return []
+    problem = search_problem(session, probe, probe.estimator(session, kernels))
+    uniform = uniform_widths(session, problem)
+    return [] if uniform is None else [uniform]
+
+
+def uniform_widths(session: Session, problem: SearchProblem) -> Widths | None:
+    """The widest plan with one keep ratio for all groups that is expected to fit the budget."""
+    for percent in range(100, 0, -1):
+        widths = session.space.scaled(percent / 100)
+        if problem.fits(widths):
+            return widths
+    return None

@@ -52,6 +52,7 @@ class Small:
         self,
         folder: Path,
         schedule: JointSchedule = SHORT,
+        alignment: float = 5e-5,
         on_epoch: Callable[[JointEpoch], None] = lambda _: None,
     ) -> JointResult:
         return train_jointly(
@@ -59,7 +60,7 @@ class Small:
             self.splits.train,
             Rounds(self.problem, self.scorer, schedule, seed=0),
             self.scorer,
-            Alignment(self.space, self.model, schedule.alignment),
+            Alignment(self.space, self.model, alignment),
             schedule,
             lr=0.05,
             batch_size=16,

@@ -54,3 +54,10 @@ def test_states_tell_what_is_spent_and_what_is_left() -> None:
     spent, left = episode.states[:, -3], episode.states[:, -2]
     assert (np.diff(spent) >= -1e-6).all() and (np.diff(left) <= 1e-6).all()
     assert episode.states[0, -1] == 1.0
+
+
+def test_an_episode_can_be_led_to_given_widths() -> None:
+    problem = SmallNet(target=0.5).problem()
+    walk = Walk(problem)
+    known = walk.act(lambda state, low, high: (low + high) / 2)
+    assert walk.act(walk.towards(known.widths)).widths == known.widths

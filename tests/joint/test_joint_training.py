@@ -53,7 +53,7 @@ def test_without_alignment_what_is_to_be_cut_stays_larger(tmp_path: Path) -> Non
     for factor in (0.0, 0.01):
         folder = tmp_path / str(factor)
         folder.mkdir()
-        result = Small().train(folder, replace(SHORT, alignment=factor, settle=6))
+        result = Small().train(folder, replace(SHORT, settle=6), factor)
         norms.append(result.epochs[-1].to_cut)
     assert norms[1] < norms[0]
 

@@ -1,6 +1,7 @@
 """z: what the agent is told of how far the weights have come."""
 
 import io
+from collections.abc import Sequence
 
 import torch
 
@@ -9,13 +10,13 @@ from edgeprune.joint.representation import Representation, Steps
 ROUNDS = 12
 
 
-def observed(count: int, seed: int) -> Steps:
+def observed(count: int, seed: int, rounds: Sequence[int] = range(ROUNDS)) -> Steps:
     """The same action earns more in later rounds, as it does while weights learn."""
     torch.manual_seed(seed)
     states, actions = torch.rand(count, 5), torch.rand(count, 1)
-    rounds = torch.randint(0, ROUNDS, (count,))
-    rewards = 0.7 * rounds / ROUNDS + 0.2 * actions[:, 0]
-    return Steps(states, actions, rounds, rewards)
+    drawn = torch.tensor(rounds)[torch.randint(0, len(rounds), (count,))]
+    rewards = 0.7 * drawn / ROUNDS + 0.2 * actions[:, 0]
+    return Steps(states, actions, drawn, rewards)
 
 
 def trained(seed: int = 0, updates: int = 300) -> Representation:
@@ -23,6 +24,21 @@ def trained(seed: int = 0, updates: int = 300) -> Representation:
     representation = Representation(ROUNDS, 5)
     for update in range(updates):
         representation.learn(observed(64, seed=1 + update))
+    return representation
+
+
+def trained_up_to(known: int, *, begin: bool) -> Representation:
+    """Round by round, as joint training does it; `begin` also opens the round after them."""
+    torch.manual_seed(0)
+    representation = Representation(ROUNDS, 5)
+    for number in range(known):
+        if begin:
+            representation.begin(number)
+        for update in range(40):
+            seen = observed(64, seed=100 * number + update, rounds=range(number + 1))
+            representation.learn(seen)
+    if begin:
+        representation.begin(known)
     return representation
 
 
@@ -74,3 +90,16 @@ def test_a_saved_representation_goes_on_alike() -> None:
     for each in (one, other):
         each.learn(observed(64, seed=77))
     assert torch.equal(one.table(), other.table())
+
+
+def test_a_new_round_is_expected_to_be_like_the_one_before() -> None:
+    """It has not been seen: what was learned of the last one says more than a random draw."""
+    torch.manual_seed(0)
+    known = 8
+    errors: dict[bool, float] = {}
+    for begun in (True, False):
+        representation = trained_up_to(known, begin=begun)
+        newest = observed(256, seed=9999, rounds=(known,))
+        with torch.no_grad():
+            errors[begun] = float(representation.error(newest))
+    assert errors[True] < errors[False]

@@ -1,0 +1,278 @@
+"""The trainings and comparisons of `joint.py`: no benchmark itself.
+
+Every part of a seed leaves a JSON file and is not done twice.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from task import ROOT
+
+from edgeprune.config import dump_pipeline, load_pipeline
+from edgeprune.evaluation import accuracy
+from edgeprune.joint import JointEpoch, Rounds, Scorer
+from edgeprune.joint.representation import Representation, Steps
+from edgeprune.pipeline.finishing import finish
+from edgeprune.pipeline.joint import schedule_of, train_together
+from edgeprune.pipeline.probe import probe
+from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.searching import search, search_problem
+from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.settling import FINALISTS, settle, settle_uniform
+from edgeprune.search import Widths
+from edgeprune.training import fit
+
+#: Epochs of joint training and of fine-tuning; the longer rival has 12 of its 20 as 60 %.
+EPOCHS, LONG_EPOCHS, LONG_TUNING = 8, 13, 7
+QUICK = (
+    "workload.data={name: digits, reward_split: 0.25, seed: 0}",
+    "joint={warmup: 1, fill: 1, joint: 4, settle: 3, episodes: 3, decoder_updates: 20, "
+    "agent_updates: 20, images: 128, batch_size: 32}",
+    "finetune={epochs: 1, batch_size: 32, distill: false}",
+)
+#: Untrained representations that are trained for one figure.
+_INITIALISATIONS = 3
+
+
+class Parts:
+    """The parts of one seed.
+
+    Args:
+        folder: of all seeds.
+        seed: of weights, order, reward images, search and fine-tuning.
+        quick: digits and next to no training.
+    """
+
+    def __init__(self, folder: Path, seed: int, *, quick: bool) -> None:
+        self._folder, self._seed, self._quick = folder / str(seed), seed, quick
+        self._parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "joint": self._joint,
+            "amc": lambda: self._classic("amc", EPOCHS, 4, rivals=True),
+            "long": lambda: self._classic("long", LONG_EPOCHS, LONG_TUNING, rivals=False),
+            "decoder": self._decoder,
+            "agents": self._agents,
+            "drop": self._drop,
+        }
+
+    def names(self) -> tuple[str, ...]:
+        """In an order in which each finds what it needs."""
+        return tuple(self._parts)
+
+    def of(self, name: str) -> dict[str, Any]:
+        """What a part found; it is done now if it has not been before."""
+        path = self._folder / f"{name}.json"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(self._parts[name]()))
+        return dict(json.loads(path.read_text()))
+
+    def _joint(self) -> dict[str, Any]:
+        def keep(epoch: JointEpoch, model: torch.nn.Module) -> None:
+            path = self._weights(epoch.epoch)
+            if not path.exists():  # a run that is taken up tells of its old epochs once more
+                torch.save(model.state_dict(), path)
+
+        with self._directory("joint", "joint", ()) as (config, directory, reporter):
+            train_together(config, directory, reporter, keep)
+            with open_session(config, directory, reporter) as session:
+                record = directory.record("joint") or {}
+                budget = probe(session).budget
+                settled = settle(session, [record["widths"]], budget)
+                result = finish(session, "result", settled, budget, retry=True)
+        return {"accuracy": _accuracy(result), "ratio": result["ratio"], **record}
+
+    def _classic(self, name: str, epochs: int, tuning: int, *, rivals: bool) -> dict[str, Any]:
+        """Train, search with amc, cut and fine-tune; uniform rivals of the same network."""
+        recipe = f"epochs: {epochs}, lr: 0.1, batch_size: 64, weight_decay: 5.0e-4"
+        overrides = [f"workload.train={{{recipe}}}", "search.trials=40"]
+        if not self._quick:
+            overrides.append(f"finetune.epochs={tuning}")
+        with (
+            self._directory(name, "amc", overrides) as (config, directory, reporter),
+            open_session(config, directory, reporter) as session,
+        ):
+            probed = probe(session)
+            trials = search(session, probed, "search", "amc").trials
+            within = [one for one in trials if one.outcome.latency_ratio <= probed.budget]
+            best = sorted(within, key=lambda one: -one.reward)[:FINALISTS]
+            settled = settle(session, [one.widths for one in best], probed.budget)
+            result = finish(session, "result", settled, probed.budget, retry=True)
+            found = {
+                "accuracy": _accuracy(result),
+                "ratio": result["ratio"],
+                "widths": result["widths"],
+            }
+            if rivals:
+                uniform = settle_uniform(session, probed.budget)
+                record = finish(session, "uniform", uniform, probed.budget, retry=False)
+                found |= {
+                    "uniform": _accuracy(record),
+                    "uniform_ratio": record["ratio"],
+                    "scratch": self._from_scratch(session, uniform.widths, epochs + tuning),
+                    "dense": 100 * accuracy(session.workload.model, session.workload.splits.test),
+                }
+        return found
+
+    def _from_scratch(self, session: Session, widths: Widths, epochs: int) -> float:
+        """Test accuracy of a network that has had these widths from the start."""
+        model = session.plan(widths).apply(session.workload.model)
+        torch.manual_seed(self._seed)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d):  # as the CIFAR ResNets are drawn
+                torch.nn.init.kaiming_normal_(module.weight)
+            elif isinstance(module, torch.nn.Linear | torch.nn.BatchNorm2d):
+                module.reset_parameters()
+        fit(
+            model,
+            session.workload.splits.train,
+            epochs=epochs,
+            lr=0.1,
+            batch_size=64,
+            weight_decay=5e-4,
+            seed=self._seed,
+            checkpoint=session.directory.path / "scratch.checkpoint",
+        )
+        return 100 * accuracy(model, session.workload.splits.test)
+
+    def _decoder(self) -> dict[str, Any]:
+        """Errors of the rewards of a round, foretold from the rounds before it."""
+        self.of("joint")
+        saved = torch.load(self._folder / "joint" / "contenders" / "joint.pt", weights_only=True)
+        replay, rounds = saved["rounds"]["agent"]["replay"], len(saved["rounds"]["done"])
+        size = saved["rounds"]["representation"]["weights"]["embeddings.weight"].shape[1]
+        observations = replay["observations"][:, 0]
+        steps = Steps(
+            observations[:, :-size],
+            (replay["actions"][:, 0] + 1) / 2,
+            observations[:, -size].long(),
+            replay["rewards"][:, 0],
+        )
+        found: dict[str, list[float]] = {"z": [], "zero": [], "shuffled": []}
+        for newest in range(rounds // 2, rounds):
+            for seed in range(_INITIALISATIONS):
+                for name, errors in found.items():
+                    errors.append(_foretold(steps, newest, name, seed))
+        return {name: float(np.mean(errors)) for name, errors in found.items()}
+
+    def _agents(self) -> dict[str, Any]:
+        """Mean rewards in points, of the later half of the rounds with the agent."""
+        self.of("joint")
+        with (
+            self._directory("joint", "joint", ()) as (config, directory, reporter),
+            open_session(config, directory, reporter) as session,
+        ):
+            schedule, model, probed = (
+                schedule_of(config.joint),
+                session.workload.model,
+                probe(session),
+            )
+            problem = search_problem(session, probed, probed.estimator(session))
+            scorer = self._scorer(session)
+            found = {}
+            for name in ("z", "blind", "random"):
+                rounds = Rounds(problem, scorer, schedule, self._seed, use_z=name == "z")
+                model.load_state_dict(self._loaded(schedule.warmup - 1))
+                for _ in range(schedule.fill):
+                    rounds.fill()
+                for number in range(schedule.joint):
+                    model.load_state_dict(self._loaded(schedule.warmup - 1 + number))
+                    (rounds.fill if name == "random" else rounds.joint)()
+                late = rounds.done[schedule.fill + schedule.joint // 2 :]
+                found[name] = 100 * float(np.mean([one.mean for one in late]))
+        return found
+
+    def _drop(self) -> dict[str, Any]:
+        """Points lost by cutting, from the network that was trained without alignment."""
+        candidates = [self.of("joint")["widths"], self.of("amc")["widths"]]
+        with (
+            self._directory("amc", "amc", None) as (config, directory, reporter),
+            open_session(config, directory, reporter) as session,
+        ):
+            scorer = self._scorer(session)
+            scores = [scorer.score(widths) for widths in candidates]
+            dense = scorer.dense()
+        last = self.of("joint")["epochs"][-1]
+        return {
+            "with": 100 * (last["dense"] - last["incumbent"]),
+            "without": 100 * (dense - max(scores)),
+            "without_of_joint": 100 * (dense - scores[0]),
+        }
+
+    def _scorer(self, session: Session) -> Scorer:
+        return Scorer(
+            session.space,
+            session.workload.model,
+            session.workload.splits,
+            session.recovery.execution,
+            images=session.config.joint.images,
+            seed=self._seed,
+        )
+
+    @contextmanager
+    def _directory(
+        self, name: str, sampler: str, overrides: "list[str] | tuple[str, ...] | None"
+    ) -> Iterator[tuple[Any, RunDirectory, Reporter]]:
+        """A run directory of the pipeline; None for overrides: as it was made."""
+        directory = RunDirectory(self._folder / name)
+        if overrides is None:
+            config = load_pipeline(directory.pipeline)
+        else:
+            config = load_pipeline(
+                ROOT / "benchmarks" / "joint.yaml",
+                [
+                    *(QUICK if self._quick else ()),
+                    f"workload.data.seed={self._seed}",
+                    f"search.seed={self._seed}",
+                    f"search.sampler={sampler}",
+                    *overrides,
+                ],
+            )
+            directory.create(dump_pipeline(config))
+        with Reporter(directory.path / "log.txt", enabled=False) as reporter:
+            yield config, directory, reporter
+
+    def _weights(self, epoch: int) -> Path:
+        return self._folder / "joint" / f"weights-{epoch}.pt"
+
+    def _loaded(self, epoch: int) -> dict[str, torch.Tensor]:
+        return dict(torch.load(self._weights(epoch), weights_only=True))
+
+
+def _accuracy(record: dict[str, Any]) -> float:
+    return 100 * float(record["verification"]["accuracy"])
+
+
+def _foretold(steps: Steps, newest: int, name: str, seed: int) -> float:
+    """Error of a representation on a round, trained on the rounds before it."""
+    known = torch.nonzero(steps.rounds < newest)[:, 0]
+    asked = steps.rounds == newest
+    torch.manual_seed(seed)
+    model = Representation(newest + 1, steps.states.shape[1])
+    numbers = steps.rounds[known]
+    if name == "shuffled":
+        numbers = numbers[torch.randperm(len(numbers))]
+    for number in range(newest):
+        model.begin(number)
+    table = torch.zeros(newest + 1, model.size) if name == "zero" else None
+    for _ in range(300):
+        rows = torch.randint(0, len(known), (64,))
+        chosen = known[rows]
+        batch = Steps(
+            steps.states[chosen], steps.actions[chosen], numbers[rows], steps.rewards[chosen]
+        )
+        loss = model.error(batch, table)
+        model.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        model.optimizer.step()
+    model.begin(newest)
+    with torch.no_grad():
+        rest = Steps(
+            steps.states[asked], steps.actions[asked], steps.rounds[asked], steps.rewards[asked]
+        )
+        return float(model.error(rest, table))
