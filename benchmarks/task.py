@@ -19,7 +19,7 @@ from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search_problem, session_evaluator
+from edgeprune.pipeline.searching import search_problem, session_evaluator, uniform_widths
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.search import Outcome, SearchProblem, Widths
 
@@ -52,11 +52,7 @@ class Task:
     def uniform(self) -> Widths:
         """The widest uniform plan within the budget, by the estimator."""
         problem = self.problem()
-        for percent in range(100, 0, -1):
-            widths = self.session.space.scaled(percent / 100)
-            if problem.fits(widths):
-                return widths
-        return problem.smallest
+        return uniform_widths(self.session, problem) or problem.smallest
 
 
 class Memory:

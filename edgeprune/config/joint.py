@@ -12,7 +12,7 @@ class JointConfig(Section):
         1.0,
         gt=0,
         le=1,
-        description="All lengths below times this, at least 1 of each: 0.1 suits a CPU.",
+        description="Epochs and rounds below times this, at least 1 of each: 0.1 suits a CPU.",
     )
     warmup: int = Field(10, ge=1, description="Epochs of the weights alone, at first.")
     fill: int = Field(10, ge=1, description="Rounds of random structures after them.")

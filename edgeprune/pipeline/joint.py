@@ -25,7 +25,6 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search_problem, uniform_widths
 from edgeprune.pipeline.session import Session, open_session
 
-
 #: Told of an epoch and of the network after it.
 OnEpoch = Callable[[JointEpoch, nn.Module], None]
 
@@ -110,7 +109,8 @@ def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
 
 
 def schedule_of(settings: JointConfig) -> JointSchedule:
-    """Lengths as they are run: scaled, at least 1 of each."""
-    names = ("warmup", "fill", "joint", "settle", "episodes", "decoder_updates", "agent_updates")
-    scaled = {name: max(1, round(settings.scale * getattr(settings, name))) for name in names}
-    return JointSchedule(**scaled)
+    """Lengths as they are run: epochs and rounds are scaled, what is done in a round is not."""
+    whole = ("episodes", "decoder_updates", "agent_updates")
+    parts = ("warmup", "fill", "joint", "settle")
+    scaled = {name: max(1, round(settings.scale * getattr(settings, name))) for name in parts}
+    return JointSchedule(**scaled, **{name: getattr(settings, name) for name in whole})

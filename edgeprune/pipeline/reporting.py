@@ -110,16 +110,17 @@ def _joint(directory: RunDirectory) -> list[dict[str, Any]]:
     record = directory.record("joint")
     if record is None:
         return []
-    errors = [one["decoder_error"] for one in record["rounds"] if one["decoder_error"] is not None]
+    rounds = [one for one in record["rounds"] if one["decoder_error"] is not None]
     with_turn = [one["epoch"] for one in record["epochs"] if one["incumbent"] is not None]
-    turns = dict(zip(with_turn, errors, strict=False))
+    turns = dict(zip(with_turn, rounds, strict=False))
     return [
         {
             "epoch": one["epoch"],
             "dense": one["dense"],
             "pruned": one["incumbent"],
             "to_cut": one["to_cut"],
-            "decoder_error": turns.get(one["epoch"]),
+            "tried": turns.get(one["epoch"], {}).get("mean"),
+            "decoder_error": turns.get(one["epoch"], {}).get("decoder_error"),
         }
         for one in record["epochs"]
     ]

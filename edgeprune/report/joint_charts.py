@@ -17,6 +17,7 @@ def joint_figures(summary: Summary) -> dict[str, Figure]:
     accuracy = [
         _line("whole network", "var(--soft)", epochs, "dense"),
         _line("pruned", "var(--result)", epochs, "pruned"),
+        _line("tried by the agent, mean", "var(--extra-1)", epochs, "tried"),
     ]
     pull = [
         _line("norm of the weights to be cut", "var(--result)", epochs, "to_cut"),

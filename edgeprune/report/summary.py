@@ -300,6 +300,7 @@ class JointEpoch:
         epoch: from 0.
         dense: accuracy of the whole network on the reward images.
         pruned: that of the structure that leads, with the same weights; None before there is one.
+        tried: mean of the structures that the agent tried then; None where it had no turn.
         to_cut: sum of the norms of the weights that are to be cut.
         decoder_error: mean squared error of the rewards that the agent's view of the training
             explains; None where the agent had no turn.
@@ -310,6 +311,7 @@ class JointEpoch:
     epoch: _Count
     dense: _Share
     pruned: _Share | None = None
+    tried: _Share | None = None
     to_cut: _NotNegative | None = None
     decoder_error: _NotNegative | None = None
 

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
+from edgeprune.config import JointConfig
 from edgeprune.joint import JointSchedule
+from edgeprune.pipeline.joint import schedule_of
 
 
 def travelled(schedule: JointSchedule, factor: float, steps: int, lr: float) -> float:
@@ -38,3 +40,9 @@ def test_the_published_schedule_keeps_about_the_published_factor() -> None:
 
 def test_no_alignment_stays_none() -> None:
     assert JointSchedule(warmup=1, joint=1, settle=1).penalty(0.0, steps=3, lr=0.1) == 0.0
+
+
+def test_a_scale_shortens_epochs_and_rounds_but_not_what_a_round_does() -> None:
+    schedule = schedule_of(JointConfig(scale=0.05, warmup=10, episodes=7))
+    assert (schedule.warmup, schedule.fill, schedule.joint, schedule.settle) == (1, 1, 4, 6)
+    assert (schedule.episodes, schedule.agent_updates) == (7, 200)

@@ -236,11 +236,14 @@ def test_training_and_pruning_together_is_drawn_epoch_by_epoch() -> None:
     assert "Training and pruning together" not in render(summary())
     epochs = [
         {"epoch": 0, "dense": 0.3},
-        {"epoch": 1, "dense": 0.5, "pruned": 0.4, "to_cut": 7.0, "decoder_error": 0.01},
+        {"epoch": 1, "dense": 0.5, "pruned": 0.4, "tried": 0.2, "to_cut": 7.0},
+        {"epoch": 2, "dense": 0.6, "pruned": 0.5, "to_cut": 6.0, "decoder_error": 0.01},
     ]
     page = render(Summary.from_json(plain | {"joint": epochs}))
     assert "Training and pruning together" in page
     figures = joint_figures(Summary.from_json(plain | {"joint": epochs}))
-    assert figures["joint"]["data"][0]["y"] == [0.3, 0.5]
-    assert figures["joint"]["data"][1]["x"] == [2] and figures["joint"]["data"][1]["y"] == [0.4]
+    whole, pruned, tried = figures["joint"]["data"]
+    assert whole["y"] == [0.3, 0.5, 0.6]
+    assert pruned["x"] == [2, 3] and pruned["y"] == [0.4, 0.5]
+    assert tried["x"] == [2] and tried["y"] == [0.2]
     assert figures["pull"]["data"][1]["y"] == [0.01]
