@@ -17,7 +17,8 @@ compared.
   random structures. All three see the same weights, those of the joint training.
 - Alignment: accuracy of the whole network less that of the structure cut out of it (reward images,
   batch norms re-estimated, no fine-tuning). Without: the structure of the joint training or that of
-  amc, whichever loses less, cut out of the network that trained as long without alignment.
+  amc, whichever loses less, cut out of the network that trained as long without alignment; and the
+  structure of the joint training in any case.
 - Result: test accuracy less that of uniform-L1 of the network trained without alignment, less that
   of a uniform network trained from scratch for all 12 epochs, and less that of amc.
 """
@@ -43,6 +44,7 @@ def measure(parts: Parts) -> dict[str, float]:
         "agent_gain_over_random": agents["z"] - agents["random"],
         "hard_prune_drop_with_alignment": drop["with"],
         "hard_prune_drop_without": drop["without"],
+        "hard_prune_drop_without_same_structure": drop["without_of_joint"],
         "accuracy": own,
         "latency_ratio": joint["ratio"],
         "dense_accuracy_without_alignment": amc["dense"],
