@@ -6,6 +6,7 @@ Every part of a seed leaves a JSON file and is not done twice.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,34 @@ from edgeprune.pipeline.settling import FINALISTS, settle, settle_uniform
 from edgeprune.search import Widths
 from edgeprune.training import fit
 
-#: Epochs of joint training and of fine-tuning; the longer rival has 12 of its 20 as 60 %.
-EPOCHS, LONG_EPOCHS, LONG_TUNING = 8, 13, 7
-QUICK = (
-    "workload.data={name: digits, reward_split: 0.25, seed: 0}",
-    "joint={warmup: 1, fill: 1, joint: 4, settle: 3, episodes: 3, decoder_updates: 20, "
-    "agent_updates: 20, images: 128, batch_size: 32}",
-    "finetune={epochs: 1, batch_size: 32, distill: false}",
+
+@dataclass(frozen=True)
+class Protocol:
+    """How long the trainings are, in epochs.
+
+    Attributes:
+        epochs: of joint training, and of the rivals' base models.
+        tuning: of fine-tuning.
+        long_epochs: of the base model of the rival that joint training has 60 % of.
+        long_tuning: of its fine-tuning.
+        settings: of the pipeline.
+    """
+
+    epochs: int
+    tuning: int
+    long_epochs: int
+    long_tuning: int
+    settings: tuple[str, ...]
+
+
+CIFAR = Protocol(8, 4, 13, 7, ())
+DIGITS = Protocol(
+    *(12, 4, 20, 7),
+    (
+        "workload.data={name: digits, reward_split: 0.25, seed: 0}",
+        "joint={warmup: 2, fill: 2, joint: 6, settle: 4, decoder_updates: 200, "
+        "agent_updates: 1000, images: 256, batch_size: 64, weight_decay: 5.0e-4}",
+    ),
 )
 #: Untrained representations that are trained for one figure.
 _INITIALISATIONS = 3
@@ -46,15 +68,17 @@ class Parts:
     Args:
         folder: of all seeds.
         seed: of weights, order, reward images, search and fine-tuning.
-        quick: digits and next to no training.
+        protocol: lengths and data.
     """
 
-    def __init__(self, folder: Path, seed: int, *, quick: bool) -> None:
-        self._folder, self._seed, self._quick = folder / str(seed), seed, quick
+    def __init__(self, folder: Path, seed: int, protocol: Protocol) -> None:
+        self._folder, self._seed, self._protocol = folder / str(seed), seed, protocol
         self._parts: dict[str, Callable[[], dict[str, Any]]] = {
             "joint": self._joint,
-            "amc": lambda: self._classic("amc", EPOCHS, 4, rivals=True),
-            "long": lambda: self._classic("long", LONG_EPOCHS, LONG_TUNING, rivals=False),
+            "amc": lambda: self._classic("amc", protocol.epochs, protocol.tuning, rivals=True),
+            "long": lambda: self._classic(
+                "long", protocol.long_epochs, protocol.long_tuning, rivals=False
+            ),
             "decoder": self._decoder,
             "agents": self._agents,
             "drop": self._drop,
@@ -90,9 +114,11 @@ class Parts:
     def _classic(self, name: str, epochs: int, tuning: int, *, rivals: bool) -> dict[str, Any]:
         """Train, search with amc, cut and fine-tune; uniform rivals of the same network."""
         recipe = f"epochs: {epochs}, lr: 0.1, batch_size: 64, weight_decay: 5.0e-4"
-        overrides = [f"workload.train={{{recipe}}}", "search.trials=40"]
-        if not self._quick:
-            overrides.append(f"finetune.epochs={tuning}")
+        overrides = [
+            f"workload.train={{{recipe}}}",
+            "search.trials=40",
+            f"finetune.epochs={tuning}",
+        ]
         with (
             self._directory(name, "amc", overrides) as (config, directory, reporter),
             open_session(config, directory, reporter) as session,
@@ -226,7 +252,8 @@ class Parts:
             config = load_pipeline(
                 ROOT / "benchmarks" / "joint.yaml",
                 [
-                    *(QUICK if self._quick else ()),
+                    *self._protocol.settings,
+                    f"finetune.epochs={self._protocol.tuning}",
                     f"workload.data.seed={self._seed}",
                     f"search.seed={self._seed}",
                     f"search.sampler={sampler}",
