@@ -84,10 +84,6 @@ class Parts:
             "drop": self._drop,
         }
 
-    def names(self) -> tuple[str, ...]:
-        """In an order in which each finds what it needs."""
-        return tuple(self._parts)
-
     def of(self, name: str) -> dict[str, Any]:
         """What a part found; it is done now if it has not been before."""
         path = self._folder / f"{name}.json"

@@ -1,9 +1,8 @@
 """Joint training: weights and structure in one run (RLAL, CVPR 2024), resumable after any epoch.
 
 Warm-up of the weights, rounds of random episodes, then a round of the agent before every epoch,
-then epochs that draw the weights to the structure that was found. What differs from the paper: the
-learning rate falls along a cosine in place of two steps, groups of any network take the place of
-a block's first convolution, and channels are ranked by all weights of a group.
+then epochs that draw the weights to the structure that was found. What differs from the paper is in
+docs/decisions/010-what-differs-from-the-published-rlal.md.
 """
 
 import io
