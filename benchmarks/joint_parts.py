@@ -23,9 +23,10 @@ from edgeprune.pipeline.joint import schedule_of, train_together
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.runner import finish_best
 from edgeprune.pipeline.searching import search, search_problem
 from edgeprune.pipeline.session import Session, open_session
-from edgeprune.pipeline.settling import FINALISTS, settle, settle_uniform
+from edgeprune.pipeline.settling import settle, settle_uniform
 from edgeprune.search import Widths
 from edgeprune.training import fit
 
@@ -120,11 +121,9 @@ class Parts:
             open_session(config, directory, reporter) as session,
         ):
             probed = probe(session)
-            trials = search(session, probed, "search", "amc").trials
-            within = [one for one in trials if one.outcome.latency_ratio <= probed.budget]
-            best = sorted(within, key=lambda one: -one.reward)[:FINALISTS]
-            settled = settle(session, [one.widths for one in best], probed.budget)
-            result = finish(session, "result", settled, probed.budget, retry=True)
+            result = finish_best(
+                session, "result", search(session, probed, "search", "amc"), probed
+            )
             found = {
                 "accuracy": _accuracy(result),
                 "ratio": result["ratio"],
@@ -289,10 +288,7 @@ def _foretold(steps: Steps, newest: int, name: str, seed: int) -> float:
         batch = Steps(
             steps.states[chosen], steps.actions[chosen], numbers[rows], steps.rewards[chosen]
         )
-        loss = model.error(batch, table)
-        model.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        model.optimizer.step()
+        model.learn(batch, table)
     model.begin(newest)
     with torch.no_grad():
         rest = Steps(

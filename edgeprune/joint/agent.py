@@ -139,7 +139,7 @@ class Agent:
         for index, action in enumerate(actions):
             self.replay.add(
                 rows[index],
-                rows[min(index + 1, last)],
+                rows[index],  # every step ends its return: none follows
                 np.array([2 * action - 1]),
                 np.array([reward * _GAMMA ** (last - index)]),
                 np.array([True]),

@@ -80,16 +80,20 @@ class Representation(nn.Module):
         decoded = self.decoder(torch.cat([steps.states, steps.actions, z], 1))[:, 0]
         return functional.mse_loss(decoded, steps.rewards)
 
-    def learn(self, steps: Steps) -> float:
+    def learn(self, steps: Steps, table: torch.Tensor | None = None) -> float:
         """One gradient step; it reaches decoder, recurrent network and embeddings.
 
         The public reproduction computes z without gradients, so that its embeddings and recurrent
         network stay as they were drawn (algorithms page, section 5, defects).
 
+        Args:
+            steps: what was observed.
+            table: as in `error`; embeddings and recurrent network then stay as they are.
+
         Returns:
             The error before the step.
         """
-        loss = self.error(steps)
+        loss = self.error(steps, table)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

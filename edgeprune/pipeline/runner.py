@@ -141,8 +141,8 @@ def _stages(session: Session) -> dict[str, Any]:
     if probed.reachable:
         found = search(session, probed, "search", sampler, kernels)
         compared = search(session, probed, "random", "random", kernels)
-        result = _finish_best(session, "result", found, probed)
-        random = _finish_best(session, "random", compared, probed)
+        result = finish_best(session, "result", found, probed)
+        random = finish_best(session, "random", compared, probed)
         climbed = _climb(session, found, probed, result)
     else:
         session.reporter.say(
@@ -166,7 +166,8 @@ def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]
     return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))
 
 
-def _finish_best(session: Session, name: str, found: SearchResult, probed: Probe) -> dict[str, Any]:
+def finish_best(session: Session, name: str, found: SearchResult, probed: Probe) -> dict[str, Any]:
+    """Finish the best trial of a search that surely meets the budget, under a contender's name."""
     if (record := session.directory.record(name)) is not None:
         return dict(record)
     finalists = _finalists(found, probed.budget)
