@@ -52,6 +52,7 @@ def fit(
     teacher: nn.Module | None = None,
     temperature: float = 4.0,
     checkpoint: Path | None = None,
+    until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
     mode: str | None = None,
@@ -78,6 +79,9 @@ def fit(
         teacher: distil from this model's logits as well; put into eval mode, else left alone.
         temperature: of the distillation.
         checkpoint: file that keeps the state after every epoch; an existing one is continued.
+        until: pause after that many of the epochs, for instance to drop the worse half of several
+            contenders; a later call with `checkpoint` and a larger `until`, or none, goes on as if
+            there had been no pause. A checkpoint that is further already is only loaded.
         on_epoch: called with an epoch's number, from 0, and its mean loss, after its checkpoint
             is written; also for the epochs that a checkpoint brings back.
         on_batch: called after every step with the steps done so far and the steps in all.
@@ -87,7 +91,7 @@ def fit(
         after_step: called after every change of the weights; may change them, as a mask does.
 
     Returns:
-        Seconds, mode and losses.
+        Seconds, mode and losses of the epochs done so far.
 
     Raises:
         UserError: the loss is not finite any more, or `mode` is unknown.
@@ -116,7 +120,8 @@ def fit(
     for epoch, loss in enumerate(progress.losses):
         if on_epoch:
             on_epoch(epoch, loss)
-    for epoch in range(len(progress.losses), epochs):
+    last = epochs if until is None else min(until, epochs)
+    for epoch in range(len(progress.losses), last):
         start = time.perf_counter()
         progress.losses.append(session.epoch(epoch, on_batch))
         progress.seconds += time.perf_counter() - start

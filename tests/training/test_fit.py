@@ -95,6 +95,48 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, mode: str, distilled: bool
     assert same(state(fresh), state(whole))
 
 
+@pytest.mark.parametrize("distilled", [False, True], ids=["plain", "distilled"])
+def test_paused_and_continued_equals_uninterrupted(tmp_path: Path, distilled: bool) -> None:
+    teacher = net().eval() if distilled else None
+    whole, checkpoint = net(), tmp_path / "checkpoint"
+    expected = train(whole, teacher=teacher)
+    found = []
+    for until in (1, 3, 3, None):
+        parts = net()
+        found.append(train(parts, teacher=teacher, checkpoint=checkpoint, until=until).losses)
+        assert not parts.training
+    assert found == [expected.losses[:count] for count in (1, 3, 3, 4)]
+    assert same(state(parts), state(whole))
+
+
+def test_a_pause_stops_inside_the_schedule_of_all_epochs() -> None:
+    paused, short = net(), net()
+    train(paused, until=2)
+    train(short, epochs=2)
+    assert not same(state(paused), state(short))
+
+
+def test_a_pause_before_the_checkpoint_takes_nothing_back(tmp_path: Path) -> None:
+    checkpoint, first, second = tmp_path / "checkpoint", net(), net()
+    train(first, checkpoint=checkpoint, until=3)
+    assert len(train(second, checkpoint=checkpoint, until=1).losses) == 3
+    assert same(state(first), state(second))
+
+
+def test_a_pause_after_no_epoch_changes_nothing(tmp_path: Path) -> None:
+    model = net()
+    before = state(model)
+    assert train(model, checkpoint=tmp_path / "checkpoint", until=0).losses == ()
+    assert same(before, state(model))
+
+
+def test_a_pause_behind_the_end_is_the_end() -> None:
+    one, other = net(), net()
+    train(one, until=9)
+    train(other)
+    assert same(state(one), state(other))
+
+
 def test_resuming_reports_the_earlier_epochs_too(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint"
     killed_after(1, net(), checkpoint=checkpoint)
