@@ -24,5 +24,7 @@ def _distribution(choices: list[int]) -> IntDistribution:
 
 
 def to_widths(problem: SearchProblem, params: Mapping[str, float]) -> Widths:
-    """The allowed widths nearest to Optuna parameters."""
-    return {group: problem.nearest_choice(group, params[group]) for group in problem.groups}
+    """The allowed widths nearest to Optuna parameters, their zeros tied."""
+    return problem.tied(
+        {group: problem.nearest_choice(group, params[group]) for group in problem.groups}
+    )

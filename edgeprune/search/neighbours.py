@@ -65,4 +65,5 @@ def _one_step(problem: SearchProblem, widths: Widths) -> Iterator[Widths]:
         index = choices.index(widths[group])
         for step in (index - 1, index + 1):
             if 0 <= step < len(choices):
-                yield {**widths, group: choices[step]}
+                # Inside a branch only its first group goes to 0 or comes back, with all others.
+                yield problem.tied({**widths, group: choices[step]})

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgeprune.errors import SearchError, nearest
 from edgeprune.search.outcome import Outcome
+from edgeprune.search.problem_checks import check_branches, check_choices, check_curves
 from edgeprune.search.sources import SourceRun
 
 Widths = dict[str, int]
@@ -27,12 +28,13 @@ class SearchProblem:
 
     Attributes:
         groups: names of the groups that may be cut, in the order of the network.
-        choices: allowed widths of each group, ascending; the last is the full width.
+        choices: allowed widths of each group, ascending; the last is the full width. The first
+            may be 0 where the group is in a branch: at width 0 the branch goes.
         features: float64 (groups, features), the static part of what an agent sees.
         feature_names: names of the columns of `features`.
         macs: multiply-accumulates of a candidate.
-        cost: estimate of the budgeted quantity as a ratio to the base model; it must not fall
-            when a group gets wider.
+        cost: estimate of the budgeted quantity as a ratio to the base model, of tied widths. It
+            rises with width but for small steps back, such as those of a kernel's staircase.
         target: largest allowed cost.
         observe: told every outcome, so that `cost` can improve during the search.
         scores: unscaled importance of each group's units, for samplers that compare groups by it.
@@ -42,6 +44,12 @@ class SearchProblem:
         complete: the widths within a cost that are nowhere wider than given ones, as a method
             without search would choose them; None: all groups are scaled alike.
         exact: the budget is on `cost` itself, such as a size; measured latency says nothing of it.
+        branches: groups that go to 0 together, each in the order of `groups`; every group with
+            the choice 0 is in exactly one. The first group decides, see `tied`.
+        curves: per group the loss of cutting it alone to each of its `choices`, finite and
+            positive; 0 at the full width, not rising with width (width 0 aside: removing may hurt
+            less than a few channels left). The loss of removing a branch stands at width 0 of its
+            first group, its others have 0 there, so that the sum over tied widths counts it once.
     """
 
     groups: tuple[str, ...]
@@ -57,6 +65,8 @@ class SearchProblem:
     complete: Callable[[Widths, float], Widths] | None = None
     exact: bool = False
     sources: tuple[SourceRun, ...] = ()
+    branches: tuple[tuple[str, ...], ...] = ()
+    curves: Mapping[str, Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -68,24 +78,33 @@ class SearchProblem:
                 f"{(len(self.groups), len(self.feature_names))} (groups, feature names)"
             )
             raise SearchError(msg)
-        for group in self.groups:
-            choices = list(self.choices.get(group, ()))
-            if not choices or choices != sorted(set(choices)) or choices[0] < 1:
-                msg = f"choices of group {group!r} must be positive and ascending, got {choices}"
-                raise SearchError(msg)
+        check_choices(self.groups, self.choices)
+        check_branches(self.groups, self.choices, self.branches)
+        if self.curves is not None:
+            check_curves(self.groups, self.choices, self.branches, self.curves)
         if not 0 < self.target < float("inf"):
             msg = f"the budget must be a positive ratio to the base model, got {self.target}"
             raise SearchError(msg)
 
     @cached_property
     def smallest(self) -> Widths:
-        """Every group at its smallest allowed width."""
+        """Every group at its smallest allowed width; all branches are gone."""
         return {group: self.choices[group][0] for group in self.groups}
+
+    @cached_property
+    def narrowest(self) -> Widths:
+        """Every group at its smallest width above 0; all branches are kept."""
+        return {group: self.kept_choices(group)[0] for group in self.groups}
 
     @cached_property
     def full(self) -> Widths:
         """Every group at its full width: the base model."""
         return {group: self.choices[group][-1] for group in self.groups}
+
+    @cached_property
+    def branch_of(self) -> dict[str, tuple[str, ...]]:
+        """The branch of each group that is in one."""
+        return {group: branch for branch in self.branches for group in branch}
 
     @cached_property
     def _middles(self) -> dict[str, list[float]]:
@@ -97,6 +116,45 @@ class SearchProblem:
     def nearest_choice(self, group: str, width: float) -> int:
         """The allowed width of `group` that is nearest to `width`; the wider one of two."""
         return self.choices[group][bisect(self._middles[group], width)]
+
+    def nearest_kept(self, group: str, width: float) -> int:
+        """The allowed width above 0 that is nearest to `width`; the wider one of two."""
+        return self.nearest_choice(group, width) or self.choices[group][1]
+
+    def kept_choices(self, group: str) -> Sequence[int]:
+        """The allowed widths above 0."""
+        choices = self.choices[group]
+        return choices if choices[0] else choices[1:]
+
+    def open_choices(self, group: str, widths: Mapping[str, int]) -> Sequence[int]:
+        """The widths that `group` may take where the groups before it are decided.
+
+        All of its choices; inside a branch, only its first group may still decide on 0.
+
+        Args:
+            group: the one that is decided next.
+            widths: holds at least the groups before it.
+        """
+        branch = self.branch_of.get(group)
+        if branch is None or branch[0] == group:
+            return self.choices[group]
+        return self.kept_choices(group) if widths[branch[0]] else (0,)
+
+    def tied(self, widths: Mapping[str, int]) -> Widths:
+        """Widths whose zeros are consistent: a branch is there as a whole, or gone as a whole.
+
+        It goes where its first group is 0. Otherwise it stays, and others of its groups that are
+        0 get their smallest width above it.
+        """
+        found = dict(widths)
+        for branch in self.branches:
+            gone = found[branch[0]] == 0
+            for group in branch[1:]:
+                if gone:
+                    found[group] = 0
+                elif found[group] == 0:
+                    found[group] = self.choices[group][1]
+        return found
 
     def fits(self, widths: Widths) -> bool:
         """Whether the estimated cost is within the budget."""
@@ -110,7 +168,8 @@ class SearchProblem:
         """Complete, allowed widths in the order of the groups.
 
         Raises:
-            SearchError: a group is missing or unknown, or its width is not allowed.
+            SearchError: a group is missing or unknown, its width is not allowed, or only a part
+                of a branch is 0.
         """
         for group in widths:
             if group not in self.choices:
@@ -123,5 +182,14 @@ class SearchProblem:
             if widths[group] not in self.choices[group]:
                 close = self.nearest_choice(group, widths[group])
                 msg = f"group {group!r} cannot have {widths[group]} channels; nearest is {close}"
+                raise SearchError(msg)
+        for branch in self.branches:
+            zeros = [group for group in branch if widths[group] == 0]
+            if zeros and len(zeros) < len(branch):
+                kept = [group for group in branch if widths[group]]
+                msg = (
+                    f"group {zeros[0]!r} has width 0 but {kept[0]!r} of the same branch has "
+                    f"{widths[kept[0]]}: a branch goes as a whole or stays as a whole"
+                )
                 raise SearchError(msg)
         return {group: int(widths[group]) for group in self.groups}

@@ -24,7 +24,7 @@ class SourceRun:
         name: for the reader.
         feature_names: columns of `features`.
         features: (groups, features), unscaled, as `SearchProblem.features`.
-        ratios: (trials, groups) kept share of every group.
+        ratios: (trials, groups) kept share of every group; 0 where its branch was removed.
         rewards: (trials,).
         costs: (trials,) measured latency ratios.
         budget: largest allowed latency ratio.
@@ -113,7 +113,6 @@ def _cleaned(source: SourceRun) -> SourceRun:
     for table in (ratios, actions):
         with np.errstate(invalid="ignore"):
             sound &= ((table >= 0) & (table <= 1)).all(axis=1)
-    sound &= (ratios > 0).all(axis=1)
     return SourceRun(
         source.name,
         tuple(source.feature_names),

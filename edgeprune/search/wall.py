@@ -19,11 +19,11 @@ def largest_width(problem: SearchProblem, widths: Widths, group: str) -> int:
     Returns:
         The largest allowed width that fits; the smallest one where not even that fits.
     """
-    choices = problem.choices[group]
+    choices = problem.open_choices(group, widths)
     low, high = 0, len(choices) - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if problem.fits({**widths, group: choices[middle]}):
+        if problem.fits(problem.tied({**widths, group: choices[middle]})):
             low = middle
         else:
             high = middle - 1

@@ -38,7 +38,8 @@ class WidthSampler(BaseSampler, abc.ABC):
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """Widths to evaluate next.
 
-        Equal widths may come again: the caller moves them to unknown ones.
+        Equal widths may come again: the caller moves them to unknown ones. It also ties zeros:
+        a branch goes where its first group is 0 (`SearchProblem.tied`).
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class WidthSampler(BaseSampler, abc.ABC):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Unseen widths (Optuna's interface)."""
-        proposal = self.propose(study, trial)
+        proposal = self.problem.tied(self.propose(study, trial))
         return dict(unseen(self.problem, proposal, seen_keys(self.problem, study)))
 
     def sample_independent(
