@@ -1,6 +1,6 @@
 """MACs, parameters and per-layer costs of any widths, from precomputed linear forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -66,18 +66,35 @@ class Lengths:
         return base, slope
 
 
+@dataclass(frozen=True, eq=False)
+class _Removal:
+    """A branch that may go: 1 for what stays without it, 0 for what goes with it."""
+
+    group: int
+    layers: Floats
+    parameters: Floats
+    never_cut: Floats
+
+
 class CostModel:
     """Costs of widths.
 
     Args:
         layers: of the model, in the order of execution.
         parameters: labels by state-dict name and axis, of what counts as a parameter.
-        sizes: number of elements of parameters that are never cut.
+        sizes: elements of the parameters that are never cut.
         lengths: linear forms over the kept units.
+        branches: number of a free group, whose width 0 removes a branch, and which parameters and
+            buffers go with it.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], parameters: Mapping[str, Axes], sizes: int, lengths: Lengths
+        self,
+        layers: Sequence[Layer],
+        parameters: Mapping[str, Axes],
+        sizes: Mapping[str, int],
+        lengths: Lengths,
+        branches: Sequence[tuple[int, Callable[[str], bool]]] = (),
     ) -> None:
         self.names = tuple(layer.name for layer in layers)
         count = len(layers)
@@ -98,22 +115,34 @@ class CostModel:
         transposed = np.array([layer.op == "ConvTranspose" for layer in layers], bool)
         self._mac_positions = np.where(transposed, in_positions, out_positions)
         self._pair_rows = count
-        cut = [axes for axes in parameters.values() if any(ids is not None for ids in axes)]
+        names = [name for name, axes in parameters.items() if any(i is not None for i in axes)]
+        cut = [parameters[name] for name in names]
         flat = [1 if ids is None else ids for axes in cut for ids in axes]
         self._parameter_base, self._parameter_slope = lengths.of(flat)
         self._starts = np.cumsum([0, *(len(axes) for axes in cut)])[:-1]
-        self._never_cut = sizes
+        self._never_cut = np.array([*sizes.values()], np.float64)
+        self._branches = [
+            _Removal(
+                group,
+                np.array([not removed(layer.weight) for layer in layers], np.float64),
+                np.array([not removed(name) for name in names], np.float64),
+                np.array([not removed(name) for name in sizes], np.float64),
+            )
+            for group, removed in branches
+        ]
 
     def layers(self, units: Floats) -> LayerCosts:
         """Costs of every layer with `units` kept per free group."""
         count = self._pair_rows
         lengths = self._base + self._slope @ units
-        outputs = lengths[:count]
+        outputs, inputs = lengths[:count], lengths[2 * count :]
+        for removal in self._removed(units):
+            outputs, inputs = outputs * removal.layers, inputs * removal.layers
         weights = outputs * lengths[count : 2 * count]
         return LayerCosts(
             self.names,
             weights * self._mac_positions,
-            lengths[2 * count :],
+            inputs,
             outputs * self._out_positions,
             weights,
         )
@@ -122,11 +151,20 @@ class CostModel:
         """MACs of the model for one image; counts of this size are exact in float64."""
         count = self._pair_rows
         lengths = self._base[: 2 * count] + self._slope[: 2 * count] @ units
-        return round(float((lengths[:count] * lengths[count:]) @ self._mac_positions))
+        weights = lengths[:count] * lengths[count:]
+        for removal in self._removed(units):
+            weights = weights * removal.layers
+        return round(float(weights @ self._mac_positions))
 
     def parameters(self, units: Floats) -> int:
         """Number of parameters, biases and normalisation included, buffers not."""
-        if not len(self._starts):
-            return self._never_cut
-        lengths = self._parameter_base + self._parameter_slope @ units
-        return self._never_cut + round(float(np.multiply.reduceat(lengths, self._starts).sum()))
+        sizes, never_cut = np.zeros(0), self._never_cut
+        if len(self._starts):
+            lengths = self._parameter_base + self._parameter_slope @ units
+            sizes = np.multiply.reduceat(lengths, self._starts)
+        for removal in self._removed(units):
+            sizes, never_cut = sizes * removal.parameters, never_cut * removal.never_cut
+        return round(float(sizes.sum() + never_cut.sum()))
+
+    def _removed(self, units: Floats) -> list["_Removal"]:
+        return [removal for removal in self._branches if units[removal.group] == 0]

@@ -113,6 +113,23 @@ class GroupedConv:
     outputs_per_group: int
 
 
+@dataclass(frozen=True, eq=False)
+class Padding:
+    """Channels that a module adds around those it is given, by a number in its code.
+
+    Attributes:
+        module: scope of the torch module; it makes nothing else.
+        before: labels of the channels in front.
+        inside: labels of the channels that it is given.
+        after: labels of the channels behind.
+    """
+
+    module: str
+    before: Ids
+    inside: Ids
+    after: Ids
+
+
 @dataclass
 class Flow:
     """The state of one pass over a graph, in the order of execution.
@@ -123,6 +140,7 @@ class Flow:
         values: what is known of the tensors so far.
         layers: the layers with weights, in the order of execution.
         grouped: the grouped convolutions among them.
+        paddings: the modules that add channels by number.
         sizes: replaced inputs, by tensor name of a node's output and input position.
         batch_first: whether the first axis of all activations is still the batch.
     """
@@ -132,6 +150,7 @@ class Flow:
     values: dict[str, Value] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
     grouped: list[GroupedConv] = field(default_factory=list)
+    paddings: list[Padding] = field(default_factory=list)
     sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
     batch_first: bool = True
 

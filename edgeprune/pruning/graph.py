@@ -139,6 +139,15 @@ class Graph:
             self._shapes[name] = shape
 
     @cached_property
+    def readers(self) -> dict[str, list[int]]:
+        """Numbers of the nodes that read each tensor."""
+        found: dict[str, list[int]] = {}
+        for number, node in enumerate(self.nodes):
+            for name in dict.fromkeys(filter(None, node.inputs)):
+                found.setdefault(name, []).append(number)
+        return found
+
+    @cached_property
     def _opset(self) -> int:
         return max(int(entry.version) for entry in self.proto.opset_import if not entry.domain)
 

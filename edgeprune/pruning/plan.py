@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,13 +14,16 @@ from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.files import write_json
+from edgeprune.pruning.edits import Edit, finish_edits, removed_by, replacements
 from edgeprune.pruning.resizing import resize
 
 Widths: TypeAlias = dict[str, int]
 #: Kept positions by parameter name and axis; axes that keep everything are left out.
 Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
 
-_FORMAT = 1
+_FORMAT = 2
+#: Formats that are read; the first knows no edits.
+_READ = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Plan:
         kept: kept units of every free group, ascending; a unit is one channel unless the group
             says otherwise.
         slices: kept positions of every parameter and buffer that is cut, by axis.
+        edits: what changes in the torch model beside its weights.
         full: channels of every free group in the base model.
         fingerprint: of the base architecture, see `fingerprint`.
         criterion: the importance that chose the channels.
@@ -43,6 +47,7 @@ class Plan:
     full: Widths
     fingerprint: str
     criterion: str
+    edits: tuple[Edit, ...] = ()
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Make the pruned model.
@@ -57,10 +62,11 @@ class Plan:
             SpaceError: the model has another architecture than the plan was made for.
         """
         self.check(model)
-        memo: dict[int, Any] = {}
+        memo: dict[int, Any] = dict(replacements(model, self.edits))
+        removed = removed_by(self.edits)
         cutter = Cutter(self.slices)
         for name, tensor in _tensors(model):
-            if id(tensor) not in memo:
+            if id(tensor) not in memo and not removed(name):
                 memo[id(tensor)] = _replacement(tensor, cutter.cut(name, tensor))
         # deepcopy takes what the memo holds, so the full weights are never copied.
         pruned = copy.deepcopy(model, memo)
@@ -70,6 +76,7 @@ class Plan:
                 f"{prefix}{own}" in self.slices for own in (*module._parameters, *module._buffers)
             ):
                 resize(module)
+        finish_edits(pruned, self.edits)
         return pruned
 
     def check(self, model: nn.Module) -> None:
@@ -89,7 +96,8 @@ class Plan:
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, atomically."""
-        write_json(Path(path), {"format": _FORMAT} | vars(self))
+        edits = [asdict(edit) for edit in self.edits]
+        write_json(Path(path), {"format": _FORMAT} | vars(self) | {"edits": edits})
 
     @classmethod
     def load(cls, path: str | Path) -> "Plan":
@@ -109,10 +117,12 @@ class Plan:
 
     @classmethod
     def _from_record(cls, record: Mapping[str, Any]) -> "Plan":
-        if record["format"] != _FORMAT:
-            msg = f"format {record['format']!r}; allowed: {_FORMAT}"
+        if record["format"] not in _READ:
+            msg = f"format {record['format']!r}; allowed: {', '.join(map(str, _READ))}"
             raise ValueError(msg)
+        record = {"edits": [], **record}
         values = {field.name: record[field.name] for field in fields(cls)}
+        values["edits"] = tuple(Edit(**edit) for edit in record["edits"])
         values["widths"] = {name: int(width) for name, width in record["widths"].items()}
         values["full"] = {name: int(width) for name, width in record["full"].items()}
         values["kept"] = {name: tuple(map(int, kept)) for name, kept in record["kept"].items()}
@@ -157,16 +167,19 @@ class SlicedState(Mapping[str, torch.Tensor]):
     """Weights and buffers as a plan cuts them, each cut anew when it is asked for.
 
     So a candidate never exists beside its file: no more than one layer of it at a time.
-    Tensors that are not cut share the memory of the uncut ones.
+    Tensors that are not cut share the memory of the uncut ones; those of removed branches are not
+    there.
 
     Args:
         state: uncut tensors by state-dict name.
-        slices: of the plan.
+        plan: what is cut and removed.
     """
 
-    def __init__(self, state: Mapping[str, torch.Tensor], slices: Slices) -> None:
-        self._state, self._slices = state, slices
-        self._cutter = Cutter(slices)
+    def __init__(self, state: Mapping[str, torch.Tensor], plan: Plan) -> None:
+        removed = removed_by(plan.edits)
+        self._state = {name: one for name, one in state.items() if not removed(name)}
+        self._slices, self.widths = plan.slices, plan.widths
+        self._cutter = Cutter(plan.slices)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor after the cut, without cutting it."""

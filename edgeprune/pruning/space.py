@@ -12,7 +12,9 @@ from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.pruning import importance as criteria
+from edgeprune.pruning.branches import Branch, output_channels, with_groups
 from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
+from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.features import NAMES, feature_table
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Scores
@@ -20,7 +22,7 @@ from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprin
 from edgeprune.pruning.soundness import culprits, problem_with, template_runs
 from edgeprune.pruning.structure import Structure, read_structure
 from edgeprune.pruning.template import Template
-from edgeprune.pruning.tracing import evaluating
+from edgeprune.pruning.tracing import evaluating, module_of
 from edgeprune.pruning.widths import (
     Multiple,
     WidthRules,
@@ -43,7 +45,8 @@ class ChannelSpace:
             not be cut.
         free: the groups that may be cut.
         full: channels of the free groups.
-        choices: allowed widths of the free groups, ascending.
+        choices: allowed widths of the free groups, ascending; from 0 where a branch may go.
+        branches: the branches that may go; width 0 of a branch's groups removes it.
         feature_names: columns of `features`.
     """
 
@@ -55,18 +58,30 @@ class ChannelSpace:
         structure: Structure,
         groups: Sequence[ChannelGroup],
         choices: Mapping[str, tuple[int, ...]],
+        branches: Sequence[Branch] = (),
     ) -> None:
         self.groups = tuple(groups)
         self.free = tuple(group for group in groups if group.fixed is None)
         self.full: Widths = {group.name: group.channels for group in self.free}
-        self.choices = {group.name: choices[group.name] for group in self.free}
+        self.branches = tuple(branches)
+        may_go = {name for branch in self.branches for name in branch.groups}
+        self.choices = {
+            group.name: (0,) * (group.name in may_go) + choices[group.name] for group in self.free
+        }
         self._model = model
         self._structure = structure
-        self._rules = WidthRules(self.free, self.choices)
+        self._widths = choices
+        self._rules = WidthRules(self.free, self.choices, [one.groups for one in self.branches])
         self._lengths = Lengths(self.free, structure.classes)
+        number = {group.name: index for index, group in enumerate(self.free)}
         self._costs = CostModel(
-            structure.flow.layers, structure.parameters, structure.never_cut, self._lengths
+            *(structure.flow.layers, structure.parameters, structure.never_cut, self._lengths),
+            [(number[one.groups[0]], removed_by(one.edits(None))) for one in self.branches],
         )
+        self._outlets = self._lengths.of(output_channels(self.branches))
+        self._padded = [
+            self._lengths.of([one.before, one.inside, one.after]) for one in structure.flow.paddings
+        ]
         self._cut_axes = structure.axes_of(self.free)
         self._scores: dict[str, dict[str, Scores]] = {}
 
@@ -81,6 +96,7 @@ class ChannelSpace:
         multiple: Multiple = 1,
         least_choices: int = 1,
         min_keep: float = 0.1,
+        blocks: bool = True,
         check: bool = True,
     ) -> Self:
         """Find the channel groups of a model.
@@ -96,6 +112,7 @@ class ChannelSpace:
             least_choices: the multiple is halved in groups that have fewer times it in their
                 channels than this; 1 holds it strictly.
             min_keep: smallest share of a group's channels that stays, above 0 and at most 1.
+            blocks: whether the branches of residual blocks may go as a whole.
             check: cut all groups a little, compare torch with ONNX Runtime, and fix the groups
                 where that fails.
 
@@ -116,10 +133,20 @@ class ChannelSpace:
             choices = {
                 group.name: allowed_widths(group, steps[group.name], min_keep) for group in groups
             }
-            groups = tuple(
-                _fix_rigid(group, choices[group.name], steps[group.name]) for group in groups
+            left_out = frozenset(
+                group.name
+                for group, before in zip(groups, structure.groups, strict=True)
+                if group.fixed is not None and before.fixed is None
             )
-            space = cls(model, structure, groups, choices)
+            branches = with_groups(structure.branches, groups, left_out) if blocks else ()
+            may_go = {name for branch in branches for name in branch.groups}
+            groups = tuple(
+                group
+                if group.name in may_go
+                else _fix_rigid(group, choices[group.name], steps[group.name])
+                for group in groups
+            )
+            space = cls(model, structure, groups, choices, branches)
             return space._checked(image) if check else space
 
     @cached_property
@@ -130,6 +157,8 @@ class ChannelSpace:
             self._lengths,
             self._model.state_dict(),
             dynamic_batch=self._structure.dynamic_batch,
+            branches=self.branches,
+            units=self._rules.units,
         )
 
     @cached_property
@@ -165,19 +194,23 @@ class ChannelSpace:
         return self._costs.layers(self._rules.units(widths))
 
     def check_widths(self, widths: Mapping[str, Any]) -> Widths:
-        """Complete widths with full ones.
+        """Complete widths: with full ones, or with 0 where the rest of a branch has it.
 
         Raises:
-            SpaceError: a group is unknown or may not be cut, or a width is none of its choices.
+            SpaceError: a group is unknown or may not be cut, a width is none of its choices, or a
+                branch goes in part.
         """
         return self._rules.check(widths)
 
     def snap(self, widths: Mapping[str, float]) -> Widths:
-        """The nearest allowed widths; the smaller one of two that are equally near."""
+        """The nearest allowed widths; the smaller one of two that are equally near.
+
+        Only 0 itself becomes 0, so no branch goes because its groups are to be narrow.
+        """
         return self._rules.snap(widths)
 
     def scaled(self, ratio: float) -> Widths:
-        """The allowed widths nearest to one keep ratio for all groups.
+        """The allowed widths nearest to one keep ratio for all groups; no branch goes.
 
         Raises:
             SpaceError: the ratio lies outside (0, 1].
@@ -221,13 +254,15 @@ class ChannelSpace:
             group.name: _top(group, complete[group.name], scores.get(group.name))
             for group in self.free
         }
+        edits = self._edits(complete)
         return Plan(
             widths=complete,
             kept={name: tuple(units.tolist()) for name, units in kept.items()},
-            slices=self._slices(kept),
+            slices=self._slices(kept, edits),
             full=dict(self.full),
             fingerprint=self._fingerprint,
             criterion=importance,
+            edits=edits,
         )
 
     def slice_state(self, plan: Plan) -> SlicedState:
@@ -238,13 +273,34 @@ class ChannelSpace:
         """
         if plan.fingerprint != self._fingerprint:
             plan.check(self._model)
-        return SlicedState(self._model.state_dict(), plan.slices)
+        return SlicedState(self._model.state_dict(), plan)
 
     @cached_property
     def _fingerprint(self) -> str:
         return fingerprint(self._model)
 
-    def _slices(self, kept: Mapping[str, np.ndarray]) -> Slices:
+    @cached_property
+    def _modules(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self._model.named_modules())
+
+    def _edits(self, widths: Widths) -> tuple[Edit, ...]:
+        """Removed branches, and shortcuts that add fewer channels than their code says."""
+        units = self._rules.units(widths)
+        edits: list[Edit] = []
+        counts = np.rint(self._outlets[0] + self._outlets[1] @ units).astype(int).tolist()
+        for branch, count in zip(self.branches, counts, strict=True):
+            if widths[branch.groups[0]] == 0:
+                edits += branch.edits(None if branch.channels is None else count)
+        for padding, (base, slope) in zip(self._structure.flow.paddings, self._padded, strict=True):
+            before, inside, after = np.rint(base + slope @ units).astype(int).tolist()
+            if (before, after) != (padding.before.size, padding.after.size):
+                name = module_of(padding.module, self._modules)
+                start = padding.before.size - before
+                edits.append(Edit(name, "narrow", before + inside + after, start=start))
+        return tuple(edits)
+
+    def _slices(self, kept: Mapping[str, np.ndarray], edits: Sequence[Edit]) -> Slices:
+        removed = removed_by(edits)
         stays = np.ones(self._structure.classes.count, bool)
         for group in self.free:
             if len(kept[group.name]) < group.units:
@@ -257,13 +313,38 @@ class ChannelSpace:
                 continue
             positions = tuple(np.flatnonzero(chosen).tolist())
             for name, axis in axes:
-                slices.setdefault(name, {})[axis] = positions
+                if not removed(name):
+                    slices.setdefault(name, {})[axis] = positions
         return slices
 
     def _checked(self, image: torch.Tensor) -> "Self":
-        """This space, without the groups that turn out not to be sound."""
-        if self._problem([group.name for group in self.free], image) is None:
+        """This space, without the groups and branches that turn out not to be sound."""
+        if self._problem([group.name for group in self.free], image) is not None:
+            return self._without_culprits(image)._with_sound_branches(image)
+        return self._with_sound_branches(image)
+
+    def _with_sound_branches(self, image: torch.Tensor) -> "Self":
+        """This space, without the branches whose removal breaks the model."""
+        by_name = {branch.groups[0]: branch for branch in self.branches}
+
+        def problem(names: Sequence[str]) -> str | None:
+            gone = {group: 0 for name in names for group in by_name[name].groups}
+            return self._trial_cut(gone, image)
+
+        if not by_name or problem(list(by_name)) is None:
             return self
+        wrong = culprits(list(by_name), problem)
+        sound = [branch for name, branch in by_name.items() if name not in wrong]
+        may_go = {name for branch in sound for name in branch.groups}
+        groups = [
+            group.but_fixed("it has no other width, and its branch cannot go")
+            if group.name not in may_go and len(self._widths[group.name]) == 1
+            else group
+            for group in self.groups
+        ]
+        return type(self)(self._model, self._structure, groups, self._widths, sound)
+
+    def _without_culprits(self, image: torch.Tensor) -> "Self":
         uncut = self.plan(self.full, scores=self._arbitrary_scores())
         if not template_runs(self.template, uncut, self._model, image):
             self._structure = replace(self._structure, dynamic_batch=False)
@@ -281,7 +362,9 @@ class ChannelSpace:
             group.but_fixed(reasons[group.name]) if group.name in reasons else group
             for group in self.groups
         ]
-        return type(self)(self._model, self._structure, groups, self.choices)
+        fixed = {group.name for group in groups if group.fixed is not None}
+        branches = [one for one in self.branches if not fixed & set(one.groups)]
+        return type(self)(self._model, self._structure, groups, self._widths, branches)
 
     def _problem(self, names: Sequence[str], image: torch.Tensor) -> str | None:
         """Cut some groups a little and compare torch with ONNX Runtime.
@@ -291,8 +374,11 @@ class ChannelSpace:
         keep = np.random.default_rng(0).uniform(0.6, 0.95, len(self.free))
         shares = dict(zip(self.full, keep.tolist(), strict=True))
         widths = {
-            name: _below(self.choices[name], shares[name] * self.full[name]) for name in names
+            name: _below(self._widths[name], shares[name] * self.full[name]) for name in names
         }
+        return self._trial_cut(widths, image)
+
+    def _trial_cut(self, widths: Mapping[str, int], image: torch.Tensor) -> str | None:
         plan = self.plan(widths, scores=self._arbitrary_scores())
         batch = 2 if self.template.dynamic_batch else 1
         return problem_with(

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from edgeprune.errors import SpaceError
+from edgeprune.pruning.branches import Branch, find_branches
 from edgeprune.pruning.costs import CostModel, Lengths
 from edgeprune.pruning.flow import Flow, UnknownShapeError
 from edgeprune.pruning.groups import ChannelGroup, form_groups
@@ -27,18 +28,20 @@ class Structure:
         groups: all channel groups.
         parameters: labels by state-dict name and axis of what counts as a parameter, tied ones
             once.
-        never_cut: number of elements of the parameters that have no labels.
+        never_cut: elements of the parameters that have no labels, by state-dict name.
         aliases: state-dict names of each tensor, by the name the graph uses.
         dynamic_batch: whether the graph runs on any batch size.
+        branches: of its residual blocks, still without groups.
     """
 
     flow: Flow
     classes: Classes
     groups: tuple[ChannelGroup, ...]
     parameters: Mapping[str, Axes]
-    never_cut: int
+    never_cut: Mapping[str, int]
     aliases: Mapping[str, tuple[str, ...]]
     dynamic_batch: bool
+    branches: tuple[Branch, ...]
 
     def axes_of(self, groups: Sequence[ChannelGroup]) -> list[tuple[list[tuple[str, int]], Ids]]:
         """Every axis that some groups cut; axes that are cut alike stand together.
@@ -96,6 +99,7 @@ def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
         never_cut=never_cut,
         aliases=aliases,
         dynamic_batch=flow.batch_first and len(shape) > 1 and shape[0] == 1,
+        branches=find_branches(flow, (name for name, _ in model.named_modules())),
     )
     return replace(structure, groups=_with_shares(structure))
 
@@ -103,7 +107,7 @@ def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
 def _with_shares(structure: Structure) -> tuple[ChannelGroup, ...]:
     lengths = Lengths((), structure.classes)
     layers = structure.flow.layers
-    macs = CostModel(layers, {}, 0, lengths).layers(np.empty(0)).macs
+    macs = CostModel(layers, {}, {}, lengths).layers(np.empty(0)).macs
     total = max(float(macs.sum()), 1.0)
     shares = []
     for group in structure.groups:
@@ -135,18 +139,18 @@ def _aliases(model: nn.Module) -> dict[str, tuple[str, ...]]:
     return {name: tuple(by_tensor[id(tensor)]) for name, tensor in state.items()}
 
 
-def _counted(model: nn.Module, labels: Labels) -> tuple[dict[str, Axes], int]:
-    """Labels of all parameters, each tensor once, and the size of those that have none."""
+def _counted(model: nn.Module, labels: Labels) -> tuple[dict[str, Axes], dict[str, int]]:
+    """Labels of all parameters, each tensor once, and the sizes of those that have none."""
     by_tensor = {}
     state = model.state_dict(keep_vars=True)
     for name, axes in labels.parameters.items():
         by_tensor[id(state[name])] = axes
     counted: dict[str, Axes] = {}
-    never_cut = 0
+    never_cut: dict[str, int] = {}
     for name, parameter in model.named_parameters():
         axes = by_tensor.get(id(parameter), ())
         if any(ids is not None for ids in axes):
             counted[name] = axes
         else:
-            never_cut += parameter.numel()
+            never_cut[name] = parameter.numel()
     return counted, never_cut

@@ -1,7 +1,7 @@
 """The exported model without weights: filled with a candidate's, it becomes ONNX bytes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from edgeprune.errors import SpaceError, nearest
+from edgeprune.pruning.branches import Branch
 from edgeprune.pruning.costs import Lengths
 from edgeprune.pruning.flow import Flow, GroupedConv, Sizes
 from edgeprune.pruning.graph import Node, Shape
-from edgeprune.pruning.integers import Source
 from edgeprune.pruning.plan import SlicedState
+from edgeprune.pruning.remainder import remaining_nodes
 from edgeprune.pruning.wire import (
     initializer_bytes,
     initializer_head,
@@ -26,6 +27,11 @@ from edgeprune.pruning.wire import (
 )
 
 State: TypeAlias = Mapping[str, torch.Tensor | NDArray[Any]]
+#: Kept units of every free group by widths.
+UnitsOf: TypeAlias = Callable[[Mapping[str, int]], NDArray[np.float64]]
+
+#: Sets of removed branches whose graphs are kept ready.
+_REMAINDERS = 64
 
 
 class Template:
@@ -33,41 +39,46 @@ class Template:
 
     The files have one float32 input ``input`` (batch, channels, height, width) and one output
     ``output`` (batch, classes). The batch is free where the model allows it; sizes that the
-    model computes from its channels are written in as numbers.
+    model computes from its channels are written in as numbers. Branches whose weights are not
+    given are left out.
 
     Args:
         flow: the pass over the model's graph.
         lengths: linear forms over the kept units of the free groups.
         base: the unpruned model's weights and buffers.
         dynamic_batch: whether the files take any batch size, or only 1.
+        branches: that may be left out.
+        units: kept units of every free group by widths.
     """
 
     def __init__(
-        self, flow: Flow, lengths: Lengths, base: Mapping[str, torch.Tensor], *, dynamic_batch: bool
+        self,
+        flow: Flow,
+        lengths: Lengths,
+        base: Mapping[str, torch.Tensor],
+        *,
+        dynamic_batch: bool,
+        branches: Sequence[Branch] = (),
+        units: UnitsOf | None = None,
     ) -> None:
         self.dynamic_batch = dynamic_batch
-        self._base = base
-        nodes, used = _needed(flow)
-        self._nodes = _joined(nodes, flow.grouped)
-        self._sizes = list(_sizes_used(flow, nodes))
-        self._names = [name for name in base if name in flow.graph.parameters and name in used]
+        self._flow, self._lengths, self._base = flow, lengths, base
+        self._units_of = units
+        self._branches = [(one, next(iter(sorted(one.parameters)))) for one in branches]
         self._model = onnx.ModelProto()
         self._model.CopyFrom(flow.graph.proto)
-        self._interface = interface_bytes(_interface(flow, dynamic_batch))
         self._model.ClearField("graph")
-        # Sorted: a set's order differs between processes, and equal models must be equal bytes.
-        constants = [(name, _constant(flow, name)) for name in sorted(used)]
-        self._constants = b"".join(
-            initializer_bytes(name, array) for name, array in constants if array is not None
-        )
-        self._read_lengths(flow, lengths)
+        self._interface = interface_bytes(_interface(flow, dynamic_batch))
+        self._remainders: dict[frozenset[str], _Remainder] = {}
 
-    def candidate(self, state: State) -> bytes:
+    def candidate(self, state: State, widths: Mapping[str, int] | None = None) -> bytes:
         """An ONNX file with these weights.
 
         Args:
             state: weights and buffers by state-dict name, float32, all sliced by one plan, such
                 as `ChannelSpace.slice_state` gives or the state dict of a pruned model.
+            widths: kept channels, where they are known. Otherwise the shapes of the weights tell
+                them; these can leave it open when all branches of a stage are gone.
 
         Returns:
             The file's bytes.
@@ -75,14 +86,14 @@ class Template:
         Raises:
             SpaceError: a weight is missing, or the shapes belong to no plan of this model.
         """
-        shapes = {name: _shape(state, name) for name in self._names}
-        units = self._units(shapes)
-        pieces = [one if isinstance(one, bytes) else _regrouped(one, shapes) for one in self._nodes]
-        pieces += [self._interface, self._constants]
-        for sizes, (base, slope) in zip(self._sizes, self._size_forms, strict=True):
-            values = np.rint(base + slope @ units).astype(np.int64)
-            pieces.append(initializer_bytes(sizes.name, values))
-        types = [self._types[name] for name in self._names]
+        gone = [branch for branch, probe in self._branches if probe not in state]
+        remainder = self._remainder(gone)
+        shapes = {name: _shape(state, name) for name in remainder.names}
+        if widths is None and isinstance(state, SlicedState):
+            widths = state.widths
+        given = self._units_of(widths) if widths is not None and self._units_of else None
+        pieces = [*remainder.pieces(shapes, given), self._interface]
+        types = [self._base[name][:0].numpy().dtype for name in remainder.names]
         heads = [
             initializer_head(name, shape, kind)
             for (name, shape), kind in zip(shapes.items(), types, strict=True)
@@ -91,7 +102,8 @@ class Template:
             math.prod(shape) * kind.itemsize
             for shape, kind in zip(shapes.values(), types, strict=True)
         )
-        arrays = (_array(state, name, kind) for name, kind in zip(self._names, types, strict=True))
+        named = zip(remainder.names, types, strict=True)
+        arrays = (_array(state, name, kind) for name, kind in named)
         return model_bytes(self._model, pieces, heads, arrays, size)
 
     @cached_property
@@ -99,11 +111,65 @@ class Template:
         """The unpruned model as an ONNX file."""
         return self.candidate(self._base)
 
+    def _remainder(self, gone: Sequence[Branch]) -> "_Remainder":
+        key = frozenset(branch.total for branch in gone)
+        if key not in self._remainders:
+            if len(self._remainders) >= _REMAINDERS:
+                self._remainders.pop(next(iter(self._remainders)))
+            self._remainders[key] = _Remainder(self._flow, self._lengths, self._base, gone)
+        return self._remainders[key]
+
+
+class _Remainder:
+    """The graph without some branches, ready to be filled.
+
+    Args:
+        flow: the pass over the model's graph.
+        lengths: linear forms over the kept units of the free groups.
+        base: the unpruned model's weights and buffers.
+        gone: the branches.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        lengths: Lengths,
+        base: Mapping[str, torch.Tensor],
+        gone: Sequence[Branch],
+    ) -> None:
+        nodes, used = remaining_nodes(flow, gone)
+        self.names = [name for name in base if name in flow.graph.parameters and name in used]
+        self._ranks = {name: len(flow.graph.parameters[name]) for name in self.names}
+        self._nodes = _joined(nodes, flow.grouped)
+        sizes = list(_sizes_used(flow, nodes))
+        self._sizes = [(one.name, lengths.of(one.numbers)) for one in sizes]
+        # Sorted: a set's order differs between processes, and equal models must be equal bytes.
+        constants = [(name, _constant(flow, name)) for name in sorted(used)]
+        self._constants = b"".join(
+            initializer_bytes(name, array) for name, array in constants if array is not None
+        )
+        self._read_lengths(flow, lengths)
+
+    def pieces(self, shapes: Mapping[str, Shape], units: NDArray[np.float64] | None) -> list[bytes]:
+        """The graph's nodes and constants.
+
+        Args:
+            shapes: of the weights, by name.
+            units: kept units of every free group; None: as the shapes say.
+        """
+        units = self._checked(shapes, units)
+        pieces = [one if isinstance(one, bytes) else _regrouped(one, shapes) for one in self._nodes]
+        pieces.append(self._constants)
+        for name, (base, slope) in self._sizes:
+            values = np.rint(base + slope @ units).astype(np.int64)
+            pieces.append(initializer_bytes(name, values))
+        return pieces
+
     def _read_lengths(self, flow: Flow, lengths: Lengths) -> None:
         """Prepare to tell from the shapes of weights how many units were kept."""
         self._axes = []
         labels = []
-        for name in self._names:
+        for name in self.names:
             for axis, ids in enumerate(flow.labels.parameters.get(name, ())):
                 if ids is not None:
                     self._axes.append((name, axis))
@@ -112,17 +178,17 @@ class Template:
         # Least squares by the normal equations: their solutions are whole numbers, and checked.
         square = self._slopes.T @ self._slopes
         self._solve = np.linalg.pinv(square, hermitian=True) @ self._slopes.T
-        self._types = {name: self._base[name][:0].numpy().dtype for name in self._names}
-        self._ranks = {name: len(flow.graph.parameters[name]) for name in self._names}
-        self._size_forms = [lengths.of(sizes.numbers) for sizes in self._sizes]
 
-    def _units(self, shapes: Mapping[str, Shape]) -> NDArray[np.float64]:
+    def _checked(
+        self, shapes: Mapping[str, Shape], units: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
         for name, shape in shapes.items():
             if len(shape) != self._ranks[name]:
                 msg = f"{name!r} has shape {shape}; allowed: {self._ranks[name]} axes"
                 raise SpaceError(msg)
         found = np.array([shapes[name][axis] for name, axis in self._axes], np.float64)
-        units = np.rint(self._solve @ (found - self._lengths))
+        if units is None:
+            units = np.rint(self._solve @ (found - self._lengths))
         wrong = np.flatnonzero(self._lengths + self._slopes @ units != found)
         if wrong.size:
             name, axis = self._axes[int(wrong[0])]
@@ -132,39 +198,6 @@ class Template:
             )
             raise SpaceError(msg)
         return units
-
-
-def _needed(flow: Flow) -> tuple[list[Node], set[str]]:
-    """The nodes the output depends on, in order, and the names of the leaves they read.
-
-    Sizes that are written in as numbers need no nodes.
-    """
-    wanted = set(flow.graph.outputs)
-    nodes: list[Node] = []
-    for node in reversed(flow.graph.nodes):
-        if wanted.isdisjoint(node.outputs) or _literal(flow, node.outputs[0]):
-            continue
-        renamed = list(node.inputs)
-        for position, name in enumerate(node.inputs):
-            sizes = flow.sizes.get((node.outputs[0], position))
-            if sizes is not None:
-                renamed[position] = sizes.name
-            elif name:
-                wanted.add(name)
-        if renamed != list(node.inputs):
-            proto = onnx.NodeProto()
-            proto.CopyFrom(node.proto)
-            proto.input[:] = renamed
-            node = replace(node, proto=proto)
-        nodes.append(node)
-    made = {name for node in nodes for name in node.outputs}
-    return nodes[::-1], wanted - made - {flow.graph.input}
-
-
-def _literal(flow: Flow, name: str) -> bool:
-    """Whether a tensor holds numbers that never change."""
-    ints = flow.value(name).ints
-    return ints is not None and int(ints.sources.max(initial=0)) == Source.LITERAL
 
 
 def _constant(flow: Flow, name: str) -> NDArray[Any] | None:
@@ -190,7 +223,7 @@ def _joined(nodes: Sequence[Node], grouped: Sequence[GroupedConv]) -> list[bytes
         if one is None:
             run.append(node_bytes(node.proto))
             continue
-        joined += [b"".join(run), one]
+        joined += [b"".join(run), replace(one, node=node)]
         run = []
     return [*joined, b"".join(run)]
 

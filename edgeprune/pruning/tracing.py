@@ -1,8 +1,9 @@
 """Export a model to an ONNX graph once, and name the module at fault where that fails."""
 
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +16,7 @@ from edgeprune.pruning.graph import Graph
 
 #: Newest opset of PyTorch's tracing exporter that every runtime of the project reads.
 OPSET = 17
+_NUMBERED = re.compile(r"(.+)_\d+")
 
 
 def trace(model: nn.Module, image: torch.Tensor) -> Graph:
@@ -81,6 +83,15 @@ def _graph(model: nn.Module, exported: onnx.ModelProto) -> Graph:
         if name not in saved
     }
     return Graph(exported, saved, unsaved)
+
+
+def module_of(scope: str, modules: Container[str]) -> str:
+    """The torch module that a node's scope names.
+
+    A module that runs more than once has scopes with numbers: ``relu``, ``relu_1``.
+    """
+    numbered = _NUMBERED.fullmatch(scope)
+    return numbered[1] if scope not in modules and numbered else scope
 
 
 @contextmanager

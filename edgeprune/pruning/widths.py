@@ -130,13 +130,19 @@ class WidthRules:
 
     Args:
         groups: the free groups.
-        choices: allowed widths of each, ascending.
+        choices: allowed widths of each, ascending; from 0 for the groups of branches.
+        branches: groups that are 0 together or not at all.
     """
 
     def __init__(
-        self, groups: Sequence[ChannelGroup], choices: Mapping[str, tuple[int, ...]]
+        self,
+        groups: Sequence[ChannelGroup],
+        choices: Mapping[str, tuple[int, ...]],
+        branches: Sequence[Sequence[str]] = (),
     ) -> None:
         self._choices = choices
+        self._branches = branches
+        self._least = np.array([min(choices[group.name][0], 1) for group in groups], np.float64)
         self._names = tuple(group.name for group in groups)
         self._known = frozenset(self._names)
         self._unit = np.array([group.unit for group in groups], np.float64)
@@ -144,10 +150,11 @@ class WidthRules:
         self._channels = {group.name: group.channels for group in groups}
 
     def check(self, widths: Mapping[str, Any]) -> Widths:
-        """Complete widths with full ones.
+        """Complete widths: with full ones, or with 0 where the rest of a branch has it.
 
         Raises:
-            SpaceError: a group is unknown, or a width is none of its choices.
+            SpaceError: a group is unknown, a width is none of its choices, or a branch goes in
+                part.
         """
         self._check_names(widths)
         complete = dict(self._channels)
@@ -157,10 +164,21 @@ class WidthRules:
             if int(width) not in self._choices[name]:
                 self._refuse(name, width)
             complete[name] = int(width)
+        for branch in self._branches:
+            given = {complete[name] for name in branch if name in widths}
+            if 0 not in given:
+                continue
+            if given != {0}:
+                listed = ", ".join(f"{name} {complete[name]}" for name in branch if name in widths)
+                msg = f"widths {listed}: a branch is removed as a whole, give all of them 0 or none"
+                raise SpaceError(msg)
+            complete.update(dict.fromkeys(branch, 0))
         return complete
 
     def snap(self, widths: Mapping[str, float]) -> Widths:
         """The nearest allowed widths; the smaller one of two that are equally near.
+
+        Only 0 itself becomes 0: what is narrow stays.
 
         Raises:
             SpaceError: a group is unknown, or a width is no finite number.
@@ -170,15 +188,17 @@ class WidthRules:
         for name, width in widths.items():
             if isinstance(width, bool) or not isinstance(width, Real) or not math.isfinite(width):
                 self._refuse(name, width)
-            distances = [abs(one - width) for one in self._choices[name]]
-            snapped[name] = self._choices[name][distances.index(min(distances))]
+            allowed = [one for one in self._choices[name] if (one > 0) == (width > 0)]
+            allowed = allowed or list(self._choices[name])
+            snapped[name] = min(allowed, key=lambda one: (abs(one - width), one))
         return snapped
 
     def units(self, widths: Mapping[str, int]) -> Floats:
         """Kept units of every free group; quick, so with fewer checks than `check`.
 
         Raises:
-            SpaceError: a group is unknown, or a width lies outside 1..channels.
+            SpaceError: a group is unknown, or a width lies outside 1..channels (or is not 0 where
+                a branch may go).
         """
         if not widths.keys() <= self._known:
             self._check_names(widths)
@@ -188,9 +208,9 @@ class WidthRules:
             found = np.array(
                 [widths.get(name, self._channels[name]) for name in self._names], float
             )
-        if not ((found >= 1) & (found <= self._full)).all():  # also catches NaN
+        if not ((found >= self._least) & (found <= self._full)).all():  # also catches NaN
             for name, width in widths.items():
-                if not 1 <= width <= self._channels[name]:
+                if not min(self._choices[name][0], 1) <= width <= self._channels[name]:
                     self._refuse(name, width)
         return found / self._unit
 

@@ -16,8 +16,16 @@ TOLERANCE = 1e-4
 
 
 def random_widths(space: ChannelSpace, seed: int) -> dict[str, int]:
+    """Any allowed widths; about a third of the branches are removed."""
     choose = random.Random(seed)
-    return {group.name: choose.choice(space.choices[group.name]) for group in space.free}
+    widths = {
+        group.name: choose.choice([width for width in space.choices[group.name] if width])
+        for group in space.free
+    }
+    for branch in space.branches:
+        if choose.random() < 1 / 3:
+            widths |= dict.fromkeys(branch.groups, 0)
+    return widths
 
 
 def output(model: nn.Module, images: Tensor) -> Tensor:
@@ -107,7 +115,8 @@ def masked(model: nn.Module, plan: Plan) -> nn.Module:
     """The full model with everything zero that makes a cut channel.
 
     Weights, biases and normalisation scales are zero at the cut positions of their first axis,
-    so the channels carry zeros, and what reads them does not matter.
+    so the channels carry zeros, and what reads them does not matter. Removed branches end in
+    zeros.
     """
     model = copy.deepcopy(model)
     for name, tensor in model.state_dict().items():
@@ -116,4 +125,8 @@ def masked(model: nn.Module, plan: Plan) -> nn.Module:
             mask = torch.zeros(len(tensor), dtype=torch.bool)
             mask[list(kept)] = True
             tensor[~mask] = 0
+    for edit in plan.edits:
+        if edit.kind == "zeros":
+            end = model.get_submodule(edit.name)
+            end.register_forward_hook(lambda module, given, made: torch.zeros_like(made))
     return model

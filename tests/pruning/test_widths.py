@@ -10,7 +10,9 @@ from tests.pruning.nets import IMAGE, build, conv
 
 @pytest.fixture(scope="module")
 def space() -> ChannelSpace:
-    return ChannelSpace.from_model(build("residual"), torch.randn(IMAGE), min_keep=0.3)
+    return ChannelSpace.from_model(
+        build("residual"), torch.randn(IMAGE), blocks=False, min_keep=0.3
+    )
 
 
 def test_choices_reach_from_min_keep_to_full(space: ChannelSpace) -> None:
@@ -21,7 +23,7 @@ def test_choices_reach_from_min_keep_to_full(space: ChannelSpace) -> None:
 
 
 def test_choices_are_multiples_and_the_full_width() -> None:
-    space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE), multiple=8)
+    space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE), blocks=False, multiple=8)
     assert space.choices == {"stem.0": (8, 12), "inner.0": (8, 16, 20), "narrow.0": (8, 10)}
 
 
@@ -31,7 +33,9 @@ def test_choices_respect_multiple_and_unit_together() -> None:
 
 
 def test_groups_narrower_than_the_multiple_are_fixed() -> None:
-    space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE), multiple=16)
+    space = ChannelSpace.from_model(
+        build("residual"), torch.randn(IMAGE), blocks=False, multiple=16
+    )
     assert space.choices == {"inner.0": (16, 20)}
     reasons = {group.name: group.fixed for group in space.groups}
     assert reasons["narrow.0"] == "no width below 10 is an allowed multiple of 16"
@@ -63,7 +67,7 @@ def test_costs_of_impossible_widths_are_refused(space: ChannelSpace, width: floa
 
 
 def test_snap_takes_the_nearest_choice() -> None:
-    space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE), multiple=4)
+    space = ChannelSpace.from_model(build("residual"), torch.randn(IMAGE), blocks=False, multiple=4)
     assert space.choices["inner.0"] == (4, 8, 12, 16, 20)
     snapped = {
         asked: space.snap({"inner.0": asked})["inner.0"] for asked in (-5, 9.9, 10, 10.1, 99)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeprune.pruning.flow import Flow, Value, rule
+from edgeprune.pruning.flow import Flow, Padding, Value, rule
 from edgeprune.pruning.graph import Node
 from edgeprune.pruning.integers import Source
 from edgeprune.pruning.labels import Ids
@@ -141,7 +141,12 @@ def gather(flow: Flow, node: Node) -> None:
 
 @rule("Pad")
 def pad(flow: Flow, node: Node) -> None:
-    """Channels pass a border around the image; channels added by number fix the others."""
+    """Channels pass a border around the image.
+
+    Channels added by number (option-A shortcuts) get labels of their own, where the module that
+    adds them does nothing else: a plan can then take the cut ones off its output. Elsewhere they
+    fix the others.
+    """
     value = flow.value(node.inputs[0])
     pads = flow.value(node.inputs[1]).ints
     if pads is None or pads.values.size != 2 * len(value.shape):
@@ -149,11 +154,38 @@ def pad(flow: Flow, node: Node) -> None:
         return
     reason = f"padded with a fixed number of channels (as in option-A shortcuts): {node.where}"
     axes = list(value.axes)
+    numbers: list[int | Ids] = pads.values.tolist()
     for axis, (before, after) in enumerate(pads.values.reshape(2, -1).T.tolist()):
-        if (before or after) and axes[axis] is not None:
-            flow.labels.fix(axes[axis], reason)
+        ids = axes[axis]
+        if not (before or after) or ids is None:
+            continue
+        if axis != 1 or min(before, after) < 0 or not _only_pads(flow, node):
+            flow.labels.fix(ids, reason)
             axes[axis] = None
+            continue
+        added = Padding(node.module, flow.labels.fresh(before), ids, flow.labels.fresh(after))
+        flow.paddings.append(added)
+        axes[axis] = np.concatenate([added.before, ids, added.after])
+        numbers[axis] = added.before if before else 0
+        numbers[axis + len(axes)] = added.after if after else 0
     flow.put(node, tuple(axes), why=reason if _lost(value, axes) else "")
+    if any(not isinstance(number, int) for number in numbers):
+        flow.follow(node, 1, tuple(numbers))
+
+
+def _only_pads(flow: Flow, node: Node) -> bool:
+    """Whether a padding of equal channels is all that its torch module hands on."""
+    if node.attributes.get("mode", b"constant") != b"constant" or not node.module:
+        return False
+    own = [one for one in flow.graph.nodes if one.module == node.module]
+    inner = {name for one in own for name in one.inputs} & flow.graph.parameters.keys()
+    handed_on = {
+        name
+        for one in own
+        for name in one.outputs
+        if any(flow.graph.nodes[reader] not in own for reader in flow.graph.readers.get(name, ()))
+    }
+    return not inner and handed_on <= set(node.outputs)
 
 
 @rule("Resize", "Upsample")

@@ -1,0 +1,220 @@
+"""Branches: the parts of residual blocks beside their shortcuts, which may go as a whole."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgeprune.pruning.edits import Edit, removed_by
+from edgeprune.pruning.flow import Flow
+from edgeprune.pruning.graph import Graph, Node
+from edgeprune.pruning.groups import ChannelGroup
+from edgeprune.pruning.labels import Ids
+from edgeprune.pruning.tracing import module_of
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """What is computed for one side of an addition alone, and what its removal leaves.
+
+    Attributes:
+        name: the torch module in which the addition is.
+        groups: free groups that are inside it with all their layers: width 0 of all of them
+            removes the branch. The first one's width decides.
+        total: the tensor that the addition makes.
+        shortcut: the tensor that stands for it once the branch is gone.
+        nodes: first outputs of the nodes that go.
+        parameters: of those that go, what the graph reads.
+        passed: torch modules that pass on what they are given.
+        zeroed: the last torch module of the branch: it makes zeros.
+        dropped: parameters outside those modules, such as a layer scale.
+        channels: labels of the branch's output channels; None where it has as many as come in.
+        stride: input over output, in height and width.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    total: str
+    shortcut: str
+    nodes: frozenset[str]
+    parameters: frozenset[str]
+    passed: tuple[str, ...]
+    zeroed: str
+    dropped: tuple[str, ...]
+    channels: Ids | None
+    stride: int
+
+    def edits(self, channels: int | None) -> list[Edit]:
+        """What its removal changes in a torch model; `channels` are those of the output."""
+        return [
+            *(Edit(name, "pass") for name in self.passed),
+            Edit(self.zeroed, "zeros", channels, self.stride),
+            *(Edit(name, "drop") for name in self.dropped),
+        ]
+
+    def removes(self, names: Iterable[str]) -> list[bool]:
+        """Which parameters or buffers go with it."""
+        removed = removed_by(self.edits(None))
+        return [removed(name) for name in names]
+
+
+def find_branches(flow: Flow, modules: Iterable[str]) -> tuple[Branch, ...]:
+    """Every branch of a model, whether it has groups or not, in the order of execution.
+
+    An addition of two activations of its own size has a branch: what is computed for one of them
+    alone, the side with more layers. The other side is the shortcut and stays, be it the input
+    itself, a border of channels or a convolution.
+
+    Args:
+        flow: a finished pass over the model.
+        modules: names of its torch modules.
+    """
+    graph, known = flow.graph, frozenset(modules)
+    layers = {layer.weight for layer in flow.layers}
+    inside = [module_of(node.module, known) for node in graph.nodes]
+    found = []
+    for index, node in enumerate(graph.nodes):
+        if not _adds(flow, node):
+            continue
+        sides = [_only_for(graph, index, side) for side in (0, 1)]
+        counts = [_layers_of(graph, side, layers) for side in sides]
+        if counts[0] == counts[1]:
+            continue
+        branch = int(counts[1] > counts[0])
+        one = _branch(flow, index, branch, sides[branch], inside)
+        if one is not None:
+            found.append(one)
+    return tuple(found)
+
+
+def with_groups(
+    branches: Sequence[Branch], groups: Sequence[ChannelGroup], unwanted: frozenset[str]
+) -> tuple[Branch, ...]:
+    """The branches that may go, with the free groups inside them.
+
+    Args:
+        branches: all that there are.
+        groups: all groups of the model.
+        unwanted: groups that the user leaves out: a branch with one of them stays.
+
+    Returns:
+        Each group is in one branch at most: of two that overlap, the smaller one counts.
+    """
+    chosen: list[Branch] = []
+    taken: set[str] = set()
+    for branch in sorted(branches, key=lambda one: len(one.nodes)):
+        inner = [
+            group
+            for group in groups
+            if group.members and all(one.parameter in branch.parameters for one in group.members)
+        ]
+        free = [group.name for group in inner if group.fixed is None]
+        if not free or taken & set(free) or any(one.name in unwanted for one in inner):
+            continue
+        taken |= set(free)
+        chosen.append(replace(branch, groups=tuple(free)))
+    order = {branch.total: number for number, branch in enumerate(branches)}
+    return tuple(sorted(chosen, key=lambda branch: order[branch.total]))
+
+
+def _adds(flow: Flow, node: Node) -> bool:
+    if node.op != "Add" or len(set(node.inputs)) != 2:
+        return False
+    values = [flow.value(name) for name in node.inputs]
+    return all(one.batched and one.shape == flow.shape_of(node) for one in values)
+
+
+def _only_for(graph: Graph, addition: int, side: int) -> frozenset[int]:
+    """Numbers of the nodes whose outputs nobody reads but one side of an addition."""
+    wanted = graph.nodes[addition].inputs[side]
+    gone: set[int] = set()
+    for number in range(addition - 1, -1, -1):
+        node = graph.nodes[number]
+        read = [one for name in node.outputs for one in graph.readers.get(name, ())]
+        outside = any(
+            reader not in gone and (reader != addition or name != wanted)
+            for name in node.outputs
+            for reader in graph.readers.get(name, ())
+        )
+        if read and not outside and not set(node.outputs) & set(graph.outputs):
+            gone.add(number)
+    return frozenset(gone)
+
+
+def _layers_of(graph: Graph, numbers: Iterable[int], weights: set[str]) -> int:
+    return len({name for number in numbers for name in graph.nodes[number].inputs} & weights)
+
+
+def _branch(
+    flow: Flow, index: int, side: int, numbers: frozenset[int], inside: Sequence[str]
+) -> Branch | None:
+    graph, addition = flow.graph, flow.graph.nodes[index]
+    read = _parameters(graph, numbers)
+    parameters = read - _parameters(graph, set(range(len(graph.nodes))) - numbers)
+    if read != parameters:
+        return None  # weights that the rest of the model shares
+    modules = _whole_modules(numbers, inside)
+    if not modules:
+        return None
+    removed = removed_by(Edit(name, "pass") for name in modules)
+    entry = _entry(flow, numbers)
+    out = flow.value(addition.inputs[side])
+    stride, channels = 1, None
+    if len(out.shape) == 4 and entry is not None and len(entry) == 4:
+        channels = out.axes[1]
+        stride = max(1, round(entry[2] / max(out.shape[2], 1)))
+    return Branch(
+        name=inside[index],
+        groups=(),
+        total=addition.outputs[0],
+        shortcut=addition.inputs[1 - side],
+        nodes=frozenset(graph.nodes[number].outputs[0] for number in numbers),
+        parameters=frozenset(parameters),
+        passed=tuple(modules[:-1]),
+        zeroed=modules[-1],
+        dropped=tuple(sorted(name for name in parameters if not removed(name))),
+        channels=channels,
+        stride=stride,
+    )
+
+
+def _parameters(graph: Graph, numbers: Iterable[int]) -> set[str]:
+    names = {name for number in numbers for name in graph.nodes[number].inputs}
+    return names & graph.parameters.keys()
+
+
+def _whole_modules(numbers: frozenset[int], inside: Sequence[str]) -> list[str]:
+    """The largest modules with nodes in the branch alone, in the order in which they end."""
+    last: dict[str, int] = {}
+    partly: set[str] = set()
+    for number, name in enumerate(inside):
+        for module in _path(name):
+            if number in numbers:
+                last[module] = number
+            else:
+                partly.add(module)
+    whole = last.keys() - partly
+    largest = [name for name in whole if not set(_path(name)[:-1]) & whole]
+    return sorted(largest, key=lambda name: (last[name], name))
+
+
+def _path(name: str) -> list[str]:
+    """A module and all that it is in, outermost first."""
+    parts = name.split(".") if name else []
+    return [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _entry(flow: Flow, numbers: frozenset[int]) -> tuple[int, ...] | None:
+    """Shape of the activation that the branch reads; None where it reads several."""
+    nodes = [flow.graph.nodes[number] for number in numbers]
+    made = {name for node in nodes for name in node.outputs}
+    read = {name for node in nodes for name in node.inputs if name and name not in made}
+    entries = [flow.value(name) for name in read]
+    shapes = {one.shape for one in entries if one.batched and one.ints is None}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def output_channels(branches: Sequence[Branch]) -> list[Ids | int]:
+    """Labels of every branch's output channels; 0 where they need not be counted."""
+    none = np.zeros(0, np.int64)
+    return [none if one.channels is None else one.channels for one in branches]

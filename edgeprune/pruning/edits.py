@@ -1,0 +1,134 @@
+"""What a plan changes in a torch model beside its weights: removed modules, narrowed outputs."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change; plain data, so that a plan stays plain JSON.
+
+    Attributes:
+        name: of the module, or of the parameter to drop.
+        kind: ``pass``: the module goes, and what it is given is passed on; ``zeros``: it goes, and
+            zeros of its output's size are made in its place; ``drop``: a parameter goes, a zero
+            stands for it; ``narrow``: the module stays, and only some of its output's channels.
+        channels: of the zeros, or how many channels stay; None: as many as come in.
+        stride: of the zeros: input over output, in height and width.
+        start: the first channel that stays.
+    """
+
+    name: str
+    kind: Literal["pass", "zeros", "drop", "narrow"]
+    channels: int | None = None
+    stride: int = 1
+    start: int = 0
+
+    @property
+    def removes(self) -> bool:
+        """Whether weights go with it."""
+        return self.kind != "narrow"
+
+
+class Zeros(nn.Module):
+    """Stands where a removed branch ended: nothing is added to the shortcut.
+
+    Args:
+        channels: of the output; None: as many as come in.
+        stride: input over output, in height and width.
+    """
+
+    def __init__(self, channels: int | None, stride: int) -> None:
+        super().__init__()
+        self.channels, self.stride = channels, stride
+
+    def forward(self, features: torch.Tensor, *_: Any) -> torch.Tensor:
+        """(N, C, ...) to zeros (N, channels, ...)."""
+        if self.channels is None and self.stride == 1:
+            return torch.zeros_like(features)
+        channels = features.shape[1] if self.channels is None else self.channels
+        sizes = [-(-size // self.stride) for size in features.shape[2:]]
+        return features.new_zeros((features.shape[0], channels, *sizes))
+
+    def extra_repr(self) -> str:
+        """For `repr`."""
+        return f"channels={self.channels}, stride={self.stride}"
+
+
+class Pass(nn.Module):
+    """Stands where a module inside a removed branch was."""
+
+    def forward(self, features: torch.Tensor, *_: Any) -> torch.Tensor:
+        """What comes first, as it is."""
+        return features
+
+
+class Narrow(nn.Module):
+    """A module of which only some neighbouring output channels stay.
+
+    A shortcut that adds channels by a number in its code adds all of them also when it reads
+    fewer; those that were cut are taken off again.
+
+    Args:
+        inner: the module as it was.
+        start: first output channel that stays.
+        channels: how many stay.
+    """
+
+    def __init__(self, inner: nn.Module, start: int, channels: int) -> None:
+        super().__init__()
+        self.inner, self.start, self.channels = inner, start, channels
+
+    def forward(self, *inputs: Any) -> torch.Tensor:
+        """(N, C, ...) to (N, channels, ...)."""
+        features: torch.Tensor = self.inner(*inputs)
+        return features.narrow(1, self.start, self.channels)
+
+    def extra_repr(self) -> str:
+        """For `repr`."""
+        return f"start={self.start}, channels={self.channels}"
+
+
+def removed_by(edits: Iterable[Edit]) -> Callable[[str], bool]:
+    """Which parameters and buffers go, by their state-dict names."""
+    gone = frozenset(edit.name for edit in edits if edit.removes)
+    if not gone:
+        return lambda name: False
+
+    def removed(name: str) -> bool:
+        while name:
+            if name in gone:
+                return True
+            name = name.rpartition(".")[0]
+        return False
+
+    return removed
+
+
+def replacements(model: nn.Module, edits: Sequence[Edit]) -> dict[int, nn.Module]:
+    """What stands for the removed modules, by the id of each in `model`."""
+    made: dict[int, nn.Module] = {}
+    for edit in edits:
+        if edit.kind in ("pass", "zeros"):
+            new = Pass() if edit.kind == "pass" else Zeros(edit.channels, edit.stride)
+            made[id(model.get_submodule(edit.name))] = new.train(model.training)
+    return made
+
+
+def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
+    """Drop the parameters and narrow the modules of a pruned model, in place."""
+    for edit in edits:
+        owner, _, own = edit.name.rpartition(".")
+        if edit.kind == "drop":
+            module = pruned.get_submodule(owner)
+            kind = module._parameters.pop(own) if own in module._parameters else None
+            zero = torch.zeros(()) if kind is None else kind.detach().new_zeros(())
+            module.register_buffer(own, zero, persistent=False)
+        elif edit.kind == "narrow":
+            inner = pruned.get_submodule(edit.name)
+            narrowed = Narrow(inner, edit.start, edit.channels or 0)
+            pruned.set_submodule(edit.name, narrowed.train(inner.training))
