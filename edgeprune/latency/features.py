@@ -96,7 +96,8 @@ def features(shapes: Shapes) -> Floats:
     # Blocks of channels are written whole, padding and all.
     columns += [rounded_up(shapes.written, step) * shapes.out_pixels for step in _OUT_STEPS]
     columns += [shapes.fan_in * shapes.written * shapes.area, read]
-    columns += [np.ones_like(work), (read + written) ** 2 * 1e-6]
+    # A layer of a removed branch writes nothing, and is not called.
+    columns += [(shapes.written > 0).astype(np.float64), (read + written) ** 2 * 1e-6]
     return np.stack(columns, axis=1)
 
 

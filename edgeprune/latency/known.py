@@ -18,6 +18,7 @@ def known_kernels(
     candidate: Callable[[dict[str, int]], bytes],
     choices: Mapping[str, Sequence[int]],
     *,
+    branches: Sequence[Sequence[str]] = (),
     seed: int = 0,
     seconds: float = 240.0,
 ) -> KernelTable:
@@ -29,6 +30,7 @@ def known_kernels(
         net: the net.
         candidate: makes the ONNX file of widths.
         choices: allowed widths per group, ascending.
+        branches: groups whose width 0 removes a branch.
         seed: of the widths that are profiled.
         seconds: for profiling.
 
@@ -47,7 +49,8 @@ def known_kernels(
     if wanted:
         generator = np.random.default_rng(seed)
         # Full widths first: the base's own kernels are what every ratio is taken to.
-        cuts = [net.full, *(random_widths(choices, generator) for _ in range(wanted - 1))]
+        drawn = (random_widths(choices, generator, branches) for _ in range(wanted - 1))
+        cuts = [net.full, *drawn]
         profile_kernels(device, net, candidate, cuts, table, seconds)
         table.save(history, key)
     return table

@@ -8,11 +8,11 @@ from scipy.linalg import cho_factor, cho_solve
 from edgeprune.latency.costs import Floats, LayerCosts
 
 #: Shares of the base's latency that are expected before anything is measured: multiply-accumulates,
-#: elements read and written, weights, and a constant. Halving ResNet-20's MACs cut its latency by
-#: 1.45x, not by 2x.
-_SHARES = np.array([0.6, 0.2, 0.05, 0.15])
+#: elements read and written, weights, calls of layers, and a constant. Halving ResNet-20's MACs cut
+#: its latency by 1.45x, not by 2x.
+_SHARES = np.array([0.6, 0.2, 0.05, 0.075, 0.075])
 #: How far off those shares may be.
-_SHARES_ERROR = np.array([0.3, 0.2, 0.1, 0.2])
+_SHARES_ERROR = np.array([0.3, 0.2, 0.1, 0.14, 0.14])
 #: How far one layer's speed may be off that of all: standard deviation of its factor.
 _LAYER_ERROR = 0.5
 #: Relative error of one measured ratio; the base's own is exact but for rounding.
@@ -21,7 +21,7 @@ _BASE_ERROR = 0.001
 
 
 class StepModel:
-    """Latency ratio = each layer's speed x its costs + the weights' + a constant.
+    """Latency ratio = each layer's speed x its costs + the weights' + the calls' + a constant.
 
     Linear regression with a Gaussian prior under which all layers have nearly one speed: the
     common speed is learnt from the first measurements, those of single layers as measurements
@@ -39,7 +39,7 @@ class StepModel:
             max(float(base.weights.sum()), 1.0),
         )
         layers = len(base.macs)
-        self._prior = np.repeat(_SHARES, [layers, layers, 1, 1])
+        self._prior = np.repeat(_SHARES, [layers, layers, 1, 1, 1])
         self._precision = np.linalg.inv(_prior_covariance(layers))
         # Normal equations around the prior.
         self._moment = np.zeros(len(self._prior))
@@ -89,7 +89,8 @@ class StepModel:
 
     def _row(self, costs: LayerCosts) -> Floats:
         macs, elements, weights = self._totals
-        rest = [costs.weights.sum() / weights, 1.0]
+        called = np.count_nonzero(costs.output_elements) / len(costs.macs)
+        rest = [costs.weights.sum() / weights, called, 1.0]
         return np.concatenate([costs.macs / macs, _elements(costs) / elements, rest])
 
 
@@ -98,7 +99,7 @@ def _prior_covariance(layers: int) -> Floats:
     for share, error in zip(_SHARES[:2], _SHARES_ERROR[:2], strict=True):
         own = (_LAYER_ERROR * share) ** 2 * np.eye(layers)
         blocks.append(error**2 * np.ones((layers, layers)) + own)
-    covariance = np.diag(np.repeat(_SHARES_ERROR**2, [layers, layers, 1, 1]))
+    covariance = np.diag(np.repeat(_SHARES_ERROR**2, [layers, layers, 1, 1, 1]))
     covariance[:layers, :layers] = blocks[0]
     covariance[layers : 2 * layers, layers : 2 * layers] = blocks[1]
     return covariance

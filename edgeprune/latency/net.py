@@ -50,7 +50,7 @@ class PrunableNet:
         self._costs = expected
 
     def shapes(self, widths: dict[str, int]) -> Shapes:
-        """Channels and sizes of every layer.
+        """Channels and sizes of every layer; no channels where its branch is removed.
 
         Args:
             widths: kept channels per group.
@@ -58,7 +58,7 @@ class PrunableNet:
         costs, base = self._layer_costs(widths), self._costs
         read = np.rint(self._read * costs.input_elements / base.input_elements)
         written = np.rint(self._written * costs.output_elements / base.output_elements)
-        fan_in = np.rint(costs.weights / (written * self._sizes.area))
+        fan_in = np.rint(costs.weights / np.maximum(written * self._sizes.area, 1.0))
         return replace(self._sizes, read=read, written=written, fan_in=fan_in)
 
     def shapes_of(self, channels: Sequence[tuple[int, int, int]]) -> Shapes:
@@ -73,10 +73,11 @@ class PrunableNet:
             widths: kept channels per group.
         """
         shapes = self.shapes(widths)
-        counts = zip(shapes.read, shapes.written, shapes.read / shapes.fan_in, strict=True)
+        groups = np.where(shapes.fan_in > 0, shapes.read / np.maximum(shapes.fan_in, 1.0), 1.0)
+        counts = zip(shapes.read, shapes.written, groups, strict=True)
         return tuple(
-            replace(kernel, read=int(read), written=int(written), groups=round(groups))
-            for kernel, (read, written, groups) in zip(self._kernels, counts, strict=True)
+            replace(kernel, read=int(read), written=int(written), groups=round(conv_groups))
+            for kernel, (read, written, conv_groups) in zip(self._kernels, counts, strict=True)
         )
 
     @cached_property

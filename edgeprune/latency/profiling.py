@@ -22,26 +22,37 @@ PROFILES = 60
 #: Nets that are where all are known, for what is spent beside the layers.
 _FEWER_PROFILES = 15
 _SMALLEST_SHARE = 0.1
+#: Draws in which branches are removed, and the share of the branches there.
+_SHARE_WITH_REMOVALS = 1 / 3
+_REMOVED_THERE = 0.3
 
 
 def random_widths(
-    choices: Mapping[str, Sequence[int]], generator: np.random.Generator
+    choices: Mapping[str, Sequence[int]],
+    generator: np.random.Generator,
+    branches: Sequence[Sequence[str]] = (),
 ) -> dict[str, int]:
     """Widths as a probe wants them: each group's uniformly random.
 
     In half of the draws they lie above a random share of the full ones: wide nets are seen too.
+    In a third of them some branches are removed: what that saves beside the layers is seen, too.
 
     Args:
         choices: allowed widths per group, ascending.
         generator: of random numbers.
+        branches: groups whose width 0 removes a branch.
     """
     lowest = _SMALLEST_SHARE
     if generator.random() < 0.5:
         lowest = float(generator.uniform(_SMALLEST_SHARE, 1.0))
     found = {}
     for name, allowed in choices.items():
-        wide = [width for width in allowed if width >= lowest * allowed[-1]]
+        wide = [width for width in allowed if width >= lowest * allowed[-1]]  # never 0
         found[name] = int(generator.choice(wide))
+    if branches and generator.random() < _SHARE_WITH_REMOVALS:
+        for branch in branches:
+            if generator.random() < _REMOVED_THERE:
+                found.update(dict.fromkeys(branch, 0))
     return found
 
 

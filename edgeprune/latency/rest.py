@@ -41,7 +41,9 @@ def rest_features(shapes: Shapes, paths: Paths) -> Floats:
         shapes: of the layers, in the order in which they run.
         paths: of the same.
     """
-    read, written = shapes.read * shapes.pixels, shapes.written * shapes.out_pixels
+    there = shapes.written > 0  # the layers of removed branches have no channels
+    read, written = (shapes.read * shapes.pixels)[there], (shapes.written * shapes.out_pixels)[there]
+    paths = paths[there]
     slow = paths == UNALIGNED
     after_slow = np.concatenate([[False], slow[:-1]])
     changed = np.concatenate([[False], paths[1:] != paths[:-1]])

@@ -62,7 +62,11 @@ def _learn(session: Session, net: PrunableNet, limit_s: float) -> dict[str, Any]
             task.advance(note=f"net {profiled}")
             return session.candidate(widths)
 
-        choices = session.space.choices
-        table = known_kernels(session.device, history, net, candidate, choices, seconds=limit_s)
+        choices, branches = session.space.choices, [one.groups for one in session.space.branches]
+        table = known_kernels(
+            *(session.device, history, net, candidate, choices),
+            branches=branches,
+            seconds=limit_s,
+        )
     session.reporter.log(f"kernels: {profiled} nets profiled, {len(table.times)} kernels known")
     return {"profiled": profiled, "table": table.to_json()}
