@@ -37,6 +37,7 @@ def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> Chann
             config.prune.channel_multiple or load_target(config.target).channel_multiple
         ).model_dump(),
         min_keep=config.prune.min_keep,
+        blocks=config.prune.blocks,
     )
 
 

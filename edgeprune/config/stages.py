@@ -22,6 +22,10 @@ class PruneConfig(Section):
     min_keep: float = Field(
         0.1, gt=0, le=1, description="Smallest share of its channels that a group keeps."
     )
+    blocks: bool = Field(
+        True,
+        description="Whether whole residual branches may go; false cuts channels alone.",
+    )
     channel_multiple: ChannelMultiples | None = Field(
         None,
         description="Widths are multiples of this number, or of one number for each kind of "

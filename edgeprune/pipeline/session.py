@@ -128,6 +128,7 @@ def open_session(
             multiple=multiple,
             least_choices=least,
             min_keep=config.prune.min_keep,
+            blocks=config.prune.blocks and channels,
         )
         ranges = directory.path / "int8-ranges.json"
         artifact = artifact_maker(config, workload, space.template.base, ranges)
