@@ -1,6 +1,8 @@
 """The budget: latency as a ratio to the measured base model or in milliseconds, or sparsity."""
 
+import math
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
@@ -13,18 +15,27 @@ _RATIO = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[xX]")
 #: Keys of which a budget has exactly one.
 ALTERNATIVES = ("latency", "latency_ms", "sparsity")
 
+_ALLOWED = {
+    "latency": "a ratio to the base model's measured latency, above 0x and below 1x, such as 0.5x "
+    "(milliseconds go to latency_ms), or a list of such from loose to tight, such as [0.7x, 0.5x]",
+    "latency_ms": "a number above 0, or a list of such from loose to tight, such as [8, 5]",
+}
+
 
 class BudgetConfig(Section):
     """What the finished model may cost; exactly one of the three."""
 
-    latency: float | None = Field(
+    latency: float | tuple[float, ...] | None = Field(
         None,
         description=(
             "Allowed latency as a ratio to the base model's, measured on the same target: 0.5x. "
-            "Above 0x and below 1x."
+            "Above 0x and below 1x. Several, from loose to tight, give a model for each: "
+            "[0.7x, 0.5x, 0.35x]."
         ),
     )
-    latency_ms: float | None = Field(None, gt=0, description="Allowed latency in milliseconds.")
+    latency_ms: float | tuple[float, ...] | None = Field(
+        None, description="Allowed latency in milliseconds; several from loose to tight: [8, 5]."
+    )
     sparsity: float | None = Field(
         None,
         gt=0,
@@ -34,34 +45,65 @@ class BudgetConfig(Section):
     )
 
     @property
+    def each(self) -> tuple["BudgetConfig", ...]:
+        """A budget of its own for each value, loose to tight; the last is the run's own result."""
+        for name in ("latency", "latency_ms"):
+            values = getattr(self, name)
+            if isinstance(values, tuple):
+                return tuple(BudgetConfig.model_validate({name: value}) for value in values)
+        return (self,)
+
+    @property
     def text(self) -> str:
         """The budget as a person writes it: ``0.5x``, ``3.5 ms`` or ``90% sparsity``."""
         if self.sparsity is not None:
             return f"{100 * self.sparsity:g}% sparsity"
-        return f"{self.latency:g}x" if self.latency is not None else f"{self.latency_ms:g} ms"
+        values, unit = (self.latency, "x") if self.latency is not None else (self.latency_ms, " ms")
+        return ", ".join(f"{value:.9g}{unit}" for value in _as_tuple(values))
+
+    def ratio(self, base_ms: float) -> float:
+        """The allowed latency, of several the least, as a ratio to the base model's.
+
+        Args:
+            base_ms: the base model's measured latency.
+
+        Returns:
+            1 or more where the budget asks for nothing of latency.
+        """
+        tightest = self.each[-1]
+        if isinstance(tightest.latency, float):
+            return tightest.latency
+        return tightest.latency_ms / base_ms if isinstance(tightest.latency_ms, float) else 1.0
 
     @field_validator("latency", mode="before")
     @classmethod
-    def _read_ratio(cls, value: Any, info: ValidationInfo) -> float | None:
+    def _read_ratios(cls, value: Any, info: ValidationInfo) -> Any:
         """Read ``0.5x``; a bare number is a ratio in Python, but ambiguous in a file."""
-        if value is None:
-            return None
         written = bool(info.context and info.context.get("written"))
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        match = _RATIO.fullmatch(value.strip()) if isinstance(value, str) else None
-        ratio = float(match[1]) if match else None
-        if is_number and not written:
-            ratio = float(value)
-        if ratio is not None and 0 < ratio < 1:
-            return ratio
-        msg = (
-            "must be a ratio to the base model's measured latency, above 0x and below 1x, such as "
-            "0.5x (milliseconds go to latency_ms)"
-        )
-        raise ValueError(msg)
+
+        def read(one: Any) -> float | None:
+            is_number = isinstance(one, int | float) and not isinstance(one, bool)
+            match = _RATIO.fullmatch(one.strip()) if isinstance(one, str) else None
+            ratio = float(match[1]) if match else None
+            if is_number and not written:
+                ratio = float(one)
+            return ratio if ratio is not None and 0 < ratio < 1 else None
+
+        return _read("latency", value, read)
+
+    @field_validator("latency_ms", mode="before")
+    @classmethod
+    def _read_milliseconds(cls, value: Any) -> Any:
+        def read(one: Any) -> float | None:
+            is_number = isinstance(one, int | float) and not isinstance(one, bool)
+            return float(one) if is_number and 0 < one < math.inf else None
+
+        return _read("latency_ms", value, read)
 
     @field_serializer("latency")
-    def _write_ratio(self, value: float | None) -> str | None:
+    def _write_ratio(self, value: float | tuple[float, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(value, tuple):
+            return tuple(f"{one!r}x" for one in value)
         return None if value is None else f"{value!r}x"
 
     @model_validator(mode="after")
@@ -69,9 +111,8 @@ class BudgetConfig(Section):
         given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
         if len(given) == 1:
             return self
-        units = {"latency": "x"}
         both = " and ".join(
-            f"{name} {getattr(self, name):g}{units.get(name, '')}" for name in given
+            f"{name} {_plain(name, _as_tuple(getattr(self, name)))}" for name in given
         )
         msg = (
             f"got both {both}; set all but one of them to null"
@@ -80,3 +121,60 @@ class BudgetConfig(Section):
             "sparsity (such as 0.9)"
         )
         raise ValueError(msg)
+
+
+def _read(
+    name: str, value: Any, read: Callable[[Any], float | None]
+) -> float | tuple[float, ...] | None:
+    """One value, or a list of them from loose to tight.
+
+    Args:
+        name: of the key.
+        value: as it was written.
+        read: what one value means; None where it is not allowed.
+
+    Raises:
+        ValueError: a value is not allowed, or the list is not.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        if (found := read(value)) is None:
+            msg = f"must be {_ALLOWED[name]}"
+            raise ValueError(msg)
+        return found
+    if not value:
+        msg = f"must be {_ALLOWED[name]}; the list is empty"
+        raise ValueError(msg)
+    values = []
+    for number, one in enumerate(value, 1):
+        if (found := read(one)) is None:
+            msg = f"must be {_ALLOWED[name]}; item {number} of the list is none"
+            raise ValueError(msg)
+        values.append(found)
+    _check_descending(name, values)
+    return tuple(values)
+
+
+def _check_descending(name: str, values: Sequence[float]) -> None:
+    texts = [_plain(name, (value,)) for value in values]
+    if twice := next((text for text in texts if texts.count(text) > 1), None):
+        msg = f"must name each latency once, but has {twice} twice"
+        raise ValueError(msg)
+    ordered = sorted(values, reverse=True)
+    if ordered != list(values):
+        msg = f"must go from loose to tight; allowed: {_plain(name, ordered)}"
+        raise ValueError(msg)
+
+
+def _as_tuple(values: float | tuple[float, ...] | None) -> tuple[float, ...]:
+    if values is None:
+        return ()
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _plain(name: str, values: Sequence[float]) -> str:
+    """Values as they stand in a file."""
+    unit = "x" if name == "latency" else ""
+    texts = [f"{value:.9g}{unit}" for value in values]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"

@@ -47,7 +47,7 @@ def test_misspelt_keys_in_every_stage(
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "0x", "2x", "1x", "fast", "-0.5x", "true", "0.5y", ".nan", "0.5", "5", "[0.5x]"]
+    "value", ["0", "0x", "2x", "1x", "fast", "-0.5x", "true", "0.5y", ".nan", "0.5", "5"]
 )
 def test_impossible_ratios(value: str, complain, good: str) -> None:
     message = complain(good.replace("0.5x", value))
@@ -60,6 +60,29 @@ def test_impossible_ratios(value: str, complain, good: str) -> None:
 def test_impossible_milliseconds(value: str, complain, good: str) -> None:
     message = complain(good.replace("latency: 0.5x", f"latency_ms: {value}"))
     assert message.startswith("pipeline.yaml:5:22: budget.latency_ms: must be a number above 0")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("latency: []", "; the list is empty; got []"),
+        ("latency: [0.7x, 1.2x]", "; item 2 of the list is none; got"),
+        ("latency: [0.7x, 0.5]", "; item 2 of the list is none; got"),
+        ("latency: [0.7x, [0.5x]]", "; item 2 of the list is none; got"),
+        ("latency: [0.7x, null]", "; item 2 of the list is none; got"),
+        ("latency: [0.5x, 0.7x]", "must go from loose to tight; allowed: [0.7x, 0.5x]; got ["),
+        ("latency: [0.7x, 0.5x, 0.50x]", "must name each latency once, but has 0.5x twice; got"),
+        ("latency_ms: []", "such as [8, 5]; the list is empty; got []"),
+        ("latency_ms: [8, 0]", "such as [8, 5]; item 2 of the list is none; got [8, 0]"),
+        ("latency_ms: [5, 8]", "must go from loose to tight; allowed: [8, 5]; got [5, 8]"),
+        ("latency_ms: [8, 8]", "must name each latency once, but has 8 twice; got [8, 8]"),
+    ],
+)
+def test_impossible_lists_of_budgets(values: str, said: str, complain, good: str) -> None:
+    message = complain(good.replace("latency: 0.5x", values))
+    key = values.partition(":")[0]
+    assert message.startswith(f"pipeline.yaml:5:{12 + len(key)}: budget.{key}: must ")
+    assert said in message and len(message.splitlines()) == 1
 
 
 def test_both_budgets(complain, good: str) -> None:

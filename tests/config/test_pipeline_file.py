@@ -102,3 +102,33 @@ def test_every_setting_is_described_for_the_reference(top: type[Section]) -> Non
 @pytest.mark.parametrize("word", ["none", "off", "'off'", "OFF", "no", "false"])
 def test_a_history_that_is_off_is_no_file_of_that_name(word: str, write, good: str) -> None:
     assert load_pipeline(write(f"{good}\nhistory: {word}\n")).history == "none"
+
+
+@pytest.mark.parametrize(
+    ("written", "texts"),
+    [
+        ("latency: [0.7x, 0.5x, 0.35x]", ["0.7x", "0.5x", "0.35x"]),
+        ("latency_ms: [8, 5.5]", ["8 ms", "5.5 ms"]),
+        ("latency: [0.4x]", ["0.4x"]),
+    ],
+)
+def test_several_budgets_from_loose_to_tight(
+    written: str, texts: list[str], write, good: str
+) -> None:
+    config = load_pipeline(write(good.replace("latency: 0.5x", written)))
+    assert [one.text for one in config.budget.each] == texts
+    assert config.budget.text == ", ".join(texts)
+    assert load_pipeline(write(dump_pipeline(config))).budget == config.budget
+
+
+def test_several_budgets_on_the_command_line(write, good: str) -> None:
+    config = load_pipeline(write(good), ["budget.latency=[0.7x,0.5x]"])
+    assert config.budget.latency == (0.7, 0.5)
+    config = load_pipeline(write(good), ["budget.latency_ms=[8,5]"])
+    assert (config.budget.latency, config.budget.latency_ms) == (None, (8.0, 5.0))
+
+
+def test_a_budget_as_a_ratio() -> None:
+    assert BudgetConfig(latency=(0.7, 0.5)).ratio(10) == 0.5
+    assert BudgetConfig(latency_ms=(8.0, 5.0)).ratio(10) == 0.5
+    assert [one.ratio(10) for one in BudgetConfig(latency_ms=(8.0, 5.0)).each] == [0.8, 0.5]
