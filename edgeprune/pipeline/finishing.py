@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,10 @@ def fine_tune(
     model: torch.nn.Module,
     checkpoint: Path,
     after_step: Callable[[], None] | None = None,
-) -> None:
+    *,
+    until: int | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> float:
     """Train a contender's model in place by the pipeline's recipe, the same for all of them.
 
     Args:
@@ -112,11 +116,22 @@ def fine_tune(
         model: recovered; left in eval mode.
         checkpoint: its state after every epoch.
         after_step: called after every step.
+        until: pause after that many epochs of the schedule; a later call goes on with it.
+        on_epoch: told of every epoch and its loss, in place of a progress bar of its own.
+
+    Returns:
+        Seconds of the epochs done so far, in all processes.
     """
-    recipe = session.config.finetune
+    recipe, seconds = session.config.finetune, 0.0
     if recipe.epochs:
-        with session.reporter.task(f"fine-tune {name}", recipe.epochs) as task:
-            fit(
+        with ExitStack() as bars:
+            if on_epoch is None:
+                task = bars.enter_context(session.reporter.task(f"fine-tune {name}", recipe.epochs))
+
+                def on_epoch(epoch: int, loss: float) -> None:
+                    task.advance(note=f"loss {loss:.3f}")
+
+            seconds = fit(
                 model,
                 session.workload.splits.train,
                 epochs=recipe.epochs,
@@ -127,11 +142,13 @@ def fine_tune(
                 teacher=session.workload.model if recipe.distill else None,
                 temperature=recipe.temperature,
                 checkpoint=checkpoint,
-                on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+                until=until,
+                on_epoch=on_epoch,
                 mode=session.config.training_mode,
                 after_step=after_step,
-            )
+            ).seconds
     model.eval()
+    return seconds
 
 
 def _tune(
