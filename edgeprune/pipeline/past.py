@@ -98,7 +98,7 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
         history.target(key, facts)
         record = session.directory.record(f"history-{name}")
         if record is None:
-            wanted = name == "search" and sampler not in _APART
+            wanted = name.startswith("search") and sampler not in _APART
             earlier = _sources(history, session, key, probe) if wanted else []
             found = {"run": uuid.uuid4().hex, "sources": [one.to_json() for one in earlier]}
             record = session.directory.finish(f"history-{name}", found)

@@ -37,7 +37,8 @@ def search(
     Args:
         session: the open run.
         probe: the budget and the estimator's first points.
-        name: the search's folder in the run directory.
+        name: the search's folder in the run directory; it begins with ``search`` where it is the
+            user's own, and its sampler has the user's options.
         sampler: a sampler's name.
         kernels: latency of the model from the target's kernels, where they are known.
 
@@ -60,7 +61,7 @@ def _search(
     estimator = probe.estimator(session, kernels)
     problem = replace(search_problem(session, probe, estimator), sources=past.sources)
     # The comparison draws its own numbers: a user's random search must not be it once more.
-    own = name == "search"
+    own = name.startswith("search")
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
     evaluator = session_evaluator(session, past.measured)
     first = _first_widths(session, probe, sampler, kernels)
