@@ -13,9 +13,11 @@ from torch import nn
 
 from edgeprune.errors import UserError
 from edgeprune.evaluation import flush_denormals
+from edgeprune.training.average import Average
 from edgeprune.training.checkpoint import Progress, Recipe, load, save
 from edgeprune.training.losses import training_loss
 from edgeprune.training.mode import MODES, Mode, fastest_mode, mode_named
+from edgeprune.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Split
@@ -51,6 +53,10 @@ def fit(
     seed: int,
     teacher: nn.Module | None = None,
     temperature: float = 4.0,
+    distill_weight: float = 0.5,
+    schedule: str = "cosine",
+    warmup: float = 0.0,
+    ema: float | None = None,
     checkpoint: Path | None = None,
     until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
@@ -59,9 +65,9 @@ def fit(
     penalty: Callable[[], torch.Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> FitResult:
-    """Train a model in place: SGD with Nesterov momentum, a cosine schedule, augmentation.
+    """Train a model in place: SGD with Nesterov momentum, a falling learning rate, augmentation.
 
-    The learning rate falls from `lr` to 0 along half a cosine, step by step. Weight decay acts on
+    The learning rate changes step by step (`Schedule`). Weight decay acts on
     weights, not on biases and normalisations. Equal arguments, mode and thread count give equal
     weights, bit for bit, also when the training was interrupted and resumed; on a GPU nearly so.
 
@@ -72,12 +78,18 @@ def fit(
         model: its weights are changed; left in eval mode.
         split: the training images; shuffled and augmented anew every epoch.
         epochs: passes over the images; 0 does nothing.
-        lr: first learning rate.
+        lr: highest learning rate.
         batch_size: images per step.
         weight_decay: L2 coefficient.
         seed: of order, augmentation and dropout.
         teacher: distil from this model's logits as well; put into eval mode, else left alone.
         temperature: of the distillation.
+        distill_weight: of the distillation beside the labels, from 0 to 1; see `training_loss`.
+        schedule: how the learning rate falls to 0, ``cosine`` or ``linear``.
+        warmup: share of the steps in which it rises first.
+        ema: decay of a moving average of the weights; the model is left with the average, also at
+            a pause, while `checkpoint` keeps both. Before the end, callbacks find the weights that
+            are trained.
         checkpoint: file that keeps the state after every epoch; an existing one is continued.
         until: pause after that many of the epochs, for instance to drop the worse half of several
             contenders; a later call with `checkpoint` and a larger `until`, or none, goes on as if
@@ -94,7 +106,8 @@ def fit(
         Seconds, mode and losses of the epochs done so far.
 
     Raises:
-        UserError: the loss is not finite any more, or `mode` is unknown.
+        UserError: the loss is not finite any more, or `mode`, `schedule`, `warmup` or `ema` is
+            not allowed.
         RunError: `checkpoint` is another training's, or cannot be read.
     """
     recipe = Recipe(
@@ -106,13 +119,17 @@ def fit(
         distill=teacher is not None,
         temperature=temperature,
         images=len(split),
+        schedule=schedule,
+        warmup=warmup,
+        distill_weight=distill_weight,
+        ema=ema,
     )
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
     optimizer = _optimizer(model, lr, weight_decay)
     session = _Fit(model, split, recipe, optimizer, teacher, penalty, after_step)
     if checkpoint is not None and checkpoint.exists():
-        progress = load(checkpoint, recipe, model, optimizer)
+        progress = load(checkpoint, recipe, model, optimizer, session.average)
         session.mode = mode_named(progress.mode)
     else:
         session.mode = chosen or session.time_modes()
@@ -126,9 +143,11 @@ def fit(
         progress.losses.append(session.epoch(epoch, on_batch))
         progress.seconds += time.perf_counter() - start
         if checkpoint is not None:
-            save(checkpoint, recipe, progress, model, optimizer)
+            save(checkpoint, recipe, progress, model, optimizer, session.average)
         if on_epoch:
             on_epoch(epoch, progress.losses[-1])
+    if session.average is not None:
+        session.average.put_into(model)
     model.eval()
     return FitResult(progress.seconds, session.mode.name, tuple(progress.losses))
 
@@ -150,6 +169,8 @@ class _Fit:
         self.mode = MODES["float32"]
         self._model, self._split, self._recipe = model, split, recipe
         self._optimizer, self._teacher = optimizer, teacher
+        self._schedule = Schedule(recipe.schedule, recipe.warmup)
+        self.average = None if recipe.ema is None else Average(model, recipe.ema)
         self._steps = recipe.epochs * sum(1 for _ in _sizes(len(split), recipe.batch_size))
 
     def epoch(self, epoch: int, on_batch: Callable[[int, int], None] | None) -> float:
@@ -169,6 +190,8 @@ class _Fit:
                 loss = self._step(self._model, self._optimizer, self.mode, inputs, labels)
                 if self._after_step is not None:
                     self._after_step()
+                if self.average is not None:
+                    self.average.update(self._model)
                 if not math.isfinite(loss):
                     msg = (
                         f"the training loss became {loss} in epoch {epoch + 1} of "
@@ -184,10 +207,12 @@ class _Fit:
         return total / images
 
     def _move(self, device: str) -> None:
-        """Model, teacher and the optimiser's state to a device; all are changed in place."""
+        """Model, its average, teacher and the optimiser's state to a device; all in place."""
         self._model.to(device)
         if self._teacher is not None:
             self._teacher.to(device)
+        if self.average is not None:
+            self.average.to(device)
         for state in self._optimizer.state.values():
             for name, value in state.items():
                 if isinstance(value, torch.Tensor):
@@ -224,7 +249,10 @@ class _Fit:
             outputs = model(inputs)
         # Models with auxiliary heads give a tuple in training; the first is the classifier's.
         logits = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
-        loss = training_loss(logits, labels.to(logits.device), taught, self._recipe.temperature)
+        recipe = self._recipe
+        loss = training_loss(
+            logits, labels.to(logits.device), taught, recipe.temperature, recipe.distill_weight
+        )
         if self._penalty is not None:
             loss = loss + self._penalty()
         optimizer.zero_grad()
@@ -240,8 +268,9 @@ class _Fit:
                 yield inputs, labels
 
     def _set_lr(self, done: int) -> None:
+        lr = self._recipe.lr * self._schedule.factor(done, self._steps)
         for group in self._optimizer.param_groups:
-            group["lr"] = 0.5 * self._recipe.lr * (1 + math.cos(math.pi * done / self._steps))
+            group["lr"] = lr
 
 
 def _sizes(images: int, batch_size: int) -> Iterator[int]:

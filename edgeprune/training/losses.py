@@ -9,8 +9,12 @@ def training_loss(
     labels: torch.Tensor,
     teacher_logits: torch.Tensor | None,
     temperature: float,
+    weight: float = 0.5,
 ) -> torch.Tensor:
     """Cross-entropy, plus distillation where there is a teacher.
+
+    The larger of the two counts whole and the other in proportion: at a weight of one half their
+    sum is minimised, and a learning rate that suits one weight suits the others.
 
     The distillation term is ``KL(teacher || student) * T²`` at temperature T (Hinton et al. 2015,
     section 2); T² keeps its gradient's size independent of the temperature.
@@ -20,6 +24,7 @@ def training_loss(
         labels: (N,) int64.
         teacher_logits: (N, classes), or None.
         temperature: softens both distributions; above 0.
+        weight: of distillation, from 0 to 1; cross-entropy has the rest.
 
     Returns:
         A float32 scalar.
@@ -34,4 +39,5 @@ def training_loss(
         reduction="batchmean",
         log_target=True,
     )
-    return loss + temperature**2 * soft
+    of_labels, of_teacher = min(1.0, 2 * (1 - weight)), min(1.0, 2 * weight)
+    return of_labels * loss + of_teacher * temperature**2 * soft

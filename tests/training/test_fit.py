@@ -95,15 +95,21 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, mode: str, distilled: bool
     assert same(state(fresh), state(whole))
 
 
-@pytest.mark.parametrize("distilled", [False, True], ids=["plain", "distilled"])
-def test_paused_and_continued_equals_uninterrupted(tmp_path: Path, distilled: bool) -> None:
-    teacher = net().eval() if distilled else None
+#: Every setting away from its default.
+FULL = {"schedule": "linear", "warmup": 0.2, "distill_weight": 0.9, "ema": 0.8}
+
+
+@pytest.mark.parametrize("recipe", [{}, FULL], ids=["plain", "full"])
+def test_paused_and_continued_equals_uninterrupted(
+    tmp_path: Path, recipe: dict[str, object]
+) -> None:
+    settings = {"teacher": net().eval() if recipe else None, **recipe}
     whole, checkpoint = net(), tmp_path / "checkpoint"
-    expected = train(whole, teacher=teacher)
+    expected = train(whole, **settings)
     found = []
     for until in (1, 3, 3, None):
         parts = net()
-        found.append(train(parts, teacher=teacher, checkpoint=checkpoint, until=until).losses)
+        found.append(train(parts, checkpoint=checkpoint, until=until, **settings).losses)
         assert not parts.training
     assert found == [expected.losses[:count] for count in (1, 3, 3, 4)]
     assert same(state(parts), state(whole))
@@ -165,6 +171,43 @@ def test_the_timed_choice_leaves_no_trace() -> None:
     mode = train(chosen, mode=None, epochs=34).mode  # enough steps to be worth a trial
     train(forced, mode=mode, epochs=34)
     assert same(state(chosen), state(forced))
+
+
+def test_an_average_is_left_in_the_model_also_at_a_pause(tmp_path: Path) -> None:
+    plain, averaged, paused, loaded = net(), net(), net(), net()
+    assert train(plain).losses == train(averaged, ema=0.9).losses
+    assert not same(state(plain), state(averaged))
+    for model in (paused, loaded):
+        train(model, ema=0.9, checkpoint=tmp_path / "checkpoint", until=2)
+    assert same(state(paused), state(loaded))
+    assert not same(state(paused), state(averaged))
+
+
+def test_an_average_of_masked_weights_is_masked() -> None:
+    model = net()
+
+    def mask() -> None:
+        with torch.no_grad():
+            model[0].weight[0] = 0
+
+    mask()
+    train(model, ema=0.9, after_step=mask)
+    assert not model[0].weight[0].any()
+
+
+def test_checkpoints_from_before_the_newer_settings_go_on(tmp_path: Path) -> None:
+    checkpoint, resumed, whole = tmp_path / "checkpoint", net(), net()
+    train(net(), checkpoint=checkpoint, until=2)
+    content = torch.load(checkpoint, weights_only=True)
+    for name in ("schedule", "warmup", "distill_weight", "ema"):
+        del content["recipe"][name]
+    del content["average"]
+    torch.save(content, checkpoint)
+    with pytest.raises(RunError, match=r"warmup was 0\.0, now 0\.1"):
+        train(net(), checkpoint=checkpoint, warmup=0.1)
+    train(resumed, checkpoint=checkpoint)
+    train(whole)
+    assert same(state(resumed), state(whole))
 
 
 def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:

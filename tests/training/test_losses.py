@@ -33,3 +33,18 @@ def test_bfloat16_logits_are_summed_in_float32() -> None:
     assert training_loss(logits, torch.zeros(5, dtype=torch.int64), None, 1.0).dtype is (
         torch.float32
     )
+
+
+def test_the_larger_weight_counts_whole() -> None:
+    logits, labels, teacher = torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1]), torch.randn(5, 3)
+    of_labels = float(training_loss(logits, labels, None, 2.0))
+    of_both = float(training_loss(logits, labels, teacher, 2.0))
+    of_teacher = of_both - of_labels
+    for weight, expected in (
+        (0.0, of_labels),
+        (0.25, of_labels + 0.5 * of_teacher),
+        (0.9, 0.2 * of_labels + of_teacher),
+        (1.0, of_teacher),
+    ):
+        found = float(training_loss(logits, labels, teacher, 2.0, weight))
+        assert math.isclose(found, expected, rel_tol=1e-4)
