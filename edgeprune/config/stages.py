@@ -105,11 +105,31 @@ class FinetuneConfig(Section):
     """Training of the finished models, the compared ones included."""
 
     epochs: int = Field(8, ge=0, description="Passes over the training images; 0 for none.")
-    lr: float = Field(0.02, gt=0, description="Highest learning rate; it falls along a cosine.")
+    lr: float = Field(0.02, gt=0, description="Highest learning rate.")
+    warmup: float = Field(
+        0.0, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
+    )
+    schedule: Literal["cosine", "linear"] = Field(
+        "cosine", description="How the learning rate falls to zero after that."
+    )
     batch_size: int = Field(32, ge=1, description="Images per step.")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty on the weights.")
     distill: bool = Field(True, description="Whether the base model teaches the smaller one.")
     temperature: float = Field(4.0, gt=0, description="Softening of both outputs in distillation.")
+    distill_weight: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Weight of the base model's outputs beside the labels: 1 for them alone, 0.5 "
+        "for the sum of both.",
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Decay of a moving average of the weights, which is then the result; null for "
+        "none.",
+    )
 
 
 _Formats = Annotated[
