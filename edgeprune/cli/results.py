@@ -46,6 +46,8 @@ def _record(result: RunResult) -> dict[str, Any]:
         "report": str(result.report),
         "budget": manifest["budget"],
         "widths": manifest["widths"],
+        "found_by": manifest["result"].get("found_by"),
+        "ladder": manifest["ladder"],
         "contenders": {
             name: {
                 "accuracy": row["verification"]["accuracy"],
@@ -69,9 +71,10 @@ def _table(result: RunResult) -> None:
     weights = manifest["granularity"] == "weights"
     labels = {
         "base": "base model",
-        "result": f"edgeprune ({manifest['sampler']})",
+        "result": f"edgeprune ({manifest['result'].get('found_by', manifest['sampler'])})",
         "magnitude": "global magnitude",
         "uniform": "uniform density" if weights else "uniform-L1, same latency",
+        "filled": "uniform-L1, filled",
         "random": "random search, same trials",
     }
     table = Table(title=None, title_justify="left")
@@ -90,6 +93,32 @@ def _table(result: RunResult) -> None:
             f"{row['compressed' if weights else 'bytes'] / 1e3:.0f} kB",
             style="bold" if name == "result" else None,
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    if any("beside" in rung for rung in manifest["ladder"]):
+        console.print(_frontier(manifest))
     typer.echo(f"model:  {result.directory / 'model.onnx'}")
     typer.echo(f"report: {result.report}")
+
+
+def _frontier(manifest: dict[str, Any]) -> Table:
+    """The result and the baselines of every budget, so that a person picks a point."""
+    table = Table(title=None)
+    columns = {
+        "uniform": "uniform-L1",
+        "filled": "uniform-L1, filled",
+        "random": "random search",
+    }
+    for heading in ("budget", "result", *columns.values(), "bundle"):
+        table.add_column(heading, justify="left" if heading in {"budget", "bundle"} else "right")
+    for rung in manifest["ladder"]:
+        table.add_row(
+            rung["regime"] if rung["met"] else f"{rung['regime']} (missed)",
+            f"{rung['accuracy']:.2%} ({rung['ratio']:.2f}x)",
+            *(
+                f"{rung['beside'][role]['accuracy']:.2%} ({rung['beside'][role]['cost']:.2f}x)"
+                for role in columns
+            ),
+            rung["path"],
+        )
+    return table

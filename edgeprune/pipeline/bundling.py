@@ -10,8 +10,9 @@ import torch
 from edgeprune import __version__
 from edgeprune.export import FILES
 from edgeprune.files import sha256, write_atomic, write_json
+from edgeprune.pipeline.contenders import BASELINES
+from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
-from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
 
@@ -24,7 +25,7 @@ _SOURCES = {
 
 def write_bundle(
     session: Session,
-    probed: Probe,
+    goal: Goal,
     contenders: dict[str, dict[str, Any]],
     artifacts: list[dict[str, Any]],
     ladder: list[dict[str, Any]],
@@ -33,10 +34,10 @@ def write_bundle(
 
     Args:
         session: the open run.
-        probed: the budget as a ratio, and the base's latency.
-        contenders: the records of ``base``, ``result``, ``uniform`` and ``random``.
+        goal: the run's own budget.
+        contenders: the records of ``base``, ``result``, ``uniform``, ``filled`` and ``random``.
         artifacts: the records of lower precisions.
-        ladder: a line for each regime, where the search had several.
+        ladder: a line for each regime of the search or budget of the run, where it had several.
 
     Returns:
         The manifest.
@@ -49,16 +50,17 @@ def write_bundle(
     result = contenders["result"]
     manifest = {
         **manifest_head(session),
-        "trials": config.search.trials if probed.reachable else 0,
-        "budget": {"text": config.budget.text, "ratio": probed.budget, "met": result["met"]},
+        "trials": config.search.trials if goal.probed.reachable else 0,
+        "budget": {"text": goal.text, "ratio": goal.limit, "met": result["met"]},
         "files": files,
         "artifacts": artifacts,
         "ladder": ladder,
+        "race": directory.record(goal.named("race")) or [],
         "widths": result["widths"],
         "full_widths": session.space.full,
-        "base": contenders["base"] | {"latency": probed.base},
+        "base": contenders["base"] | {"latency": goal.probed.base},
         "result": result,
-        "baselines": {name: contenders[name] for name in ("uniform", "random")},
+        "baselines": {name: contenders[name] for name in BASELINES},
         "groups": [
             {
                 "name": group.name,

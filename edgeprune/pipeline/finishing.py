@@ -1,7 +1,7 @@
-"""Stage 5, the finish: every contender is fine-tuned alike, written, verified and measured."""
+"""The finish of a contender: fine-tuned like all others, written, verified and measured."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from edgeprune.devices import Comparison
 from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.files import write_atomic
+from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settled, shrink
 from edgeprune.search import Widths
@@ -70,20 +72,60 @@ def finish(
             f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: shrinking"
         )
         widths = smaller
-    written = _write(session, name, widths, model, content)
+    record = finish_contender(
+        session, name, widths, model, limit, {"finalists": list(finalists)}, comparison
+    )
+    for checkpoint in session.directory.path.glob(f"contenders/{name}-*.checkpoint"):
+        checkpoint.unlink()
+    return record
+
+
+def finish_contender(
+    session: Session,
+    name: str,
+    widths: Widths,
+    model: torch.nn.Module,
+    limit: float,
+    facts: Mapping[str, Any],
+    comparison: Comparison | None = None,
+) -> dict[str, Any]:
+    """Write a tuned model under a contender's name, verify the file on the test split, measure it.
+
+    Args:
+        session: the open run.
+        name: names its files and its record.
+        widths: the model's.
+        model: fine-tuned.
+        limit: largest latency as a ratio to the base.
+        facts: what else its record says.
+        comparison: the file's measurement, where it has been measured already.
+
+    Returns:
+        The record, as kept in ``stages/``.
+    """
+    content = session.space.template.candidate(model.state_dict())
+    comparison = comparison or session.compare_file(content)
     record = {
-        **written,
-        "met": met,
-        "finalists": list(finalists),
+        **_write(session, name, widths, model, content),
+        **facts,
+        "met": comparison.ratio <= limit,
         "ratio": comparison.ratio,
         "ratio_interval": list(comparison.ratio_interval),
         "candidate": comparison.candidate.to_json(),
         "baseline": comparison.baseline.to_json(),
     }
-    record = dict(session.directory.finish(name, record))
-    for checkpoint in session.directory.path.glob(f"contenders/{name}-*.checkpoint"):
-        checkpoint.unlink()
-    return record
+    return dict(session.directory.finish(name, record))
+
+
+def copy_contender(
+    directory: RunDirectory, source: str, name: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give a finished contender a second name: its files are neither scored nor measured again."""
+    for suffix in ("onnx", "safetensors", "plan.json"):
+        content = directory.contender(source, suffix).read_bytes()
+        write_atomic(directory.contender(name, suffix), content)
+    record = {**(directory.record(source) or {}), **facts, "name": name}
+    return dict(directory.finish(name, record))
 
 
 def finished_source(session: Session, name: str, widths: Widths) -> Source:

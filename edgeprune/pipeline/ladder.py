@@ -1,4 +1,4 @@
-"""The ladder: one bundle for each regime of a QLP search, not only for the last."""
+"""The ladder: a bundle for each regime of a QLP search, or for each budget of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from typing import Any
 
 from edgeprune.files import write_json
 from edgeprune.pipeline.bundling import copy_bundle, manifest_head
+from edgeprune.pipeline.contenders import BASELINES
+from edgeprune.pipeline.finishing import finish
+from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.session import Session
-from edgeprune.pipeline.settling import FINALISTS
+from edgeprune.pipeline.settling import REMEASURED, settle
 from edgeprune.search import SearchResult, SearchTrial
 from edgeprune.search.samplers.stepwise_options import QlpOptions
 
@@ -69,10 +72,33 @@ def rungs(
     steps = []
     for regime in wanted:
         within = [trial for trial in found.trials if cost(trial) <= regime]
-        best = sorted(within, key=lambda trial: -trial.reward)[:FINALISTS]
+        best = sorted(within, key=lambda trial: -trial.reward)[:REMEASURED]
         if best:
             steps.append(Rung(f"ladder-{regime:g}", kind, regime, tuple(best)))
     return steps
+
+
+def climb(
+    session: Session, found: SearchResult, goal: Goal, result: dict[str, Any]
+) -> list[tuple[Rung, dict[str, Any]]]:
+    """Finish what a search with regimes found for each; the last regime is the result.
+
+    Args:
+        session: the open run.
+        found: its search.
+        goal: the budget.
+        result: the record of the result.
+    """
+    config = session.config.search
+    wanted = regimes(config.sampler, config.options, goal.limit)
+    climbed = []
+    for rung in rungs(found, wanted[:-1], lambda trial: trial.outcome.latency_ratio, "latency"):
+        record = session.directory.record(rung.name)
+        if record is None:
+            settled = settle(session, [trial.widths for trial in rung.trials], rung.regime)
+            record = finish(session, rung.name, settled, rung.regime, retry=True)
+        climbed.append((rung, record))
+    return [*climbed, (Rung("result", "latency", goal.limit, ()), result)] if wanted else []
 
 
 def write_rungs(
@@ -89,26 +115,70 @@ def write_rungs(
     """
     lines = []
     for rung, record in finished:
-        folder = session.directory.path / rung.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        line = {
-            "regime": rung.text,
-            "path": rung.folder,
-            "accuracy": record["verification"]["accuracy"],
-            "cost": record["ratio"] if rung.kind == "latency" else record["density"],
-            "ratio": record["ratio"],
-            "bytes": record["bytes"],
-            "compressed": record.get("compressed"),
-            "parameters": record["parameters"],
-            "met": record["met"],
-        }
-        manifest = {
-            **manifest_head(session),
-            "regime": rung.text,
-            "files": copy_bundle(session.directory, rung.name, folder),
-            "widths": record["widths"],
-            "result": record,
-        }
-        write_json(folder / "manifest.json", manifest)
-        lines.append(line)
+        _write_bundle(session, rung.folder, rung.name, record, {"regime": rung.text})
+        lines.append(_line(rung.text, rung.folder, record, kind=rung.kind))
     return lines
+
+
+def write_frontier(
+    session: Session, reached: Sequence[tuple[Goal, Mapping[str, dict[str, Any]] | None]]
+) -> list[dict[str, Any]]:
+    """Write ``ladder/latency-<budget>/`` for every budget of a run but its own, the tightest.
+
+    Args:
+        session: the open run.
+        reached: the budgets, loose to tight, with the records of ``result`` and of the baselines;
+            None where even the smallest candidate misses the budget: then it misses the next
+            ones too, and the run's own result, which is that candidate, stands for all of them.
+
+    Returns:
+        One line a budget for the run's own manifest, with accuracy and latency of the baselines.
+    """
+    lines = []
+    own = dict(reached[-1][1] or {})
+    for goal, records in reached:
+        found = own if records is None else records
+        result = found["result"]
+        if not goal.own:
+            more = {
+                "budget": {"text": goal.text, "ratio": goal.limit, "met": result["met"]},
+                "race": session.directory.record(goal.named("race")) or [],
+            }
+            _write_bundle(session, goal.folder, result["name"], result, more)
+        beside = {
+            role: {"accuracy": one["verification"]["accuracy"], "cost": one["ratio"]}
+            for role, one in found.items()
+            if role in BASELINES
+        }
+        line = _line(goal.text, goal.folder, result, kind="latency")
+        lines.append({**line, "found_by": result["found_by"], "beside": beside})
+    return lines
+
+
+def _write_bundle(
+    session: Session, folder: str, contender: str, record: dict[str, Any], more: dict[str, Any]
+) -> None:
+    path = session.directory.path / folder
+    path.mkdir(parents=True, exist_ok=True)
+    manifest = {
+        **manifest_head(session),
+        **more,
+        "files": copy_bundle(session.directory, contender, path),
+        "widths": record["widths"],
+        "result": record,
+    }
+    write_json(path / "manifest.json", manifest)
+
+
+def _line(regime: str, path: str, record: dict[str, Any], *, kind: str) -> dict[str, Any]:
+    return {
+        "regime": regime,
+        "path": path,
+        "accuracy": record["verification"]["accuracy"],
+        "cost": record["ratio"] if kind == "latency" else record["density"],
+        "ratio": record["ratio"],
+        "bytes": record["bytes"],
+        "compressed": record.get("compressed"),
+        "parameters": record["parameters"],
+        "met": record["met"],
+    }

@@ -16,6 +16,7 @@ _ROLES = {
     "base": ("base model", "base"),
     "result": ("edgeprune", "result"),
     "uniform": ("uniform-L1, same latency", "uniform"),
+    "filled": ("uniform-L1, filled", "filled"),
     "random": ("random search, same trials", "random"),
 }
 
@@ -78,6 +79,8 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "past": contribution(directory, trials["search"]),
             "joint": _joint(directory),
             "ladder": manifest.get("ladder", []),
+            "race": _race(manifest),
+            "curves": directory.record("curves"),
             "notes": _notes(manifest),
         }
     )
@@ -89,7 +92,7 @@ def _target(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _notes(manifest: dict[str, Any]) -> list[str]:
     """What the reader must know before any number."""
-    notes = []
+    notes = list(manifest.get("notes", []))
     conditions = manifest["result"]["candidate"]["conditions"]
     if untuned := len(conditions.get("untuned", ())):
         notes.append(
@@ -103,6 +106,23 @@ def _notes(manifest: dict[str, Any]) -> list[str]:
             "int8 stand under Artifacts."
         )
     return notes
+
+
+def _race(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every contender, and which one became the result."""
+    return [
+        {
+            "name": one["found_by"],
+            "scores": {int(epochs): score for epochs, score in one["reward_accuracy"].items()},
+            "epochs": one["epochs"],
+            "seconds": one["seconds"],
+            "roles": one["roles"],
+            "dropped_after": one["dropped_after"],
+            "searched": one["name"].startswith("search-"),
+            "chosen": one["found_by"] == manifest["result"]["found_by"],
+        }
+        for one in manifest.get("race", [])
+    ]
 
 
 def _joint(directory: RunDirectory) -> list[dict[str, Any]]:
@@ -134,7 +154,7 @@ def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, An
         latency = record.get("candidate") or record["latency"]
         rows.append(
             {
-                "name": f"{name} ({manifest['sampler']})" if key == "result" else name,
+                "name": f"{name} ({record['found_by']})" if key == "result" else name,
                 "role": role,
                 "accuracy": record["verification"]["accuracy"],
                 "latency_ms": latency["median_ms"],
@@ -145,7 +165,7 @@ def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, An
                 "parameters": record["parameters"],
                 "bytes": record["bytes"],
                 "trials": {"result": trials["search"], "random": trials["random"]}.get(key),
-                "note": "",
+                "note": "" if record.get("met", True) else "over the budget",
             }
         )
     return rows

@@ -8,23 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
-from edgeprune.errors import RunError
+from edgeprune.errors import ConfigError, RunError
+from edgeprune.latency import NetModel
 from edgeprune.pipeline.artifacts import wanted_artifacts, write_artifacts
+from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import write_bundle
-from edgeprune.pipeline.finishing import finish, finish_base, finished_source
+from edgeprune.pipeline.contenders import gather, gather_smallest
+from edgeprune.pipeline.finishing import finish_base, finished_source
+from edgeprune.pipeline.goals import Goal, goals
 from edgeprune.pipeline.joint import train_together
 from edgeprune.pipeline.kernels import learn_kernels
-from edgeprune.pipeline.ladder import Rung, regimes, rungs, write_rungs
+from edgeprune.pipeline.ladder import climb, write_frontier, write_rungs
 from edgeprune.pipeline.masked import masked_stages
-from edgeprune.pipeline.probe import Probe, probe
+from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.racing import race
 from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
-from edgeprune.pipeline.settling import FINALISTS, Settled, settle, settle_uniform
 from edgeprune.pipeline.weights import check_granularity
-from edgeprune.search import SearchResult, SearchTrial
+from edgeprune.search import SearchResult, read_trials
 from edgeprune.training import mode_named
 
 
@@ -76,6 +80,7 @@ def run(
     if config.training_mode is not None:
         mode_named(config.training_mode)  # said now, not after minutes of other work
     check_granularity(config)
+    _check_budgets(config)
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         run_dir = Path("runs") / f"{Path(pipeline).stem}-{stamp}"
@@ -108,6 +113,20 @@ def write_report(run_dir: str | Path) -> Path:
     return write_run_report(RunDirectory(run_dir))
 
 
+def _check_budgets(config: PipelineConfig) -> None:
+    """Joint training has one budget, towards which it trains.
+
+    Raises:
+        ConfigError: it is given several.
+    """
+    if config.search.sampler == JOINT and len(config.budget.each) > 1:
+        msg = (
+            f"search.sampler joint trains towards one budget, got {config.budget.text}; allowed: "
+            f"one value, such as {config.budget.each[-1].text}"
+        )
+        raise ConfigError(msg)
+
+
 def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) -> RunResult:
     try:
         with (
@@ -133,72 +152,47 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
 
 
 def _stages(session: Session) -> dict[str, Any]:
-    sampler = session.config.search.sampler
     base = finish_base(session)
     kernels = learn_kernels(session)
-    probed = probe(session)
-    climbed: list[tuple[Rung, dict[str, Any]]] = []
-    if probed.reachable:
-        found = search(session, probed, "search", sampler, kernels)
-        compared = search(session, probed, "random", "random", kernels)
-        result = finish_best(session, "result", found, probed)
-        random = finish_best(session, "random", compared, probed)
-        climbed = _climb(session, found, probed, result)
-    else:
-        session.reporter.say(
-            f"even the smallest candidate takes {probed.smallest:.3f}x of the base's latency, over "
-            f"the budget of {probed.budget:.3f}x: writing that one, without a search"
-        )
-        result = _finish_smallest(session, "result", probed)
-        random = _finish_smallest(session, "random", probed)
-    uniform = session.directory.record("uniform")
-    if uniform is None:
-        settled = settle_uniform(session, result["ratio"])
-        uniform = finish(session, "uniform", settled, result["ratio"], retry=False)
-    contenders = {"base": base, "result": result, "uniform": uniform, "random": random}
-    artifacts = _artifacts(session, result)
-    return write_bundle(session, probed, contenders, artifacts, write_rungs(session, climbed))
+    wanted = goals(session.config.budget, probe(session))
+    reached = [(goal, _reach(session, goal, kernels)) for goal in wanted]
+    own, records = reached[-1]
+    contenders = {"base": base, **(records or {})}
+    artifacts = _artifacts(session, contenders["result"])
+    ladder = write_frontier(session, reached) if len(wanted) > 1 else _climbed(session, own)
+    return write_bundle(session, own, contenders, artifacts, ladder)
+
+
+def _reach(
+    session: Session, goal: Goal, kernels: NetModel | None
+) -> dict[str, dict[str, Any]] | None:
+    """Search within one budget, and race what is found; None where another budget's result serves.
+
+    Returns:
+        The records of ``result``, ``uniform``, ``filled`` and ``random``.
+    """
+    if goal.probed.reachable:
+        sampler = session.config.search.sampler
+        found = search(session, goal.probed, goal.named("search"), sampler, kernels)
+        compared = search(session, goal.probed, goal.named("random"), "random", kernels)
+        return race(session, goal, gather(session, goal, found, compared, kernels))
+    session.reporter.say(
+        f"even the smallest candidate takes {goal.probed.smallest:.3f}x of the base's latency, "
+        f"over the budget of {goal.limit:.3f}x: writing that one, without a search"
+    )
+    return race(session, goal, gather_smallest(session, goal)) if goal.own else None
+
+
+def _climbed(session: Session, goal: Goal) -> list[dict[str, Any]]:
+    """The ladder of a search with regimes."""
+    trials = tuple(read_trials(session.directory.path / goal.named("search")))
+    if not trials:
+        return []
+    result = session.directory.record(goal.named("result")) or {}
+    return write_rungs(session, climb(session, SearchResult(trials, goal.limit), goal, result))
 
 
 def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:
     settings, accuracy = session.config.export, result["verification"]["accuracy"]
     source = finished_source(session, "result", result["widths"])
     return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))
-
-
-def finish_best(session: Session, name: str, found: SearchResult, probed: Probe) -> dict[str, Any]:
-    """Finish the best trial of a search that surely meets the budget, under a contender's name."""
-    if (record := session.directory.record(name)) is not None:
-        return dict(record)
-    finalists = _finalists(found, probed.budget)
-    settled = settle(session, [trial.widths for trial in finalists], probed.budget)
-    numbers = [trial.number for trial in finalists]
-    return finish(session, name, settled, probed.budget, retry=True, finalists=numbers)
-
-
-def _climb(
-    session: Session, found: SearchResult, probed: Probe, result: dict[str, Any]
-) -> list[tuple[Rung, dict[str, Any]]]:
-    """Finish what a search with regimes found for each; the last regime is the result."""
-    config = session.config.search
-    wanted = regimes(config.sampler, config.options, probed.budget)
-    climbed = []
-    for rung in rungs(found, wanted[:-1], lambda trial: trial.outcome.latency_ratio, "latency"):
-        record = session.directory.record(rung.name)
-        if record is None:
-            settled = settle(session, [trial.widths for trial in rung.trials], rung.regime)
-            record = finish(session, rung.name, settled, rung.regime, retry=True)
-        climbed.append((rung, record))
-    return [*climbed, (Rung("result", "latency", probed.budget, ()), result)] if wanted else []
-
-
-def _finalists(found: SearchResult, budget: float) -> list[SearchTrial]:
-    """The best trials within the budget, best first; the nearest miss if there is none."""
-    within = [trial for trial in found.trials if trial.outcome.latency_ratio <= budget]
-    return sorted(within, key=lambda trial: -trial.reward)[:FINALISTS] or [found.best]
-
-
-def _finish_smallest(session: Session, name: str, probed: Probe) -> dict[str, Any]:
-    smallest = {group: choices[0] for group, choices in session.space.choices.items()}
-    settled = Settled(smallest, session.compare(smallest), False)
-    return finish(session, name, settled, probed.budget, retry=False)

@@ -1,11 +1,11 @@
 """The report: one self-contained HTML page per run, made from plain data."""
 
+from edgeprune.report.course import Past
 from edgeprune.report.page import render, write_report
 from edgeprune.report.summary import (
     Budget,
     Group,
     Layer,
-    Past,
     Row,
     Summary,
     Target,

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from edgeprune.report import numbers
+from edgeprune.report.course import Clusters
 from edgeprune.report.fronts import best_so_far, by_sampler, pareto_front
-from edgeprune.report.summary import Clusters, Role, Row, Summary, Trial
+from edgeprune.report.summary import Role, Row, Summary, Trial
 
 Figure = dict[str, Any]
 
@@ -19,11 +20,13 @@ _SYMBOLS = ("circle", "square", "cross")
 _EXTRA_COLOURS = ("var(--extra-1)", "var(--extra-2)", "var(--extra-3)")
 _ROLE_COLOURS: dict[Role, str] = {
     "uniform": "var(--uniform)",
+    "filled": "var(--filled)",
     "random": "var(--random)",
     "result": "var(--result)",
 }
 _ROLE_NAMES: dict[Role, str] = {
     "uniform": "uniform-L1, finished",
+    "filled": "uniform-L1 filled, finished",
     "random": "random search, finished",
     "result": "result, finished",
 }
@@ -46,7 +49,7 @@ def trials_figure(summary: Summary) -> Figure:
     traces.append(_front(pareto_front(trials)))
     if finalists := [trial for trial in trials if trial.finalist]:
         traces.append(_rings(finalists))
-    finished: tuple[Role, ...] = ("uniform", "random", "result")
+    finished: tuple[Role, ...] = ("uniform", "filled", "random", "result")
     traces += [_diamond(role, summary.row(role)) for role in finished]
     ratios = [trial.ratio for trial in trials] + [summary.row(role).ratio for role in finished]
     low, high = min(*ratios, summary.budget.ratio), max(*ratios, summary.budget.ratio)

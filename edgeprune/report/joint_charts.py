@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from edgeprune.report.summary import JointEpoch, Summary
+from edgeprune.report.course import JointEpoch
+from edgeprune.report.summary import Summary
 
 Figure = dict[str, Any]
 

@@ -1,12 +1,30 @@
-"""The ladder of a search with regimes: one finished model for each, and the frontier they draw."""
+"""The ladder: a finished model for each regime or budget, and the frontier they draw."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from edgeprune.report.fronts import frontier
+
+#: Names and colours of the lines of a frontier.
+_METHODS = {
+    "result": ("result", "var(--result)"),
+    "filled": ("uniform-L1, filled", "var(--filled)"),
+    "uniform": ("uniform-L1", "var(--uniform)"),
+    "random": ("random search", "var(--random)"),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A finished model of another method: accuracy on the test split, and what is limited."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    cost: Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,8 @@ class Rung:
         parameters: number of weights that are left.
         met: whether the file is within the regime.
         compressed: size of its file after deflate, where known.
+        found_by: whose plan it is, where several raced.
+        beside: the baselines of the same budget, by role; none where regimes of a search are told.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -36,6 +56,8 @@ class Rung:
     parameters: Annotated[int, Field(ge=0)]
     met: bool
     compressed: Annotated[int, Field(ge=0)] | None = None
+    found_by: str | None = None
+    beside: dict[str, Point] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,7 +112,50 @@ def ladder_figure(
         "hovertemplate": "%{text}: %{y:.1%} at %{x:.3f}<extra></extra>",
         "marker": {"color": "var(--uniform)", "symbol": "diamond", "size": 10},
     }
-    layout = {
+    return {"data": [line, points, beside], "layout": _layout(axis, base_accuracy)}
+
+
+def frontier_figure(rungs: Sequence[Rung], axis: str, base_accuracy: float) -> dict[str, Any]:
+    """Accuracy over measured latency, a line each for the result and the baselines.
+
+    Args:
+        rungs: one a budget.
+        axis: what cost is.
+        base_accuracy: of the unpruned model, drawn as a line.
+    """
+    traces = []
+    for role, (name, colour) in _METHODS.items():
+        found = [(rung, rung if role == "result" else rung.beside.get(role)) for rung in rungs]
+        known = sorted(
+            ((rung, one) for rung, one in found if one is not None), key=lambda pair: pair[1].cost
+        )
+        is_result = role == "result"
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers+text" if is_result else "lines+markers",
+                "name": name,
+                "x": [one.cost for _, one in known],
+                "y": [one.accuracy for _, one in known],
+                "text": [rung.regime for rung, _ in known],
+                "textposition": "top left",
+                "hovertemplate": f"{name}, budget %{{text}}: %{{y:.1%}} at %{{x:.3f}}x"
+                "<extra></extra>",
+                "line": {"color": colour, "width": 2.5 if is_result else 1.5},
+                "marker": {
+                    "color": colour,
+                    "symbol": "star" if is_result else "diamond",
+                    "size": 13 if is_result else 8,
+                },
+            }
+        )
+    layout = _layout(axis, base_accuracy)
+    del layout["xaxis"]["rangemode"]  # what lies between the points is what is to be seen
+    return {"data": traces, "layout": layout}
+
+
+def _layout(axis: str, base_accuracy: float) -> dict[str, Any]:
+    return {
         "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "test accuracy, fine-tuned"}, "tickformat": ".0%"},
         "shapes": [
@@ -106,4 +171,3 @@ def ladder_figure(
             }
         ],
     }
-    return {"data": [line, points, beside], "layout": layout}

@@ -12,6 +12,8 @@ NOISE = 0.03
 #: Kernels for float32 work on blocks of this many channels (vector registers of 8 lanes; the
 #: NCHWc layout of ONNX Runtime), so counts between two multiples cost as much as the upper one.
 BLOCK = 8
+#: What is said of the layers of a removed block.
+GONE = "Its block was removed."
 #: A layer within this factor of the network's quickest is mostly the fixed cost of a call.
 OVERHEAD = 2.0
 
@@ -61,26 +63,37 @@ def closing_sentence(lines: Sequence[LayerLine], unit: str) -> str:
         lines: of all layers.
         unit: of their times.
     """
-    faster = sum(line.faster for line in lines)
+    faster, gone = sum(line.faster for line in lines), sum(line.why == GONE for line in lines)
+    went = f", {gone} went with their blocks" if gone else ""
     before = sum(line.layer.before_ms or 0.0 for line in lines)
     after = sum(line.layer.after_ms or 0.0 for line in lines)
     return (
-        f"{faster} of {len(lines)} layers got faster. Over all layers the time went from "
+        f"{faster} of {len(lines)} layers got faster{went}. Over all layers the time went from "
         f"{numbers.three_digits(before)} to {numbers.three_digits(after)} {unit}."
     )
 
 
 def _line(layer: Layer, groups: Sequence[Group], quickest: float) -> LayerLine:
     if layer.before_ms is None or layer.after_ms is None:
-        only = "result" if layer.before_ms is None else "base model"
-        why = f"Only the {only} has it: the runtime fused or split its layers in another way there."
-        return LayerLine(layer, None, False, why)
+        return LayerLine(layer, None, False, _why_alone(layer, groups))
     if layer.before_ms == 0:
         return LayerLine(layer, None, False, "It took no measurable time to begin with.")
     change = layer.after_ms / layer.before_ms
     if change < 1 - NOISE:
         return LayerLine(layer, change, True, None)
     return LayerLine(layer, change, False, _why(layer, groups, layer.before_ms, quickest))
+
+
+def _why_alone(layer: Layer, groups: Sequence[Group]) -> str:
+    """Why one of the two networks has not got a layer."""
+    removed = [group for group in groups if group.after == 0]
+    if layer.after_ms is None and any(layer.name in group.layers for group in removed):
+        return GONE
+    only = "result" if layer.before_ms is None else "base model"
+    other = "the runtime fused or split its layers in another way there"
+    if removed and layer.after_ms is None:
+        return f"Only the base model has it: it went with a removed block, or {other}."
+    return f"Only the {only} has it: {other}."
 
 
 def _why(layer: Layer, groups: Sequence[Group], before_ms: float, quickest: float) -> str:

@@ -10,11 +10,13 @@ from markupsafe import Markup
 from edgeprune.files import write_atomic
 from edgeprune.report import numbers
 from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
+from edgeprune.report.curves import curves_figure, curves_sentences
 from edgeprune.report.joint_charts import joint_figures
-from edgeprune.report.ladder import Beside, ladder_figure
+from edgeprune.report.ladder import Beside, frontier_figure, ladder_figure
 from edgeprune.report.layer_lines import closing_sentence, layer_lines
 from edgeprune.report.past import past_sentences
 from edgeprune.report.plotly_source import packed_plotly
+from edgeprune.report.race import race_rungs, race_sentences
 from edgeprune.report.sentences import (
     accuracy_interval,
     clusters_sentence,
@@ -23,7 +25,7 @@ from edgeprune.report.sentences import (
     result_ratio,
     verdicts,
 )
-from edgeprune.report.summary import Role, Summary
+from edgeprune.report.summary import ROLES, Role, Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -84,14 +86,14 @@ def _context(summary: Summary) -> dict[str, Any]:
     if any(trial.predicted is not None for trial in summary.trials):
         charts["estimates"] = estimates_figure(summary)
     if summary.ladder:
-        roles: tuple[Role, ...] = ("uniform", "random")
-        beside = [Beside(row.name, row.ratio, row.accuracy) for row in map(summary.row, roles)]
-        axis = "latency, relative to the base model"
-        charts["ladder"] = ladder_figure(summary.ladder, beside, axis, base.accuracy)
+        charts["ladder"] = _ladder(summary)
     if summary.joint:
         charts |= joint_figures(summary)
+    if summary.curves:
+        charts["curves"] = curves_figure(summary.curves)
     return {
         "summary": summary,
+        "roles": ROLES,
         "unit": summary.target.unit,
         "base": base,
         "result": result,
@@ -104,6 +106,9 @@ def _context(summary: Summary) -> dict[str, Any]:
         "clusters_sentence": clusters_sentence(summary),
         "past": past_sentences(summary.past),
         "ladder": summary.ladder,
+        "race_rungs": race_rungs(summary.race),
+        "race_sentences": race_sentences(summary.race),
+        "curves_sentences": curves_sentences(summary.curves) if summary.curves else [],
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,
@@ -119,6 +124,15 @@ def _context(summary: Summary) -> dict[str, Any]:
         "steps": steps,
         "steps_total": sum(steps.values()),
     }
+
+
+def _ladder(summary: Summary) -> dict[str, Any]:
+    axis, accuracy = "latency, relative to the base model", summary.row("base").accuracy
+    if summary.frontier:
+        return frontier_figure(summary.ladder, axis, accuracy)
+    roles: tuple[Role, ...] = ("uniform", "filled", "random")
+    beside = [Beside(row.name, row.ratio, row.accuracy) for row in map(summary.row, roles)]
+    return ladder_figure(summary.ladder, beside, axis, accuracy)
 
 
 @cache

@@ -1,6 +1,6 @@
 """What the page says of earlier searches: which were used, and what that was worth."""
 
-from edgeprune.report.summary import Past
+from edgeprune.report.course import Past
 
 
 def past_sentences(past: Past | None) -> list[str]:

@@ -3,7 +3,8 @@
 import math
 
 from edgeprune.report import numbers
-from edgeprune.report.summary import Row, Summary
+from edgeprune.report.race import winner
+from edgeprune.report.summary import Role, Row, Summary
 
 #: Ratios further apart than this are not "the same latency", and the page says so.
 SAME_LATENCY = 0.03
@@ -32,16 +33,27 @@ def result_ratio(summary: Summary) -> str:
 
 
 def verdicts(summary: Summary) -> list[str]:
-    """One sentence each on uniform-L1 and random search, whoever wins, and one on the test split.
+    """One sentence each on the baselines, whoever wins, and one on the test split.
 
     Returns:
         Sentences without markup.
     """
     result, random = summary.row("result"), summary.row("random")
     trials = "" if random.trials is None else f" with {random.trials} trials"
+    names: dict[Role, str] = {
+        "uniform": "Uniform-L1",
+        "filled": "Uniform-L1, filled up to the budget,",
+        "random": f"Random search{trials}",
+    }
+    chosen = winner(summary.race)
+    own = () if chosen is None else chosen.roles
     return [
-        _comparison("Uniform-L1", summary.row("uniform"), result),
-        _comparison(f"Random search{trials}", random, result),
+        *(
+            _is_result(name, summary.row(role))
+            if role in own
+            else _comparison(name, summary.row(role), result)
+            for role, name in names.items()
+        ),
         _resolution(result.accuracy, summary.verification.images),
     ]
 
@@ -97,6 +109,11 @@ def _for_accuracy(difference: float) -> str:
     if text == "±0.0":
         return "at the same accuracy"
     return f"for {text} {numbers.points_noun(difference)} of accuracy"
+
+
+def _is_result(name: str, row: Row) -> str:
+    reached = f"{numbers.percent(row.accuracy)} at {numbers.ratio(row.ratio)}"
+    return f"{name} reaches {reached}: its plan is the result."
 
 
 def _comparison(name: str, other: Row, result: Row) -> str:

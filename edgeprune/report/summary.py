@@ -7,42 +7,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
+from edgeprune.report.course import Clusters, JointEpoch, Past
+from edgeprune.report.curves import Curves
+from edgeprune.report.fields import (
+    EXACT,
+    AtLeastOne,
+    Channels,
+    Count,
+    Finite,
+    Interval,
+    NotNegative,
+    Positive,
+    Share,
+)
 from edgeprune.report.ladder import Rung
+from edgeprune.report.race import Raced
 
-Role = Literal["base", "result", "uniform", "random"]
+Role = Literal["base", "result", "uniform", "filled", "random"]
 
-#: Every page shows these four: AMC replications have lost to uniform one-shot L1, so a result
-#: without its two comparisons says little (architecture, decision 9).
-ROLES: tuple[Role, ...] = ("base", "result", "uniform", "random")
+#: Every page shows these: AMC replications have lost to uniform one-shot L1, so a result without
+#: its comparisons says little (architecture, decision 9).
+ROLES: tuple[Role, ...] = ("base", "result", "uniform", "filled", "random")
 
 
 def _iso_time(text: str) -> str:
     datetime.datetime.fromisoformat(text)
     return text
-
-
-def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] > interval[1]:
-        msg = f"the lower end {interval[0]} is above the upper end {interval[1]}"
-        raise ValueError(msg)
-    return interval
-
-
-_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Count = Annotated[int, Field(ge=0)]
-_Width = Annotated[int, Field(ge=1)]
-_Interval = Annotated[tuple[_Positive, _Positive], AfterValidator(_ordered)]
-_Channels = Annotated[str, Field(pattern=r"^\d+->\d+$")]
-
-#: A misspelt key must not silently become a missing value.
-_EXACT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Target:
             virtual, which the page says wherever it shows them.
     """
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
     name: str
     runtime: str
@@ -78,10 +72,10 @@ class Target:
 class Budget:
     """What was asked for: `text` as the user wrote it, `ratio` to the base, whether it is `met`."""
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
     text: str
-    ratio: _Positive
+    ratio: Positive
     met: bool
 
 
@@ -105,20 +99,20 @@ class Row:
         note: anything a reader must know about this row.
     """
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
     name: str
     role: Role
-    accuracy: _Share
-    latency_ms: _Positive
-    latency_interval: _Interval
-    ratio: _Positive
-    ratio_interval: _Interval
-    macs: _Count
-    parameters: _Count
-    bytes: _Count
-    reward_accuracy: _Share | None = None
-    trials: _Count | None = None
+    accuracy: Share
+    latency_ms: Positive
+    latency_interval: Interval
+    ratio: Positive
+    ratio_interval: Interval
+    macs: Count
+    parameters: Count
+    bytes: Count
+    reward_accuracy: Share | None = None
+    trials: Count | None = None
     note: str = ""
 
 
@@ -135,35 +129,38 @@ class Trial:
         macs: multiply-accumulate operations of one image.
         reward: what the sampler maximises.
         feasible: whether it is within the budget.
-        finalist: whether it was measured again when the result was chosen.
+        finalist: whether it was measured again, to race for being the result.
         predicted: the ratio that the latency estimator gave before it was measured.
     """
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
-    number: _Count
+    number: Count
     sampler: str
-    accuracy: _Share
-    ratio: _Positive
-    latency_ms: _Positive
-    macs: _Count
-    reward: _Finite
+    accuracy: Share
+    ratio: Positive
+    latency_ms: Positive
+    macs: Count
+    reward: Finite
     feasible: bool
     finalist: bool = False
-    predicted: _Positive | None = None
+    predicted: Positive | None = None
 
 
 @dataclass(frozen=True)
 class Group:
-    """A channel group's width `before` and `after`; `fixed` says why it could not be cut."""
+    """A channel group's width `before` and `after`; `fixed` says why it could not be cut.
 
-    __pydantic_config__ = _EXACT
+    At width 0 the branch that the group is in is gone: the block is removed.
+    """
+
+    __pydantic_config__ = EXACT
 
     name: str
     layers: tuple[str, ...]
-    before: _Width
-    after: _Width
-    macs_share: _Share
+    before: AtLeastOne
+    after: Count
+    macs_share: Share
     fixed: str | None = None
 
 
@@ -180,28 +177,28 @@ class Layer:
         after_channels: the same in the result.
     """
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
     name: str
     op: str
-    before_ms: _NotNegative | None
-    after_ms: _NotNegative | None
-    before_channels: _Channels | None = None
-    after_channels: _Channels | None = None
+    before_ms: NotNegative | None
+    after_ms: NotNegative | None
+    before_channels: Channels | None = None
+    after_channels: Channels | None = None
 
 
 @dataclass(frozen=True)
 class Verification:
     """How the written file compares with the torch model over the test split."""
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
-    max_abs_difference: _NotNegative
-    top1_agreement: _Share
-    images: _Width
-    output_scale: _NotNegative | None = None
-    accuracy: _Share | None = None
-    mean_abs_difference: _NotNegative | None = None
+    max_abs_difference: NotNegative
+    top1_agreement: Share
+    images: AtLeastOne
+    output_scale: NotNegative | None = None
+    accuracy: Share | None = None
+    mean_abs_difference: NotNegative | None = None
 
 
 @dataclass(frozen=True)
@@ -222,98 +219,19 @@ class Artifact:
         notes: what else its reader must know.
     """
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
     path: str
     format: str
     precision: str
     kept: bool
     reason: str
-    bytes: _Count
-    accuracy: _Share | None = None
-    agreement: _Share | None = None
-    ratio: _Positive | None = None
+    bytes: Count
+    accuracy: Share | None = None
+    agreement: Share | None = None
+    ratio: Positive | None = None
     calibration: str | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """What the search tied together, from one number of trials on.
-
-    Attributes:
-        since: trials before.
-        groups: the cluster of every group, from 0.
-    """
-
-    __pydantic_config__ = _EXACT
-
-    since: _Count
-    groups: dict[str, _Count]
-
-    @property
-    def count(self) -> int:
-        """How many clusters there are."""
-        return len(set(self.groups.values()))
-
-    @property
-    def members(self) -> list[list[str]]:
-        """The groups of each cluster, clusters of several groups only."""
-        found: dict[int, list[str]] = {}
-        for name, cluster in self.groups.items():
-            found.setdefault(cluster, []).append(name)
-        return [names for names in found.values() if len(names) > 1]
-
-
-@dataclass(frozen=True)
-class Past:
-    """What earlier searches contributed.
-
-    Attributes:
-        sources: their names.
-        source_trials: trials of all of them.
-        trials: of this search.
-        reused: how many of those were not measured again.
-        trusted: how many of the sources were in use to the end; None where nothing judges them.
-        predicted: how many rewards were predicted.
-        error: mean absolute error of those predictions, in units of the reward.
-        rank: rank correlation of predictions and rewards.
-    """
-
-    __pydantic_config__ = _EXACT
-
-    sources: tuple[str, ...]
-    source_trials: _Count
-    trials: _Count
-    reused: _Count
-    predicted: _Count
-    trusted: _Count | None = None
-    error: _NotNegative | None = None
-    rank: _Finite | None = None
-
-
-@dataclass(frozen=True)
-class JointEpoch:
-    """The network after an epoch of training and pruning together.
-
-    Attributes:
-        epoch: from 0.
-        dense: accuracy of the whole network on the reward images.
-        pruned: that of the structure that leads, with the same weights; None before there is one.
-        tried: mean of the structures that the agent tried then; None where it had no turn.
-        to_cut: sum of the norms of the weights that are to be cut.
-        decoder_error: mean squared error of the rewards that the agent's view of the training
-            explains; None where the agent had no turn.
-    """
-
-    __pydantic_config__ = _EXACT
-
-    epoch: _Count
-    dense: _Share
-    pruned: _Share | None = None
-    tried: _Share | None = None
-    to_cut: _NotNegative | None = None
-    decoder_error: _NotNegative | None = None
 
 
 @dataclass(frozen=True)
@@ -338,11 +256,13 @@ class Summary:
         clusters: what sampler bocr tied together, stage by stage.
         past: what earlier searches contributed; None where no history was kept.
         joint: the network while it was trained and pruned together, epoch by epoch.
-        ladder: the finished models of a search with regimes.
+        ladder: the finished models of a search with regimes, or of a run with several budgets.
+        race: how the result was chosen; every contender, in the order they started.
+        curves: what cutting each group alone costs; None where it was not measured.
         notes: anything else the reader must know.
     """
 
-    __pydantic_config__ = _EXACT
+    __pydantic_config__ = EXACT
 
     title: str
     created: Annotated[str, AfterValidator(_iso_time)]
@@ -355,13 +275,15 @@ class Summary:
     trials: tuple[Trial, ...]
     groups: tuple[Group, ...]
     layers: tuple[Layer, ...]
-    seconds: dict[str, _NotNegative]
+    seconds: dict[str, NotNegative]
     verification: Verification
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
     past: Past | None = None
     joint: tuple[JointEpoch, ...] = ()
     ladder: tuple[Rung, ...] = ()
+    race: tuple[Raced, ...] = ()
+    curves: Curves | None = None
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -392,6 +314,11 @@ class Summary:
         """The one row of a role."""
         return next(row for row in self.rows if row.role == role)
 
+    @property
+    def frontier(self) -> bool:
+        """Whether the ladder is one of budgets, with the baselines beside each."""
+        return any(rung.beside for rung in self.ladder)
+
 
 _ADAPTER = TypeAdapter(Summary)
 
@@ -409,6 +336,8 @@ _KEYS = {
         Artifact,
         Clusters,
         Rung,
+        Raced,
+        Curves,
     )
     for field in dataclasses.fields(kind)
 }
@@ -430,7 +359,7 @@ def _check_roles(rows: tuple[Row, ...]) -> None:
     if wrong:
         msg = (
             "the run's summary cannot be reported: its rows must hold the base model, the result, "
-            "uniform-L1 at the same latency and random search, each exactly once; "
+            "uniform-L1, plain and filled, and random search, each exactly once; "
             f"got {', '.join(wrong)}"
         )
         raise RunError(msg)

@@ -32,7 +32,7 @@ def test_meets_the_budget_by_measurement(finished: ep.RunResult) -> None:
 def test_every_contender_is_scored_once_on_the_test_split(finished: ep.RunResult) -> None:
     manifest = finished.manifest
     rows = [manifest["base"], manifest["result"], *manifest["baselines"].values()]
-    assert {row["name"] for row in rows} == {"base", "result", "uniform", "random"}
+    assert {row["name"] for row in rows} == {"base", "result", "uniform", "filled", "random"}
     assert len({row["verification"]["images"] for row in rows}) == 1
     assert all(row["verification"]["top1_agreement"] > 0.99 for row in rows)
 

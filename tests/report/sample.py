@@ -153,6 +153,7 @@ def sample() -> dict[str, Any]:
             _row("base", "base model", 0.983, 1.21),
             _row("result", "edgeprune (amc)", 0.980, 0.59, scale=0.41, trials=80),
             _row("uniform", "uniform-L1, same latency", 0.974, 0.588, scale=0.44),
+            _row("filled", "uniform-L1, filled", 0.975, 0.593, scale=0.46),
             _row("random", "random search, same trials", 0.977, 0.591, scale=0.42, trials=80),
         ],
         "trials": _trials(),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from edgeprune.report.past import past_sentences
-from edgeprune.report.summary import Past
+from edgeprune.report import Past
 
 FULL = Past(
     sources=("one", "two"),

@@ -52,15 +52,15 @@ def test_the_comparison_is_honest_about_who_wins(accuracy: float, outcome: str) 
 
 
 def test_other_latency_is_not_called_the_same() -> None:
-    sentence = verdicts(_with_row("random", ratio=0.55))[1]
+    sentence = verdicts(_with_row("random", ratio=0.55))[2]
     assert "Random search with 80 trials" in sentence
     assert "at 13% more latency (0.55x)" in sentence
     assert "same latency" not in sentence
 
 
 def test_says_what_one_test_image_is_worth() -> None:
-    assert "360 test images: one image is worth 0.28 points" in verdicts(_with_row("base"))[2]
-    assert "below about 2.0 points can be chance" in verdicts(_with_row("base"))[2]
+    assert "360 test images: one image is worth 0.28 points" in verdicts(_with_row("base"))[3]
+    assert "below about 2.0 points can be chance" in verdicts(_with_row("base"))[3]
 
 
 def test_wilson_interval() -> None:

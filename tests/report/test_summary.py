@@ -12,7 +12,7 @@ def test_survives_a_json_file() -> None:
     assert Summary.from_json(json.loads(json.dumps(first.to_json()))) == first
 
 
-@pytest.mark.parametrize("role", ["base", "result", "uniform", "random"])
+@pytest.mark.parametrize("role", ["base", "result", "uniform", "filled", "random"])
 def test_every_role_has_exactly_one_row(role: str) -> None:
     data = sample()
     rows = data["rows"]

@@ -1,0 +1,53 @@
+"""The budgets of a run, one after the other: a run has one, or several from loose to tight."""
+
+from dataclasses import dataclass, replace
+
+from edgeprune.config import BudgetConfig
+from edgeprune.pipeline.probe import Probe
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One budget of a run.
+
+    Attributes:
+        text: as a person writes it: ``0.7x`` or ``8 ms``.
+        probed: what the device said before the search, with this budget.
+        own: whether its result is the run directory's own bundle; it is the tightest one.
+    """
+
+    text: str
+    probed: Probe
+    own: bool
+
+    @property
+    def limit(self) -> float:
+        """Largest latency as a ratio to the base model's."""
+        return self.probed.budget
+
+    @property
+    def folder(self) -> str:
+        """Where its bundle is, in the run directory."""
+        return "." if self.own else f"ladder/latency-{self._written}"
+
+    def named(self, what: str) -> str:
+        """The name of a search, a stage or a contender that belongs to this budget."""
+        return what if self.own else f"{what}-{self._written}"
+
+    @property
+    def _written(self) -> str:
+        return self.text.replace(" ", "")
+
+
+def goals(budget: BudgetConfig, probed: Probe) -> list[Goal]:
+    """A run's budgets, loose to tight; the last is the run's own.
+
+    Args:
+        budget: what the user asks for.
+        probed: what the device said before the search.
+    """
+    base_ms = float(probed.base["median_ms"])
+    return [
+        Goal(one.text, replace(probed, budget=one.ratio(base_ms)), index == len(budget.each))
+        for index, one in enumerate(budget.each, 1)
+    ]

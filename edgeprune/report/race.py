@@ -1,0 +1,86 @@
+"""How the result was chosen: contenders were fine-tuned a little, and the worse half dropped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeprune.report import numbers
+from edgeprune.report.fields import EXACT, Count, NotNegative, Share
+
+
+@dataclass(frozen=True)
+class Raced:
+    """One contender of the race.
+
+    Attributes:
+        name: who found it: ``knapsack trial 12``.
+        scores: accuracy on the reward split by the number of epochs it had been tuned for.
+        epochs: that it was tuned for in all.
+        seconds: that took.
+        roles: the baselines whose plan it is; such are never dropped.
+        dropped_after: epochs after which it was left aside; None where it ran to the end.
+        chosen: whether it is the result.
+        searched: whether the user's own search found it, a baseline too or not.
+    """
+
+    __pydantic_config__ = EXACT
+
+    name: str
+    scores: dict[int, Share]
+    epochs: Count
+    seconds: NotNegative
+    roles: tuple[str, ...] = ()
+    dropped_after: Count | None = None
+    chosen: bool = False
+    searched: bool = True
+
+
+def winner(race: Sequence[Raced]) -> Raced | None:
+    """The contender that became the result."""
+    return next((one for one in race if one.chosen), None)
+
+
+def race_rungs(race: Sequence[Raced]) -> list[int]:
+    """Epochs after which contenders were compared, ascending."""
+    return sorted({rung for one in race for rung in one.scores})
+
+
+def race_sentences(race: Sequence[Raced]) -> list[str]:
+    """Who won and what finding that out took; none where there was no race."""
+    chosen = winner(race)
+    if chosen is None:
+        return []
+    score = numbers.percent(chosen.scores[max(chosen.scores)])
+    found = [_won(chosen, race, score)]
+    *steps, _ = race_rungs(race)
+    epochs = sum(one.epochs for one in race)
+    seconds = sum(one.seconds for one in race)
+    if not epochs:
+        found.append(f"{len(race)} contenders were compared as they are, without fine-tuning.")
+        return found
+    spent = f"{epochs} epochs of training, {numbers.seconds(seconds)}"
+    if any(one.dropped_after for one in race):
+        when = " and ".join(str(step) for step in steps)
+        found.append(
+            f"{len(race)} contenders were fine-tuned along one schedule. After {when} "
+            f"{'epoch' if steps == [1] else 'epochs'} the worse half of the search's own was "
+            f"dropped; baselines ran to the end. This took {spent}."
+        )
+    else:
+        found.append(f"{len(race)} contenders were fine-tuned to the end: {spent}.")
+    return found
+
+
+def _won(chosen: Raced, race: Sequence[Raced], score: str) -> str:
+    ended = [one for one in race if one.dropped_after is None]
+    best = max(one.scores[max(one.scores)] for one in ended)
+    if chosen.scores[max(chosen.scores)] < best:
+        return (
+            f"The result is {chosen.name}, {score} on the reward split: the files of better "
+            "contenders did not meet the budget."
+        )
+    if chosen.searched:
+        return f"The result is {chosen.name}: it is the most accurate on the reward split, {score}."
+    return (
+        f"No trial of the search did better than a baseline, so the result is the baseline's plan: "
+        f"{chosen.name}, with {score} on the reward split."
+    )
