@@ -47,6 +47,36 @@ def broken_cnn() -> nn.Module:
     return _Broken()
 
 
+class _Block(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        inner = torch.relu(self.bn1(self.conv1(features)))
+        return torch.relu(features + self.bn2(self.conv2(inner)))
+
+
+class ResidualCNN(nn.Module):
+    """A stem and three residual blocks of 16 channels."""
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, stride=4, padding=1)
+        self.blocks = nn.Sequential(_Block(16), _Block(16), _Block(16))
+        self.head = nn.Linear(16, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.blocks(torch.relu(self.stem(images))).mean((2, 3)))
+
+
+def residual_cnn() -> nn.Module:
+    return ResidualCNN()
+
+
 def wide_cnn() -> nn.Module:
     """Two wide convolutions: work enough that int8 and pruning both show in milliseconds."""
     return nn.Sequential(

@@ -67,6 +67,12 @@ class SearchConfig(Section):
         description="Number format in which candidates are scored and measured, each beside the "
         "base model in the same one; int8 needs int8 in export.precision as well.",
     )
+    curves_s: float = Field(
+        300.0,
+        ge=0,
+        description="Seconds for measuring what cutting each group alone costs; what does not fit "
+        "is interpolated. 0: no curves.",
+    )
     options: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the sampler, by its own names."
     )

@@ -42,7 +42,8 @@ def rest_features(shapes: Shapes, paths: Paths) -> Floats:
         paths: of the same.
     """
     there = shapes.written > 0  # the layers of removed branches have no channels
-    read, written = (shapes.read * shapes.pixels)[there], (shapes.written * shapes.out_pixels)[there]
+    read = (shapes.read * shapes.pixels)[there]
+    written = (shapes.written * shapes.out_pixels)[there]
     paths = paths[there]
     slow = paths == UNALIGNED
     after_slow = np.concatenate([[False], slow[:-1]])

@@ -10,6 +10,7 @@ from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
+from edgeprune.pipeline.curves import informed
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
@@ -60,6 +61,8 @@ def _search(
     config = session.config.search
     estimator = probe.estimator(session, kernels)
     problem = replace(search_problem(session, probe, estimator), sources=past.sources)
+    if not informed(sampler):
+        problem = replace(problem, curves=None)
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name.startswith("search")
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
@@ -125,6 +128,8 @@ def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) 
         target=probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
         scores=space.reader_norms,
+        branches=tuple(branch.groups for branch in space.branches),
+        curves=session.curves.losses if session.curves is not None else None,
     )
 
 

@@ -18,6 +18,7 @@ from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pruning import ChannelSpace, Plan
 from edgeprune.search import Widths
+from edgeprune.sensitivity import Curves
 from edgeprune.workloads import Workload
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Session:
         target: the device's profile.
         device: measures latency; open.
         artifact: makes of a float32 file what the search scores and measures; None: the same.
+        curves: what cutting each group alone costs, once it is measured.
     """
 
     config: PipelineConfig
@@ -50,6 +52,7 @@ class Session:
     target: TargetConfig
     device: Device
     artifact: Callable[[bytes], bytes] | None = None
+    curves: Curves | None = None
 
     @cached_property
     def scores(self) -> "dict[str, np.ndarray]":

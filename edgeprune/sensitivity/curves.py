@@ -1,0 +1,86 @@
+"""Sensitivity curves as plain data, and the widths between those that were measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+#: Measured losses of a group by width.
+Points = Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The loss of cutting each group alone, after recovery.
+
+    Removing a branch is one thing, whatever groups are in it: its loss stands at width 0 of the
+    branch's first group, and its other groups have 0 there.
+
+    Attributes:
+        choices: allowed widths by group, ascending; the last is the full width.
+        losses: one loss for each choice, never rising with the width; 0 at the full width. Mean
+            Kullback-Leibler divergence of the candidate's answers from the base model's, in nats.
+        measured: losses that were really measured, by group and width.
+        seconds: that measuring took.
+        images: that each loss is a mean over.
+        warnings: what a reader must know, such as a group whose loss is not finite.
+    """
+
+    choices: dict[str, tuple[int, ...]]
+    losses: dict[str, tuple[float, ...]]
+    measured: dict[str, dict[int, float]]
+    seconds: float
+    images: int
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Read back `to_json`."""
+        return cls(
+            {name: tuple(widths) for name, widths in record["choices"].items()},
+            {name: tuple(losses) for name, losses in record["losses"].items()},
+            {
+                name: {int(width): float(loss) for width, loss in points.items()}
+                for name, points in record["measured"].items()
+            },
+            float(record["seconds"]),
+            int(record["images"]),
+            tuple(record["warnings"]),
+        )
+
+
+def interpolated(choices: Sequence[int], points: Points) -> tuple[float, ...]:
+    """A whole curve from some of its points.
+
+    Made monotone first (noise may make a wider group look worse), then joined by a piecewise
+    cubic that neither overshoots nor turns (Fritsch and Carlson 1980): these curves are steep
+    where little is left and flat near the full width, and straight lines between a few points
+    overrate the middle. Width 0 is no continuation of the narrow ones, so it is left alone.
+
+    Args:
+        choices: allowed widths, ascending; the last is the full width, whose loss is 0.
+        points: measured losses; some positive width is among them unless there is only one.
+
+    Returns:
+        One loss for each choice, none negative.
+    """
+    known = {width: max(float(loss), 0.0) for width, loss in points.items()}
+    full = choices[-1]
+    removed = known.pop(0, 0.0)
+    known[full] = 0.0
+    widths = sorted(known)
+    falling = np.maximum.accumulate([known[width] for width in widths[::-1]])[::-1]
+    if len(widths) < 2:
+        return tuple(0.0 if width else removed for width in choices)
+    between = PchipInterpolator(widths, falling)
+    # Below the narrowest measured width nothing is known: as bad as that one.
+    losses = [max(float(between(max(width, widths[0]))), 0.0) for width in choices[:-1]]
+    if choices[0] == 0:
+        losses[0] = removed
+    return (*losses, 0.0)
