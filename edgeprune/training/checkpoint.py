@@ -32,6 +32,7 @@ class Recipe:
     warmup: float = 0.0
     distill_weight: float = 0.5
     ema: float | None = None
+    clip: float | None = None
 
 
 @dataclass

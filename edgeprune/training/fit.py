@@ -57,6 +57,7 @@ def fit(
     schedule: str = "cosine",
     warmup: float = 0.0,
     ema: float | None = None,
+    clip: float | None = None,
     checkpoint: Path | None = None,
     until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
@@ -90,6 +91,8 @@ def fit(
         ema: decay of a moving average of the weights; the model is left with the average, also at
             a pause, while `checkpoint` keeps both. Before the end, callbacks find the weights that
             are trained.
+        clip: largest norm of a step's gradient; a larger one is scaled down to it. The first steps
+            of a freshly pruned model have gradients that undo what its recovery repaired.
         checkpoint: file that keeps the state after every epoch; an existing one is continued.
         until: pause after that many of the epochs, for instance to drop the worse half of several
             contenders; a later call with `checkpoint` and a larger `until`, or none, goes on as if
@@ -123,6 +126,7 @@ def fit(
         warmup=warmup,
         distill_weight=distill_weight,
         ema=ema,
+        clip=clip,
     )
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
@@ -257,6 +261,8 @@ class _Fit:
             loss = loss + self._penalty()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
         optimizer.step()
         return loss.item()
 

@@ -96,7 +96,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, mode: str, distilled: bool
 
 
 #: Every setting away from its default.
-FULL = {"schedule": "linear", "warmup": 0.2, "distill_weight": 0.9, "ema": 0.8}
+FULL = {"schedule": "linear", "warmup": 0.2, "distill_weight": 0.9, "ema": 0.8, "clip": 1.0}
 
 
 @pytest.mark.parametrize("recipe", [{}, FULL], ids=["plain", "full"])
@@ -183,6 +183,18 @@ def test_an_average_is_left_in_the_model_also_at_a_pause(tmp_path: Path) -> None
     assert not same(state(paused), state(averaged))
 
 
+def test_a_clipped_gradient_moves_the_weights_no_further() -> None:
+    def moved(**recipe: object) -> float:
+        model = net()
+        before = nn.utils.parameters_to_vector(model.parameters()).detach()
+        train(model, epochs=1, batch_size=48, weight_decay=0.0, **recipe)
+        return float((nn.utils.parameters_to_vector(model.parameters()).detach() - before).norm())
+
+    # One step: 1 + momentum times learning rate times the gradient, as Nesterov has it.
+    assert moved(clip=1e-3) == pytest.approx(1.9 * 0.05 * 1e-3, rel=0.01)
+    assert moved(clip=1e3) == moved() > 1.9 * 0.05 * 1e-2
+
+
 def test_an_average_of_masked_weights_is_masked() -> None:
     model = net()
 
@@ -199,7 +211,7 @@ def test_checkpoints_from_before_the_newer_settings_go_on(tmp_path: Path) -> Non
     checkpoint, resumed, whole = tmp_path / "checkpoint", net(), net()
     train(net(), checkpoint=checkpoint, until=2)
     content = torch.load(checkpoint, weights_only=True)
-    for name in ("schedule", "warmup", "distill_weight", "ema"):
+    for name in ("schedule", "warmup", "distill_weight", "ema", "clip"):
         del content["recipe"][name]
     del content["average"]
     torch.save(content, checkpoint)
