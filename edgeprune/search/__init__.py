@@ -1,5 +1,6 @@
 """Search: samplers that propose widths, rewards, and the loop that evaluates them."""
 
+from edgeprune.search.filling import fill
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.journal import SearchTrial, read_trials
 from edgeprune.search.outcome import Outcome
@@ -16,6 +17,7 @@ __all__ = [
     "SearchTrial",
     "SourceRun",
     "Widths",
+    "fill",
     "fit_to_budget",
     "make_reward",
     "make_sampler",

@@ -140,6 +140,13 @@ class SearchProblem:
             return self.choices[group]
         return self.kept_choices(group) if widths[branch[0]] else (0,)
 
+    def nearest_open(self, group: str, width: float, widths: Mapping[str, int]) -> int:
+        """The one of `open_choices` that is nearest to `width`."""
+        choices = self.open_choices(group, widths)
+        if len(choices) == len(self.choices[group]):
+            return self.nearest_choice(group, width)
+        return self.nearest_kept(group, width) if choices[0] else 0
+
     def tied(self, widths: Mapping[str, int]) -> Widths:
         """Widths whose zeros are consistent: a branch is there as a whole, or gone as a whole.
 

@@ -130,7 +130,8 @@ def test_qlp_carries_network_and_policy_on_to_the_next_regime(tmp_path: Path) ->
     # The second regime starts where the first one's best candidate was.
     first = [one for one in trials[:15] if one.outcome.latency_ratio <= 0.8]
     home = max(first, key=lambda one: one.reward).widths
-    assert all(one.widths[g] <= home[g] for one in trials[15:29] for g in PROBLEM.groups)
+    # Filling may widen a group by a few channels beyond it.
+    assert all(one.widths[g] <= home[g] + 4 for one in trials[15:29] for g in PROBLEM.groups)
     before, after = sampler.policies[:2]
     assert any(not torch.equal(before[name], after[name]) for name in before)
 

@@ -8,7 +8,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr, ndtri
 
-from edgeprune.search.fitting import fit_to_budget, keep_ratios
+from edgeprune.search.fitting import asked_ratios, fit_to_budget, keep_ratios
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.samplers.agent import Agent
 from edgeprune.search.samplers.amc_episode import Episode, Walk, Walks
@@ -126,12 +126,9 @@ class AmcSampler(WidthSampler):
         self._open.clear()
 
     def _allowed(self, actions: Sequence[float]) -> dict[str, float]:
-        """Raw actions as keep ratios, none below its group's smallest."""
-        smallest = keep_ratios(self.problem, self.problem.smallest)
-        return {
-            group: max(action, smallest[group])
-            for group, action in zip(self.problem.groups, actions, strict=True)
-        }
+        """Raw actions as keep ratios: 0 where a branch goes, else none below its narrowest."""
+        named = dict(zip(self.problem.groups, actions, strict=True))
+        return asked_ratios(self.problem, named)
 
     def _explore(self, state: np.ndarray) -> float:
         if self.noise is None:

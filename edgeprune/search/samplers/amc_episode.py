@@ -77,7 +77,7 @@ class Walk:
         def choose(index: int, state: np.ndarray, widths: Widths) -> tuple[float, int]:
             group = self._problem.groups[index]
             action = policy(state)
-            wanted = self._problem.nearest_choice(group, action * self._problem.full[group])
+            wanted = self._problem.nearest_open(group, action * self._problem.full[group], widths)
             if wall:
                 wanted = min(wanted, largest_width(self._problem, widths, group))
             return action, wanted
@@ -100,7 +100,7 @@ class Walk:
         states, actions = [], []
         previous = 1.0
         for index, group in enumerate(problem.groups):
-            reduced = 1 - problem.macs(cut) / self._full_macs
+            reduced = 1 - problem.macs(problem.tied(cut)) / self._full_macs
             runtime = (reduced, self._rest[index], previous)
             state = np.concatenate([self._static[index], runtime]).astype(np.float32)
             action, width = choose(index, state, widths)
@@ -117,5 +117,5 @@ def _removable_later(problem: SearchProblem) -> np.ndarray:
     left = []
     for group in problem.groups:
         widths[group] = problem.full[group]
-        left.append(problem.macs(problem.full) - problem.macs(widths))
+        left.append(problem.macs(problem.full) - problem.macs(problem.tied(widths)))
     return np.array(left, float)

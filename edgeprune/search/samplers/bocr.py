@@ -8,7 +8,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from edgeprune.errors import SearchError
-from edgeprune.search.fitting import fit_to_budget, keep_ratios
+from edgeprune.search.distributions import to_widths
+from edgeprune.search.fitting import asked_ratios, fit_to_budget, keep_ratios
 from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.samplers.base import WidthSampler, seen_keys
 from edgeprune.search.samplers.bocr_budget import BudgetPlane, spread
@@ -171,8 +172,8 @@ class BocrSampler(WidthSampler):
     def _widths(self, ratios: Floats) -> Widths:
         full = self.problem.full
         pairs = zip(self.problem.groups, ratios, strict=True)
-        return {g: self.problem.nearest_choice(g, ratio * full[g]) for g, ratio in pairs}
+        return to_widths(self.problem, {group: ratio * full[group] for group, ratio in pairs})
 
     def _fit(self, ratios: Floats) -> Widths:
         named = dict(zip(self.problem.groups, map(float, ratios), strict=True))
-        return fit_to_budget(self.problem, named)
+        return fit_to_budget(self.problem, asked_ratios(self.problem, named))

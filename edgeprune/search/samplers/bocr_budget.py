@@ -25,12 +25,13 @@ class BudgetPlane:
     """
 
     def __init__(self, problem: SearchProblem) -> None:
-        uniform = fit_to_budget(problem, dict.fromkeys(problem.groups, 1.0))
+        uniform = fit_to_budget(problem, dict.fromkeys(problem.groups, 1.0), fill=False)
         ratios = np.array(list(keep_ratios(problem, uniform).values()))
         costs = []
         for group in problem.groups:
-            low, full = problem.smallest[group], problem.full[group]
-            rise = problem.cost({**uniform, group: full}) - problem.cost({**uniform, group: low})
+            low, full = problem.narrowest[group], problem.full[group]
+            ends = [problem.tied({**uniform, group: width}) for width in (low, full)]
+            rise = problem.cost(ends[1]) - problem.cost(ends[0])
             costs.append(max(rise, 0.0) / (1 - low / full) if low < full else 0.0)
         self._slopes = torch.tensor(costs, dtype=torch.float64)
         self._level = float(self._slopes @ torch.from_numpy(ratios))

@@ -12,7 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.errors import SearchError, nearest
-from edgeprune.search.distributions import distributions
+from edgeprune.search.distributions import distributions, to_widths
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.neighbours import unseen
 from edgeprune.search.problem import SearchProblem
@@ -63,10 +63,7 @@ class ProjectedSampler(BaseSampler):
         for group, distribution in self._space.items():
             if group not in params:
                 params[group] = self.inner.sample_independent(study, trial, group, distribution)
-        widths = {
-            group: self.problem.nearest_choice(group, params[group])
-            for group in self.problem.groups
-        }
+        widths = to_widths(self.problem, params)
         fitted = fit_to_budget(self.problem, keep_ratios(self.problem, widths))
         return dict(unseen(self.problem, fitted, seen_keys(self.problem, study)))
 

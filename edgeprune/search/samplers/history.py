@@ -9,6 +9,7 @@ import torch
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from edgeprune.search.filling import fill
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.samplers.agent import Agent
@@ -199,22 +200,29 @@ class HistorySampler(AmcSampler):
         episodes = {}
         for _ in range(self.history.proposals):
             episode = self._walk.act(policy, wall=self.options.wall)
-            widths = fit_to_budget(self.problem, self._allowed(episode.actions))
+            # Filled once it is picked: filling 32 candidates would take longer than a trial.
+            widths = fit_to_budget(self.problem, self._allowed(episode.actions), fill=False)
             episodes[self.problem.key(widths)] = episode
         known = [dict(one.params) for one in self._complete(study)]
         known = [widths for widths in known if self.problem.fits(widths)]
-        seen = seen_keys(self.problem, study)
         candidates = [self._by_key(key) for key in episodes]
         # Only what was evaluated is varied: far from it a model of this many ratios is a guess.
         candidates += self._variations(self._ranked(known, model, 0.0)[:_PARENTS])
         left = max(0.0, 1 - self._finished / self._trials)
         ranked = self._ranked(candidates, model, left * self.history.optimism)
-        fresh = [one for one in ranked if self.problem.key(one) not in seen]
-        chosen = (fresh or ranked)[0]
-        self._expected(chosen, model)
+        chosen, filled = self._unknown(ranked, seen_keys(self.problem, study))
+        self._expected(filled, model)
         if self.problem.key(chosen) in episodes:
             self._open[trial.number] = episodes[self.problem.key(chosen)]
-        return chosen
+        return filled
+
+    def _unknown(self, ranked: list[Widths], seen: set[Key]) -> tuple[Widths, Widths]:
+        """The first candidate that is unknown once it is filled, and filled."""
+        for one in ranked:
+            filled = fill(self.problem, one)
+            if self.problem.key(filled) not in seen:
+                return one, filled
+        return ranked[0], fill(self.problem, ranked[0])
 
     def _ranked(self, candidates: list[Widths], model: Assistant, optimism: float) -> list[Widths]:
         """The most promising first."""
@@ -232,7 +240,7 @@ class HistorySampler(AmcSampler):
             changed = self.rng.uniform(size=len(ratios)) < _CHANGED
             ratios = ratios * np.exp(_CHANGE * changed * self.rng.standard_normal(len(ratios)))
             named = dict(zip(self.problem.groups, map(float, ratios), strict=True))
-            found.append(fit_to_budget(self.problem, named))
+            found.append(fit_to_budget(self.problem, named, fill=False))
         return found
 
     def _by_key(self, key: Key) -> Widths:

@@ -247,7 +247,8 @@ class StepwiseSampler(WidthSampler):
             return self.widths
         choices = list(self.problem.choices[group])
         one_less = choices[max(0, choices.index(width) - 1)]
-        return {**self.widths, group: min(one_less, self.problem.nearest_choice(group, wanted))}
+        cut = min(one_less, self.problem.nearest_choice(group, wanted))
+        return self.problem.tied({**self.widths, group: cut})
 
     def _closed(self, target: float) -> Widths:
         problem = replace(self.problem, target=target)

@@ -88,7 +88,7 @@ class TransferWalk:
         for index, group in enumerate(problem.groups):
             state = self._features.state(index, problem.target, ratios)
             action = policy(state)
-            width = problem.nearest_choice(group, action * problem.full[group])
+            width = problem.nearest_open(group, action * problem.full[group], widths)
             if wall:
                 width = min(width, largest_width(problem, widths, group))
             widths[group] = width

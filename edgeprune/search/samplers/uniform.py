@@ -14,7 +14,7 @@ _STEPS = 1000
 class UniformWidthSampler(WidthSampler):
     """One keep ratio for all groups, the largest inside the budget first.
 
-    There are only as many trials as there are different uniform plans inside the budget.
+    No branch is removed, and nothing filled: this is the plain baseline. There are only as many trials as there are different uniform plans inside the budget.
     """
 
     def __init__(self, problem: SearchProblem, seed: int) -> None:
@@ -22,7 +22,7 @@ class UniformWidthSampler(WidthSampler):
         self._ladder: list[Widths] = []
         for step in range(_STEPS, 0, -1):
             widths = {
-                group: problem.nearest_choice(group, problem.full[group] * step / _STEPS)
+                group: problem.nearest_kept(group, problem.full[group] * step / _STEPS)
                 for group in problem.groups
             }
             if not self._ladder or widths != self._ladder[-1]:
@@ -39,6 +39,6 @@ class UniformWidthSampler(WidthSampler):
             if self.problem.key(widths) not in seen and self.problem.fits(widths):
                 return widths
         if not seen:
-            return self.problem.smallest
+            return self.problem.narrowest
         msg = "every uniform plan inside the budget has been evaluated"
         raise SpaceExhausted(msg)

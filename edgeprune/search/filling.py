@@ -1,0 +1,162 @@
+"""Spending what a plan leaves of the budget: widths that are free, then what helps most."""
+
+import heapq
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
+
+from edgeprune.search.problem import SearchProblem, Widths
+
+#: Choices that are looked at above the present one: a kernel's staircase may make a wider one
+#: cheaper than the next.
+_AHEAD = 3
+#: Least rise of the cost that counts; below it a width is free.
+_FREE = 1e-9
+
+
+def fill(
+    problem: SearchProblem, widths: Widths, ratios: Mapping[str, float] | None = None
+) -> Widths:
+    """Widen a plan until no group can be widened within the budget.
+
+    Scaling all groups by one factor leaves channels unused that cost nothing on the device's
+    staircase, and what is left of the budget below the next common step. Free widths come first;
+    then one choice at a time of the group with most loss saved per cost, where the problem has
+    curves, else of the group that is furthest below its wanted ratio.
+
+    Args:
+        problem: the budget and its cost.
+        widths: tied widths; those over the budget stay as they are, and so do those of single
+            weights, which are completed (`SearchProblem.complete`).
+        ratios: wanted keep ratio of every group, only their proportions matter; None: those of
+            `widths`.
+
+    Returns:
+        Widths that are nowhere narrower, with the same zeros, inside the budget.
+    """
+    filling = Filling(problem, widths, problem.cost, problem.target)
+    if problem.complete is not None or not filling.fits:
+        return dict(widths)
+    filling.take_free()
+    if problem.curves is not None:
+        filling.widen_by_loss(problem.curves)
+    else:
+        wanted = ratios or {group: widths[group] / problem.full[group] for group in problem.groups}
+        filling.widen_by_ratio(wanted)
+    return filling.widths
+
+
+class Filling:
+    """A plan on its way up.
+
+    Args:
+        problem: groups and choices.
+        widths: where it begins.
+        cost: of a plan.
+        target: largest allowed cost.
+
+    Attributes:
+        widths: the plan as it is now.
+        spent: its cost.
+    """
+
+    def __init__(
+        self,
+        problem: SearchProblem,
+        widths: Widths,
+        cost: Callable[[Widths], float],
+        target: float,
+    ) -> None:
+        self._problem, self._cost, self._target = problem, cost, target
+        self.widths = dict(widths)
+        self.spent = cost(self.widths)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the plan is inside the budget."""
+        return self.spent <= self._target
+
+    def take_free(self) -> None:
+        """Widen every group as far as the cost does not rise."""
+        for group in self._problem.groups:
+            while any(self._taken(group, width, self.spent) for width in self._ahead(group)[::-1]):
+                pass
+
+    def widen_by_ratio(self, ratios: Mapping[str, float]) -> None:
+        """Widen the group furthest below its wanted ratio, step by step, while it fits.
+
+        Args:
+            ratios: wanted keep ratios; those of groups at width 0 are not looked at.
+        """
+        full = self._problem.full
+        wanted = {group: ratios[group] * full[group] for group in self._problem.groups}
+        waiting = [
+            (self.widths[group] / max(wanted[group], _FREE), place, group)
+            for place, group in enumerate(self._problem.groups)
+        ]
+        heapq.heapify(waiting)
+        while waiting:
+            _, place, group = heapq.heappop(waiting)
+            # What does not fit now will not fit later: the group is done.
+            if any(self._taken(group, width, self._target) for width in self._ahead(group)):
+                reached = self.widths[group] / max(wanted[group], _FREE)
+                heapq.heappush(waiting, (reached, place, group))
+
+    def widen_by_loss(self, losses: Mapping[str, Sequence[float]]) -> None:
+        """Widen the group with most loss saved per cost, step by step, while it fits.
+
+        Args:
+            losses: of each group at each of its choices.
+        """
+        groups = self._problem.groups
+        # Lazy greedy: a step's rate changes little when others are taken, so that only the one
+        # on top is looked at again.
+        taken = 0
+        waiting: list[tuple[float, int, int, int]] = []
+        for place, group in enumerate(groups):
+            self._push(waiting, place, taken, self._best_step(group, losses[group]))
+        while waiting:
+            _, place, width, known = heapq.heappop(waiting)
+            group = groups[place]
+            if known == taken:
+                self.widths[group] = width
+                self.spent = self._cost(self.widths)
+                taken += 1
+            self._push(waiting, place, taken, self._best_step(group, losses[group]))
+
+    @staticmethod
+    def _push(
+        waiting: list[tuple[float, int, int, int]],
+        place: int,
+        taken: int,
+        step: tuple[float, int] | None,
+    ) -> None:
+        if step is not None:
+            heapq.heappush(waiting, (-step[0], place, step[1], taken))
+
+    def _best_step(self, group: str, losses: Sequence[float]) -> tuple[float, int] | None:
+        """The rate and the width of the best step up that fits."""
+        choices = self._problem.choices[group]
+        now = losses[choices.index(self.widths[group])]
+        best: tuple[float, int] | None = None
+        for width in self._ahead(group):
+            cost = self._cost({**self.widths, group: width})
+            if cost <= self._target:
+                saved = now - losses[choices.index(width)]
+                rate = saved / max(cost - self.spent, _FREE)
+                if best is None or rate > best[0]:
+                    best = rate, width
+        return best
+
+    def _ahead(self, group: str) -> Sequence[int]:
+        """The next choices above the present one; none where the branch is gone."""
+        width, choices = self.widths[group], self._problem.choices[group]
+        above = bisect(choices, width)
+        return choices[above : above + _AHEAD] if width else ()
+
+    def _taken(self, group: str, width: int, limit: float) -> bool:
+        widened = {**self.widths, group: width}
+        cost = self._cost(widened)
+        if cost > limit:
+            return False
+        self.widths, self.spent = widened, cost
+        return True
