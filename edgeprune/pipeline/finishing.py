@@ -105,6 +105,7 @@ def finish_contender(
     """
     content = session.space.template.candidate(model.state_dict())
     comparison = comparison or session.compare_file(content)
+    session.reporter.log(f"{name}: written, {comparison.ratio:.4f}x of at most {limit:.4f}x")
     record = {
         **_write(session, name, widths, model, content),
         **facts,

@@ -28,6 +28,11 @@ def _trials(directory: Path, name: str) -> list[tuple[dict[str, int], float]]:
     return [(trial.widths, trial.outcome.accuracy) for trial in read_trials(directory / name)]
 
 
+def _race(result: ep.RunResult) -> list[dict[str, object]]:
+    """All of it but the seconds."""
+    return [{**one, "seconds": None} for one in result.manifest["race"]]
+
+
 def _wait_for(process: "subprocess.Popen[str]", path: Path) -> None:
     deadline = time.monotonic() + 120
     while not path.exists():
@@ -45,7 +50,8 @@ def _log_has(directory: Path, text: str) -> bool:
 @pytest.mark.parametrize(
     "moment",
     ["train base: started", "probe: started", "search trial 0", "search trial 6", "random trial 3",
-     "fine-tune result: started", "result: finished"],
+     "contenders: measuring", "race: started", "race epoch 1", "race: finished",
+     "uniform: written", "result: written"],
 )  # fmt: skip
 def test_killed_and_resumed_equals_uninterrupted(
     moment: str,
@@ -70,6 +76,8 @@ def test_killed_and_resumed_equals_uninterrupted(
         uninterrupted.directory / "plan.json"
     ).read_text()
     assert resumed.manifest["widths"] == uninterrupted.manifest["widths"]
+    assert _race(resumed) == _race(uninterrupted)
+    assert not list(run_dir.rglob("*.checkpoint"))
 
 
 def test_ctrl_c_leaves_a_resumable_run(tiny_pipeline: Path, tmp_path: Path, start_cli: Cli) -> None:

@@ -1,0 +1,165 @@
+"""The race that chooses the result: who runs, who is dropped, who wins, and what it costs."""
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edgeprune as ep
+from edgeprune.pipeline import racing
+from edgeprune.pipeline.contenders import FINALISTS, Contender, Field
+from edgeprune.pipeline.racing import rungs
+from tests.conftest import TINY
+
+#: Accuracy on the reward split that a contender is made to have, by its widths.
+Judge = Callable[[dict[str, int]], float]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> ep.RunResult:
+    folder = tmp_path_factory.mktemp("raced")
+    (folder / "tiny.yaml").write_text(TINY)
+    overrides = ["finetune.epochs=4"]
+    return ep.run(folder / "tiny.yaml", run_dir=folder / "run", progress=False, overrides=overrides)
+
+
+def _own(race: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in race if not one["roles"]]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [(0, (0,)), (1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (4, (1, 2, 4)), (8, (2, 4, 8))],
+)
+def test_contenders_are_compared_after_a_quarter_and_a_half(
+    epochs: int, expected: tuple[int, ...]
+) -> None:
+    assert rungs(epochs) == expected
+
+
+def test_equal_widths_are_one_contender() -> None:
+    field = Field.of(
+        [
+            Contender("search-3", "amc trial 3", {"a": 4}),
+            Contender("filled", "uniform-L1, filled", {"a": 8}, ("filled",)),
+            Contender("uniform", "uniform-L1", {"a": 4}, ("uniform",)),
+        ],
+        {},
+    )
+    first, second = field.contenders
+    assert (first.name, first.roles) == ("search-3", ("uniform",))
+    assert first.found_by == "amc trial 3 = uniform-L1"
+    assert second.name == "filled"
+    assert Field.from_json(json.loads(json.dumps(field.to_json()))) == field
+
+
+def test_the_worse_half_is_dropped_and_baselines_never_are(finished: ep.RunResult) -> None:
+    race = finished.manifest["race"]
+    assert len({tuple(one["widths"].items()) for one in race}) == len(race)
+    assert sorted(role for one in race for role in one["roles"]) == ["filled", "random", "uniform"]
+    alive = _own(race)
+    assert len(alive) <= FINALISTS
+    for rung in ("1", "2"):
+        ranked = sorted(alive, key=lambda one: -one["reward_accuracy"][rung])
+        kept = ranked[: -(-len(ranked) // 2)]
+        assert all(one["dropped_after"] == int(rung) for one in ranked if one not in kept)
+        alive = kept
+    ended = [one for one in race if one["dropped_after"] is None]
+    assert all(one["epochs"] == 4 for one in ended)
+    assert {one["name"] for one in ended} >= {one["name"] for one in race if one["roles"]}
+    assert all(one["seconds"] > 0 for one in race)
+
+
+def test_the_result_is_the_best_on_the_reward_split_whoever_found_it(
+    finished: ep.RunResult,
+) -> None:
+    manifest = finished.manifest
+    ended = [one for one in manifest["race"] if one["dropped_after"] is None]
+    best = max(one["reward_accuracy"]["4"] for one in ended)
+    result = manifest["result"]
+    assert result["reward_accuracy"] == best
+    assert all(one["reward_accuracy"] <= best for one in manifest["baselines"].values())
+    assert result["found_by"] in {one["found_by"] for one in ended}
+    assert "reward split" in finished.report.read_text()
+
+
+def test_all_files_meet_the_budget_and_nothing_unfinished_stays(finished: ep.RunResult) -> None:
+    rows = [finished.manifest["result"], *finished.manifest["baselines"].values()]
+    assert all(row["met"] and row["ratio"] <= 0.6 for row in rows)
+    assert not list(finished.directory.rglob("*.checkpoint"))
+
+
+def test_without_training_the_reward_accuracy_ranks(tmp_path: Path, tiny_pipeline: Path) -> None:
+    result = ep.run(
+        tiny_pipeline,
+        run_dir=tmp_path / "run",
+        overrides=["finetune.epochs=0", "workload.train.epochs=1"],
+        progress=False,
+    )
+    scores = [one["reward_accuracy"]["0"] for one in result.manifest["race"]]
+    assert result.manifest["result"]["reward_accuracy"] == max(scores)
+    assert all(one["epochs"] == 0 for one in result.manifest["race"])
+
+
+def test_fewer_trials_than_finalists(tmp_path: Path, tiny_pipeline: Path) -> None:
+    overrides = ["search.trials=1", "finetune.epochs=1", "workload.train.epochs=1"]
+    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
+    assert result.met
+    assert len(_own(result.manifest["race"])) <= 1
+
+
+def _rigged(monkeypatch: pytest.MonkeyPatch, scores: Callable[[int], float]) -> None:
+    """Give the contenders of the last rung, in the order they start, these reward accuracies."""
+    count = itertools.count()
+    monkeypatch.setattr(racing, "accuracy", lambda model, split: scores(next(count)))
+
+
+def test_a_baseline_that_wins_is_handed_over_and_said_to_have_won(
+    tmp_path: Path, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _rigged(monkeypatch, lambda number: 0.1 + 0.01 * number)  # the last one is a baseline
+    result = ep.run(
+        tiny_pipeline,
+        run_dir=tmp_path / "run",
+        overrides=[
+            "finetune.epochs=0",
+            "workload.train.epochs=1",
+            "search.sampler=optuna:TPESampler",
+        ],
+        progress=False,
+    )
+    manifest = result.manifest
+    winner = manifest["race"][-1]
+    role = winner["roles"][0]
+    assert manifest["result"]["found_by"] == winner["found_by"]
+    assert manifest["result"]["baseline"] == winner["roles"]
+    assert manifest["widths"] == winner["widths"] == manifest["baselines"][role]["widths"]
+    for name in ("verification", "ratio", "candidate"):  # scored and measured once
+        assert manifest["result"][name] == manifest["baselines"][role][name]
+    assert "did better than a baseline" in result.report.read_text()
+    assert "its plan is the result" in result.report.read_text()
+
+
+def test_a_file_that_misses_the_budget_gives_way_to_the_next_best(
+    tmp_path: Path, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _rigged(monkeypatch, lambda number: 0.9 - 0.01 * number)
+    measured = racing._Race._measured
+    refused: list[str] = []
+
+    def slow_at_first(self: Any, one: Contender) -> float:
+        ratio = measured(self, one)
+        refused.append(one.found_by)
+        return 0.61 if len(refused) == 1 else ratio
+
+    monkeypatch.setattr(racing._Race, "_measured", slow_at_first)
+    overrides = ["finetune.epochs=0", "workload.train.epochs=1", "search.trials=8"]
+    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
+    race = result.manifest["race"]
+    assert result.met
+    assert result.manifest["result"]["found_by"] == race[1]["found_by"] != refused[0]
+    assert "did not meet the budget" in result.report.read_text()
+    assert "the next best is taken" in (result.directory / "log.txt").read_text()
