@@ -82,7 +82,7 @@ def test_a_stage_without_blocks_and_an_uneven_border(
         name: choices[0] if choices[0] == 0 else width
         for (name, choices), width in zip(space.choices.items(), space.full.values(), strict=True)
     }
-    widths |= {"layer2.0.conv2": 3, "layer2.0.conv2#2": 6, "layer3.0.conv2": 5}
+    widths |= {"layer2.0.conv2": 6, "layer3.0.conv2": 10}
     check_plan(space, resnet, with_other_weights(resnet), image, widths, tmp_path)
     # The weights alone do not tell how the border is divided; the widths do.
     pruned = space.plan(widths).apply(resnet)
@@ -94,9 +94,9 @@ def test_channels_of_a_padded_shortcut_are_cut(
     space: ChannelSpace, resnet: nn.Module, image: torch.Tensor, tmp_path: Path
 ) -> None:
     assert [group.name for group in space.groups if group.fixed] == ["linear"]
-    widths = {"conv1": 9, "layer2.0.conv2": 4, "layer2.0.conv2#2": 7, "layer3.0.conv2#2": 10}
+    widths = {"conv1": 9, "layer2.0.conv2": 4, "layer3.0.conv2": 10}
     pruned = space.plan(widths).apply(resnet)
-    assert pruned.linear.in_features == 9 + 4 + 7 + 16 + 10
+    assert pruned.linear.in_features == 9 + 4 + 10
     check_plan(space, resnet, with_other_weights(resnet), image, widths, tmp_path)
 
 
@@ -201,7 +201,7 @@ def test_narrow_is_not_gone(space: ChannelSpace) -> None:
 def test_a_removed_block_survives_a_round_trip_and_trains(
     space: ChannelSpace, resnet: nn.Module, tmp_path: Path
 ) -> None:
-    plan = space.plan({"layer2.0.conv1": 0, "layer3.1.conv1": 0, "layer2.0.conv2": 5})
+    plan = space.plan({"layer2.0.conv1": 0, "layer3.1.conv1": 0, "layer2.0.conv2": 6})
     plan.save(tmp_path / "plan.json")
     assert Plan.load(tmp_path / "plan.json") == plan
     pruned = plan.apply(resnet).train()

@@ -165,6 +165,10 @@ def pad(flow: Flow, node: Node) -> None:
             continue
         added = Padding(node.module, flow.labels.fresh(before), ids, flow.labels.fresh(after))
         flow.paddings.append(added)
+        if before == after:
+            # One group in pairs: two of half the size would have to be cut alike for the sum to
+            # be a width that kernels like.
+            flow.labels.unify(added.before, added.after)
         axes[axis] = np.concatenate([added.before, ids, added.after])
         numbers[axis] = added.before if before else 0
         numbers[axis + len(axes)] = added.after if after else 0
