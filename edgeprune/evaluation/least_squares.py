@@ -97,6 +97,27 @@ class Reconstruction:
             kept = plan.slices[f"{name}.weight"].get(0)
             self._refit(name, mixer(pruned, name), inputs, kept)
 
+    def gram(self, name: str) -> torch.Tensor:
+        """Second moments of a consumer's patches, about what its fit leaves to others.
+
+        Args:
+            name: one of `consumers`. The first call gathers what is missing of all of them.
+
+        Returns:
+            (columns, columns) float32: the covariance where a bias or a batch normalisation takes
+            up a constant difference, else the moments about zero.
+        """
+        self._gather(self.consumers)
+        moments = self._moments[self.consumers[name].source]
+        if self._centred(name):
+            return moments.covariance
+        return torch.addr(moments.covariance, moments.mean, moments.mean)
+
+    def _centred(self, name: str) -> bool:
+        """Whether constant differences in a layer's output cost nothing."""
+        bias = mixer(self._model, name).bias
+        return bias is not None or (self._recalibrated and self.consumers[name].normalised)
+
     def _gather(self, names: Iterable[str]) -> None:
         sources = {self.consumers[name].source for name in names} - self._moments.keys()
         if sources:
@@ -118,7 +139,7 @@ class Reconstruction:
         if outputs is not None:
             weight = weight[list(outputs)]
         moments = self._moments[consumer.source]
-        centred = bias is not None or (self._recalibrated and consumer.normalised)
+        centred = self._centred(name)
         mask = torch.zeros(weight.shape[1], dtype=torch.bool)
         mask[list(inputs)] = True
         kept, lost = columns[mask].flatten(), columns[~mask].flatten()
