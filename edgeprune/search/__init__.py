@@ -1,5 +1,6 @@
 """Search: samplers that propose widths, rewards, and the loop that evaluates them."""
 
+from edgeprune.search.allocation import Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.journal import SearchTrial, read_trials
@@ -11,6 +12,7 @@ from edgeprune.search.sources import SourceRun
 from edgeprune.search.study import SearchResult, run_search
 
 __all__ = [
+    "Allocator",
     "Outcome",
     "SearchProblem",
     "SearchResult",

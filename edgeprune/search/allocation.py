@@ -1,362 +1,207 @@
-"""Allocation: the widths with the least summed loss within the budget, by the sensitivity curves.
-
-A multiple-choice knapsack (SPDY, Frantar and Alistarh, ICML 2022, section 3; HALP and MDP solve
-the same one): every group takes one of its widths, a branch may go as a whole, losses add up. The
-cost does not: what a layer takes depends on the channels on both of its sides, and a removed branch
-takes its layers along. So the cost is made additive around a plan, the knapsack solved exactly, and
-made additive anew around the solution, with the true cost deciding; a local search at true cost
-mends what the additions overlooked.
-"""
+"""The allocation: widths of least summed loss within the budget, removed branches included."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgeprune.search.filling import fill
+from edgeprune.search.allocation_costs import Costs, Linearised
+from edgeprune.search.allocation_losses import base_losses, scaled
+from edgeprune.search.filling import Filling
 from edgeprune.search.fitting import fit_to_budget
-from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.sources import Floats
 
-Floats = NDArray[np.float64]
-
-#: Steps of the cost in the dynamic programme.
-_BUCKETS = 1500
-#: How often the cost is made additive anew, from each start.
-_ROUNDS = 4
-#: Improvements of the local search at most, and pairs of changes whose true cost is asked for.
-_IMPROVEMENTS = 12
-_PAIRS = 24
-#: A width is left aside if a wider one costs at most so much more of the budget.
-_NO_DEARER = 1e-3
-#: Options of a branch with several groups at most: its groups move together beyond that.
-_MOST_OPTIONS = 64
-#: Without curves: loss of removing a branch over that of cutting all its groups to nothing.
-_PRIOR_REMOVAL = 1.5
-
-
-@dataclass(frozen=True)
-class _Item:
-    """What is decided at once: a group, or all groups of a branch.
-
-    Attributes:
-        groups: names.
-        options: their widths.
-    """
-
-    groups: tuple[str, ...]
-    options: tuple[tuple[int, ...], ...]
+#: Plans whose cost is asked for in one allocation, roughly; at 0.3 ms each, half a second.
+_EVALUATIONS = 1500
+#: Times a budget of the summed cost is moved so that the true one comes out right.
+_CORRECTIONS = 4
+#: Shortfall of the budget, as a share of it, that is left to filling.
+_NEAR = 0.002
+#: Choices up and down that are open once the plan is nearly right.
+_REACH = 2
 
 
 class Allocator:
-    """Allocates the widths of one problem, for any coefficients and budgets.
+    """Solves for widths from sensitivity curves and the cost estimate.
 
-    Its cost is asked for as it is when `widths` is called: measurements that the problem has
-    learned in between count.
+    The cost is no sum over groups: a layer's latency depends on the widths on both its sides, and
+    a removed branch takes its layers along. So it is written as a sum around one plan, the
+    knapsack of that is solved exactly (`edgeprune.search.multiple_choice`), its solution's true
+    cost corrects the budget of the sum, and the solution is where the next sum is written. This
+    goes on from several plans: all groups scaled alike, and the full network, around which what
+    removed branches save is nearly a sum; then with small steps around the best. All solutions
+    within the budget are filled and compared by their loss.
 
     Args:
-        problem: groups, choices, cost, budget and curves. Without curves a prior stands for them:
-            a group's share of the cost that it can save, times the square of the share that is
-            cut (SPDY, section 3.2).
+        problem: with curves, or without (see `allocation_losses.base_losses` for what stands in).
     """
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
-        self._losses = _losses(problem)
-        self._items = list(_items(problem, _useful(problem)))
+        self._losses = base_losses(problem)
 
-    def loss(self, widths: Mapping[str, int], coefficients: Mapping[str, float]) -> float:
-        """Summed loss of a plan."""
-        return sum(
-            coefficients.get(group, 1.0) * self._losses[group][widths[group]]
-            for group in self._problem.groups
-        )
-
-    def widths(
-        self,
-        coefficients: Mapping[str, float] | None = None,
-        *,
-        target: float | None = None,
-        start: Widths | None = None,
-    ) -> Widths:
-        """The plan with the least summed loss within the budget that is found.
+    def loss(self, widths: Widths, coefficients: Mapping[str, float] | None = None) -> float:
+        """What is minimised: the sum over groups of coefficient times loss.
 
         Args:
-            coefficients: factors on the groups' losses, above 0; 1 where a group is left out. A
-                branch has its first group's.
-            target: largest cost; the problem's own if not given.
-            start: a plan near the solution, such as that of other coefficients; without one,
-                several starts are tried.
+            widths: tied widths.
+            coefficients: of each group; 1 where it has none.
+        """
+        return _total(self._problem, scaled(self._losses, coefficients or {}), widths)
+
+    def widths(
+        self, coefficients: Mapping[str, float] | None = None, target: float | None = None
+    ) -> Widths:
+        """The allocation; equal arguments and an equal cost give equal widths.
+
+        Args:
+            coefficients: factors on the losses of groups, above 0; 1 for those without.
+            target: largest allowed cost; None: the problem's.
 
         Returns:
-            Tied widths inside the budget; the smallest ones where nothing is.
+            Tied widths within the target; `SearchProblem.smallest` where nothing fits.
         """
-        solver = _Solver(self, dict(coefficients or {}), target or self._problem.target)
-        return solver.solve(start)
+        limit = self._problem.target if target is None else target
+        losses = scaled(self._losses, coefficients or {})
+        return _Allocation(self._problem, losses, limit).solved()
 
 
-class _Solver:
-    """One solution: costs are asked for once."""
+class _Allocation:
+    """One allocation on its way.
 
-    def __init__(self, allocator: Allocator, factors: dict[str, float], target: float) -> None:
-        self._allocator, self._factors, self._target = allocator, factors, target
-        self._problem, self._items = allocator._problem, allocator._items
-        self._known: dict[Key, float] = {}
-        losses = allocator._losses
-        self._option_losses = [
-            np.array(
-                [
-                    sum(
-                        factors.get(group, 1.0) * losses[group][width]
-                        for group, width in zip(item.groups, option, strict=True)
-                    )
-                    for option in item.options
-                ]
-            )
-            for item in self._items
-        ]
+    Args:
+        problem: what is searched.
+        losses: of each group at each of its choices.
+        target: largest allowed cost.
+    """
 
-    def solve(self, start: Widths | None) -> Widths:
+    def __init__(self, problem: SearchProblem, losses: Mapping[str, Floats], target: float) -> None:
+        self._problem, self._losses, self._target = problem, losses, target
+        self._costs = Costs(problem)
+        self._best: tuple[float, Widths] | None = None
+        #: With what widths a branch comes back: those it had when it was last there.
+        self._reference = dict(problem.narrowest)
+
+    def solved(self) -> Widths:
         problem = self._problem
-        if self._cost(problem.smallest) > self._target:
-            return problem.smallest
-        best: tuple[float, Widths] | None = None
-        for one in [start] if start is not None else self._starts():
-            for widths in self._rounds(one):
-                loss = self._loss(widths)
-                if best is None or loss < best[0]:
-                    best = loss, widths
-        if best is None:
-            best = self._loss(problem.smallest), problem.smallest
-        return self._improved(best[1])
+        if self._costs(problem.full) <= self._target:
+            return dict(problem.full)
+        if self._costs(problem.smallest) > self._target:
+            return dict(problem.smallest)
+        for start in self._starts():
+            self._descend(start, reach=None, rounds=2)
+        if self._best is None:
+            self._consider(problem.smallest)
+        self._polish()
+        return problem.smallest if self._best is None else self._best[1]
 
     def _starts(self) -> Iterator[Widths]:
-        """Plans around which the cost is made additive first."""
         problem = self._problem
-        yield fit_to_budget(problem, dict.fromkeys(problem.groups, 1.0), fill=False)
+        uniform = fit_to_budget(
+            _with_cost(problem, self._costs, self._target),
+            dict.fromkeys(problem.groups, 1.0),
+            fill=False,
+        )
+        self._remember(uniform)
+        yield uniform
         yield problem.full
 
-    def _rounds(self, widths: Widths) -> Iterator[Widths]:
-        """Solutions inside the budget, each with the cost made additive around the last."""
-        slack = 0.0
-        for _ in range(_ROUNDS):
-            base = self._cost(widths)
-            costs = self._marginal_costs(widths, base)
-            chosen = self._knapsack(costs, self._target - base - slack)
-            found = self._plan(chosen)
-            expected = base + sum(costs[i][option] for i, option in enumerate(chosen))
-            true = self._cost(found)
-            if true <= self._target:
-                yield found
-            else:
-                yield from self._repaired(found)
-            # What the additions misjudge here they will misjudge again near by.
-            slack = 0.5 * slack + 0.5 * (true - expected)
-            if found == widths:
+    def _descend(self, start: Widths, *, reach: int | None, rounds: int) -> None:
+        """Solve around a plan, then around the solution, and so on."""
+        around = start
+        for _ in range(rounds):
+            table = self._table(around, reach)
+            found = self._corrected(table)
+            if found == around:
+                return
+            self._remember(found)
+            around = found
+
+    def _polish(self) -> None:
+        """Small steps around the best plan, branches that change sides, until nothing helps."""
+        while self._best is not None and self._costs.asked < _EVALUATIONS:
+            before, around = self._best
+            self._remember(around)
+            table = self._table(around, _REACH)
+            self._corrected(table)
+            if self._best[0] < before:
+                continue
+            self._flip(table)
+            if not self._best[0] < before:
+                return
+
+    def _flip(self, table: Linearised) -> None:
+        """Branches that would rather stay as they are change sides, the most promising first."""
+        solutions = [table.solve(self._target, flip=part) for part in table.flips()]
+        solutions.sort(key=self._loss)
+        for solution in solutions:
+            if self._costs.asked >= _EVALUATIONS:
+                return
+            self._consider(solution)
+
+    def _table(self, around: Widths, reach: int | None) -> Linearised:
+        # A fifth of all evaluations for each sum that is written.
+        samples = max(3, _EVALUATIONS // 5 // len(self._problem.groups))
+        return Linearised(
+            self._problem, self._costs, self._losses, around, self._reference,
+            reach=reach, samples=samples,
+        )  # fmt: skip
+
+    def _corrected(self, table: Linearised) -> Widths:
+        """The sum's allocation whose true cost comes nearest to the target from below.
+
+        Every one on the way is considered; the last one is returned where none is within it.
+        """
+        summed, inside, found = self._target, None, None
+        for _ in range(_CORRECTIONS):
+            again = table.solve(summed)
+            if again == found:
                 break
-            widths = found
-
-    def _marginal_costs(self, widths: Widths, base: float) -> list[Floats]:
-        """What every option costs more than the present one, all else as it is."""
-        return [
-            np.array(
-                [self._cost(self._changed(widths, item, option)) - base for option in item.options]
-            )
-            for item in self._items
-        ]
-
-    def _knapsack(self, costs: list[Floats], room: float) -> list[int]:
-        """The options with the least summed loss whose summed cost fits; exact but for rounding."""
-        least = [one.min() for one in costs]
-        capacity = room - sum(least)
-        if capacity <= 0:
-            return [int(one.argmin()) for one in costs]
-        size = capacity / _BUCKETS
-        table = np.zeros(_BUCKETS + 1)
-        picked = np.zeros((len(costs), _BUCKETS + 1), np.int16)
-        for row, (cost, loss) in enumerate(zip(costs, self._option_losses, strict=True)):
-            weights = np.rint((cost - least[row]) / size).astype(np.int64)
-            best = np.full(_BUCKETS + 1, np.inf)
-            for option, weight in enumerate(weights.tolist()):
-                if weight > _BUCKETS:
-                    continue
-                sums = table[: _BUCKETS + 1 - weight] + loss[option]
-                part = best[weight:]
-                better = sums < part
-                part[better] = sums[better]
-                picked[row, weight:][better] = option
-            table = best
-        chosen = [0] * len(costs)
-        left = _BUCKETS
-        for row in range(len(costs) - 1, -1, -1):
-            option = chosen[row] = int(picked[row, left])
-            left -= int(np.rint((costs[row][option] - least[row]) / size))
+            found = again
+            left = self._target - self._costs(found)
+            if left >= 0:
+                inside = found
+            if 0 <= left < _NEAR * self._target:
+                break
+            summed += left
+        chosen = inside or found or self._problem.smallest
+        self._consider(chosen)
         return chosen
 
-    def _repaired(self, widths: Widths) -> Iterator[Widths]:
-        """A plan that is over the budget, brought back by the cheapest cuts."""
-        while (spent := self._cost(widths)) > self._target:
-            best: tuple[float, Widths] | None = None
-            for item, losses in zip(self._items, self._option_losses, strict=True):
-                now = losses[self._index(item, widths)]
-                for option, loss in zip(item.options, losses.tolist(), strict=True):
-                    changed = self._changed(widths, item, option)
-                    saved = min(spent - self._cost(changed), spent - self._target)
-                    if saved > 1e-9:
-                        rate = (loss - now) / saved
-                        if best is None or rate < best[0]:
-                            best = rate, changed
-            if best is None:
-                return
-            widths = best[1]
-        yield widths
+    def _consider(self, widths: Widths) -> None:
+        """Bring a plan into the budget, fill it, and keep it where it is the best so far."""
+        inside = self._inside(widths)
+        filling = Filling(self._problem, inside, self._costs, self._target)
+        if not filling.fits:
+            return
+        filling.take_free()
+        filling.widen_by_loss({group: curve.tolist() for group, curve in self._losses.items()})
+        loss = self._loss(filling.widths)
+        if self._best is None or loss < self._best[0]:
+            self._best = loss, filling.widths
 
-    def _improved(self, widths: Widths) -> Widths:
-        """Local search at true cost: one change, or one that pays for another."""
-        for _ in range(_IMPROVEMENTS):
-            better = self._better(widths)
-            if better is None:
-                break
-            widths = better
-        filled = fill(self._problem, widths) if self._target == self._problem.target else widths
-        return filled if self._loss(filled) <= self._loss(widths) else widths
-
-    def _better(self, widths: Widths) -> Widths | None:
-        base = self._cost(widths)
-        room = self._target - base
-        costs = self._marginal_costs(widths, base)
-        gains = [
-            losses[self._index(item, widths)] - losses
-            for item, losses in zip(self._items, self._option_losses, strict=True)
-        ]
-        moves = [
-            (float(gain), float(cost), row, option)
-            for row, (own_gains, own_costs) in enumerate(zip(gains, costs, strict=True))
-            for option, (gain, cost) in enumerate(zip(own_gains, own_costs, strict=True))
-            if gain != 0 or cost != 0
-        ]
-        single = max((move for move in moves if move[1] <= room), default=None)
-        best = (single[0], self._moved(widths, single)) if single and single[0] > 1e-9 else None
-        ups = sorted((move for move in moves if move[0] > 0), reverse=True)[: 4 * _PAIRS]
-        downs = sorted(
-            (move for move in moves if move[0] < 0 and move[1] < 0),
-            key=lambda move: move[0] / move[1],
-        )[: 4 * _PAIRS]
-        pairs = sorted(
-            (
-                (up[0] + down[0], up, down)
-                for up in ups
-                for down in downs
-                if up[2] != down[2]
-                and up[0] + down[0] > (best[0] if best else 1e-9)
-                and up[1] + down[1] <= room + 0.1 * abs(down[1])
-            ),
-            reverse=True,
+    def _inside(self, widths: Widths) -> Widths:
+        """Scaled down, zeros as they are, where it is over the budget."""
+        if self._costs(widths) <= self._target:
+            return widths
+        full = self._problem.full
+        return fit_to_budget(
+            _with_cost(self._problem, self._costs, self._target),
+            {group: widths[group] / full[group] for group in self._problem.groups},
+            fill=False,
         )
-        for gain, up, down in pairs[:_PAIRS]:
-            moved = self._moved(self._moved(widths, down), up)
-            if self._cost(moved) <= self._target:
-                return moved if best is None or gain > best[0] else best[1]
-        return None if best is None else best[1]
 
-    def _moved(self, widths: Widths, move: tuple[float, float, int, int]) -> Widths:
-        item = self._items[move[2]]
-        return self._changed(widths, item, item.options[move[3]])
-
-    def _plan(self, chosen: list[int]) -> Widths:
-        widths = dict(self._problem.full)
-        for item, option in zip(self._items, chosen, strict=True):
-            widths = self._changed(widths, item, item.options[option])
-        return widths
-
-    @staticmethod
-    def _changed(widths: Widths, item: _Item, option: tuple[int, ...]) -> Widths:
-        return {**widths, **dict(zip(item.groups, option, strict=True))}
-
-    @staticmethod
-    def _index(item: _Item, widths: Widths) -> int:
-        """The option a plan has, or the nearest above its widths."""
-        present = tuple(widths[group] for group in item.groups)
-        if present in item.options:
-            return item.options.index(present)
-        return min(
-            range(len(item.options)),
-            key=lambda i: sum(abs(a - b) for a, b in zip(item.options[i], present, strict=True)),
-        )
+    def _remember(self, widths: Widths) -> None:
+        self._reference.update({group: width for group, width in widths.items() if width})
 
     def _loss(self, widths: Widths) -> float:
-        return self._allocator.loss(widths, self._factors)
-
-    def _cost(self, widths: Widths) -> float:
-        key = self._problem.key(widths)
-        if key not in self._known:
-            self._known[key] = self._problem.cost(widths)
-        return self._known[key]
+        return _total(self._problem, self._losses, widths)
 
 
-def _losses(problem: SearchProblem) -> dict[str, dict[int, float]]:
-    """The loss of every width of every group."""
-    if problem.curves is not None:
-        return {
-            group: dict(zip(problem.choices[group], problem.curves[group], strict=True))
-            for group in problem.groups
-        }
-    whole = problem.cost(problem.full)
-    found: dict[str, dict[int, float]] = {}
-    for group in problem.groups:
-        narrow = {**problem.full, group: problem.narrowest[group]}
-        share = max(whole - problem.cost(narrow), 1e-6)
-        full = problem.full[group]
-        found[group] = {
-            width: share * (1 - width / full) ** 2 for width in problem.kept_choices(group)
-        }
-        found[group][0] = 0.0
-    for branch in problem.branches:
-        shares = [max(whole - problem.cost(_removed(problem, branch)), 1e-6)]
-        found[branch[0]][0] = _PRIOR_REMOVAL * sum(shares)
-    return found
+def _total(problem: SearchProblem, losses: Mapping[str, Floats], widths: Widths) -> float:
+    return float(
+        sum(losses[group][problem.choices[group].index(widths[group])] for group in problem.groups)
+    )
 
 
-def _removed(problem: SearchProblem, branch: tuple[str, ...]) -> Widths:
-    return {**problem.full, **dict.fromkeys(branch, 0)}
-
-
-def _useful(problem: SearchProblem) -> dict[str, list[int]]:
-    """Widths above 0 that no wider one beats: on a staircase most lie on the way up to a step.
-
-    A width is judged with all other groups at full and at half width.
-    """
-    full = problem.full
-    half = {group: problem.nearest_kept(group, full[group] / 2) for group in problem.groups}
-    found = {}
-    for group in problem.groups:
-        choices = list(problem.kept_choices(group))
-        keep = {choices[0], choices[-1]}
-        for others in (full, half):
-            cheapest = np.inf
-            for width in reversed(choices):
-                cost = problem.cost({**others, group: width})
-                if cost < cheapest - _NO_DEARER * problem.target / 4:
-                    keep.add(width)
-                    cheapest = cost
-        found[group] = sorted(keep)
-    return found
-
-
-def _items(problem: SearchProblem, useful: Mapping[str, list[int]]) -> Iterator[_Item]:
-    for group in problem.groups:
-        branch = problem.branch_of.get(group, (group,))
-        if branch[0] != group:
-            continue
-        widths = [useful[name] for name in branch]
-        options = list(product(*widths))
-        if len(options) > _MOST_OPTIONS:
-            # All groups of the branch at about the same share of their width.
-            longest = max(len(one) for one in widths)
-            steps = np.linspace(0, 1, longest)
-            options = sorted(
-                {tuple(one[round(step * (len(one) - 1))] for one in widths) for step in steps}
-            )
-        gone = [(0,) * len(branch)] if problem.choices[group][0] == 0 else []
-        yield _Item(branch, (*gone, *options))
+def _with_cost(problem: SearchProblem, costs: Costs, target: float) -> SearchProblem:
+    return replace(problem, cost=costs, target=target)

@@ -42,6 +42,8 @@ class SmallNet:
         target: latency budget as a ratio.
         multiple: widths are multiples of this.
         noise: standard deviation of the measured accuracy, as of a small reward split.
+        blocks: indices of layers that may go together, as a residual block's branch does.
+        curves: whether the search is told how sensitive the layers are.
     """
 
     channels: tuple[int, ...] = (16, 16, 32, 32, 64, 64)
@@ -49,6 +51,8 @@ class SmallNet:
     target: float = 0.5
     multiple: int = 1
     noise: float = 0.0
+    blocks: tuple[tuple[int, ...], ...] = ()
+    curves: bool = False
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,9 +61,10 @@ class SmallNet:
 
     def problem(self) -> SearchProblem:
         """What a search sees of this net."""
+        may_go = {layer for block in self.blocks for layer in block}
         choices = {
-            name: tuple(range(self.multiple, full + 1, self.multiple))
-            for name, full in zip(self.names, self.channels, strict=True)
+            name: (0,) * (index in may_go) + tuple(range(self.multiple, full + 1, self.multiple))
+            for index, (name, full) in enumerate(zip(self.names, self.channels, strict=True))
         }
         features = np.column_stack([np.arange(len(self.channels)), self.channels])
         return SearchProblem(
@@ -70,14 +75,20 @@ class SmallNet:
             macs=self.macs,
             cost=self.latency_ratio,
             target=self.target,
+            branches=tuple(tuple(self.names[layer] for layer in block) for block in self.blocks),
+            curves=self._curves(choices) if self.curves else None,
         )
 
     def macs(self, widths: Widths) -> float:
-        """Multiply-accumulates: each layer reads the one before it."""
-        kept = [3, *(widths[name] for name in self.names)]
-        pixels = [1024 * 16 * 16 // full**2 for full in self.channels]
-        pairs = zip(pixels, kept, kept[1:], strict=False)
-        return float(sum(9 * area * read * written for area, read, written in pairs))
+        """Multiply-accumulates: each layer reads the one before it; after a block, its input."""
+        firsts, lasts = ({block[end] for block in self.blocks} for end in (0, -1))
+        total, read = 0, 3
+        stream = read
+        for index, (name, full) in enumerate(zip(self.names, self.channels, strict=True)):
+            stream = read if index in firsts else stream
+            total += 9 * (1024 * 16 * 16 // full**2) * read * widths[name]
+            read = stream if index in lasts else widths[name]
+        return float(total)
 
     def latency_ratio(self, widths: Widths) -> float:
         """MACs, the memory that is written, and a constant."""
@@ -90,6 +101,19 @@ class SmallNet:
         parts = zip(self.names, self.channels, self.sensitivity, strict=True)
         loss = sum(matters * (1 - widths[name] / full) ** 2 for name, full, matters in parts)
         return float(0.1 + 0.75 * np.exp(-2 * loss))
+
+    def _curves(self, choices: dict[str, tuple[int, ...]]) -> dict[str, list[float]]:
+        parts = zip(self.names, self.channels, self.sensitivity, strict=True)
+        curves = {
+            name: [matters * (1 - width / full) ** 2 for width in choices[name]]
+            for name, full, matters in parts
+        }
+        for block in self.blocks:
+            first, *others = (self.names[layer] for layer in block)
+            for other in others:
+                curves[first][0] += curves[other][0]
+                curves[other][0] = 0.0
+        return curves
 
     def evaluate(self, widths: Widths) -> Outcome:
         """An outcome as an evaluator gives it; the noise depends on the widths alone."""
@@ -236,7 +260,7 @@ class SamplerConformance:
 
         def objective(trial: optuna.Trial) -> float:
             widths = {
-                name: trial.suggest_int(name, 1, full)
+                name: trial.suggest_int(name, problem.choices[name][0], full)
                 for name, full in zip(net.names, net.channels, strict=True)
             }
             assert self.partial_plans or problem.fits(widths)

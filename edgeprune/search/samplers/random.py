@@ -12,8 +12,8 @@ class RandomWidthSampler(WidthSampler):
     """Uniformly random keep ratios, scaled together until the budget is used up.
 
     A branch goes by chance, where its first group's ratio is nearer to 0 than to its narrowest
-    width. Unscaled random policies end well below the budget and make random search look weaker than
-    it is; this is the honest baseline for learning samplers.
+    width. Unscaled random policies end well below the budget and make random search look weaker
+    than it is; this is the honest baseline for learning samplers.
     """
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:

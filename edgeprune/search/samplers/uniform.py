@@ -14,7 +14,8 @@ _STEPS = 1000
 class UniformWidthSampler(WidthSampler):
     """One keep ratio for all groups, the largest inside the budget first.
 
-    No branch is removed, and nothing filled: this is the plain baseline. There are only as many trials as there are different uniform plans inside the budget.
+    No branch is removed and nothing is filled: this is the plain baseline. There are only as many
+    trials as there are different uniform plans inside the budget.
     """
 
     def __init__(self, problem: SearchProblem, seed: int) -> None:
