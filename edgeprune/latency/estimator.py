@@ -13,7 +13,9 @@ from edgeprune.latency.net_model import NetModel
 #: Channel multiples that kernels may work in; the one that explains the measurements is used.
 STEPS = (1, 4, 8, 16)
 #: How many of the last predictions `LatencyEstimator.error` looks back on.
-_RECENT = 20
+_RECENT = 5
+#: Weight of the newest measurement in what plans like the last ones take more than foretold.
+_NEWEST = 0.2
 #: Largest margin of `LatencyEstimator.bound`.
 _LARGEST_MARGIN = 0.05
 
@@ -31,6 +33,9 @@ class LatencyEstimator:
     own (see `StepModel`); the one under which the measurements are most likely predicts. More
     channels never cost less.
 
+    A search closes in on plans of one kind, which all are off by about the same (aligned channels,
+    say, where the first plans were not): what the last ones were off by is taken out.
+
     Args:
         layer_costs: costs per layer of any widths from 1 to full.
         full: widths of the base model, whose ratio is 1.
@@ -47,6 +52,7 @@ class LatencyEstimator:
             _FromCosts(layer_costs, full) if kernels is None else _FromKernels(kernels, full)
         )
         self._errors: list[float] = []
+        self._drift = 1.0
 
     @property
     def step(self) -> int:
@@ -64,7 +70,7 @@ class LatencyEstimator:
         Args:
             widths: kept channels per group.
         """
-        return self._predictor.predict(widths)
+        return self._predictor.predict(widths) * self._drift
 
     def bound(self, widths: dict[str, int]) -> float:
         """A ratio that the measurement will rather not exceed: the estimate and its error.
@@ -92,6 +98,8 @@ class LatencyEstimator:
             raise MeasurementError(msg)
         self._errors.append(abs(self.ratio(widths) / ratio - 1))
         self._predictor.learn(widths, ratio)
+        left = ratio / self._predictor.predict(widths)
+        self._drift = float(self._drift ** (1 - _NEWEST) * left**_NEWEST)
 
 
 class _FromKernels:

