@@ -3,7 +3,10 @@
 import pytest
 
 from edgeprune.search import make_sampler
-from edgeprune.testing.samplers import MakeSampler, SamplerConformance
+from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet
+
+#: Residual: two blocks may go, and the search is told how sensitive layers are.
+RESIDUAL = SmallNet(blocks=((1, 2), (4, 5)), curves=True, target=0.45)
 
 
 class _Named(SamplerConformance):
@@ -20,6 +23,51 @@ class TestAmc(_Named):
 
 class TestRandom(_Named):
     name = "random"
+
+
+class TestKnapsack(_Named):
+    name = "knapsack"
+
+
+class _Residual(_Named):
+    @pytest.fixture
+    def net(self) -> SmallNet:
+        return RESIDUAL
+
+
+class TestAmcWithBranches(_Residual):
+    name = "amc"
+
+
+class TestHistoryWithBranches(_Residual):
+    name = "history"
+
+
+class TestKnapsackWithBranches(_Residual):
+    name = "knapsack"
+
+
+class TestRandomWithBranches(_Residual):
+    name = "random"
+
+
+class TestUniformWithBranches(_Residual):
+    name = "uniform"
+    random = False
+
+
+class TestPurlWithBranches(_Residual):
+    name = "purl"
+    partial_plans = True
+
+
+class TestQlpWithBranches(_Residual):
+    name = "qlp"
+    partial_plans = True
+
+
+class TestTpeWithBranches(_Residual):
+    name = "optuna:TPESampler"
 
 
 class TestPurl(_Named):

@@ -14,6 +14,8 @@ from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.foreign import ProjectedSampler, make_optuna_sampler
 from edgeprune.search.samplers.history import HistorySampler
 from edgeprune.search.samplers.history_options import HistoryOptions
+from edgeprune.search.samplers.knapsack import KnapsackSampler
+from edgeprune.search.samplers.knapsack_options import KnapsackOptions
 from edgeprune.search.samplers.purl import PurlSampler
 from edgeprune.search.samplers.qlp import QlpSampler
 from edgeprune.search.samplers.random import RandomWidthSampler
@@ -25,6 +27,8 @@ __all__ = [
     "AmcSampler",
     "HistoryOptions",
     "HistorySampler",
+    "KnapsackOptions",
+    "KnapsackSampler",
     "ProjectedSampler",
     "PurlOptions",
     "PurlSampler",
@@ -45,7 +49,7 @@ def make_sampler(
     """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``bocr``, ``history``, ``purl``, ``qlp``, ``random``, ``uniform``,
+        name: ``amc``, ``bocr``, ``history``, ``knapsack``, ``purl``, ``qlp``, ``random``, ``uniform``,
             ``optuna:ClassName``, or
             ``module:function`` of a function ``(problem, seed, trials, **options)`` that returns
             an Optuna sampler.
@@ -90,6 +94,12 @@ def _make_history(
     problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
 ) -> BaseSampler:
     return HistorySampler(problem, seed, trials, HistoryOptions.from_mapping(options))
+
+
+def _make_knapsack(
+    problem: SearchProblem, seed: int, trials: int, options: Mapping[str, Any]
+) -> BaseSampler:
+    return KnapsackSampler(problem, seed, trials, KnapsackOptions.from_mapping(options))
 
 
 def _make_purl(
@@ -139,6 +149,7 @@ _SAMPLERS: dict[str, _Factory] = {
     "amc": _make_amc,
     "bocr": _make_bocr,
     "history": _make_history,
+    "knapsack": _make_knapsack,
     "purl": _make_purl,
     "qlp": _make_qlp,
     "random": _make_random,
