@@ -54,10 +54,10 @@ class RunSpace:
         return digest({"graph": self.graph, "cut": cut})
 
     def check(self, widths: Mapping[str, int]) -> None:
-        """Raise `HistoryError` unless these are widths of this space."""
+        """Raise `HistoryError` unless these are widths of this space; 0: its branch is removed."""
         full = dict(zip(self.groups, self.full, strict=True))
         if set(widths) != set(full) or any(
-            not 1 <= width <= full[group] for group, width in widths.items()
+            not 0 <= width <= full[group] for group, width in widths.items()
         ):
             msg = f"a trial's widths {dict(widths)} are none of its run's; full are {full}"
             raise HistoryError(msg)
