@@ -150,14 +150,15 @@ def frontier_figure(rungs: Sequence[Rung], axis: str, base_accuracy: float) -> d
             }
         )
     layout = _layout(axis, base_accuracy)
-    del layout["xaxis"]["rangemode"]  # what lies between the points is what is to be seen
+    # What lies between the points is what is to be seen.
+    layout["xaxis"] = {"title": {"text": axis}, "ticksuffix": "x"}
     return {"data": traces, "layout": layout}
 
 
 def _layout(axis: str, base_accuracy: float) -> dict[str, Any]:
     return {
         "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "test accuracy, fine-tuned"}, "tickformat": ".0%"},
+        "yaxis": {"title": {"text": "test accuracy, fine-tuned"}, "tickformat": ".3~p"},
         "shapes": [
             {
                 "type": "line",

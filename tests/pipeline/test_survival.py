@@ -51,7 +51,7 @@ def _log_has(directory: Path, text: str) -> bool:
     "moment",
     ["train base: started", "probe: started", "search trial 0", "search trial 6", "random trial 3",
      "contenders: measuring", "race: started", "race epoch 1", "race: finished",
-     "uniform: written", "result: written"],
+     "filled: written", "result: written"],
 )  # fmt: skip
 def test_killed_and_resumed_equals_uninterrupted(
     moment: str,
