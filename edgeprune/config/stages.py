@@ -111,7 +111,7 @@ class FinetuneConfig(Section):
     """Training of the finished models, the compared ones included."""
 
     epochs: int = Field(8, ge=0, description="Passes over the training images; 0 for none.")
-    lr: float = Field(0.02, gt=0, description="Highest learning rate.")
+    lr: float = Field(0.05, gt=0, description="Highest learning rate.")
     warmup: float = Field(
         0.0, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
     )
@@ -135,6 +135,12 @@ class FinetuneConfig(Section):
         lt=1,
         description="Decay of a moving average of the weights, which is then the result; null for "
         "none.",
+    )
+    clip: float | None = Field(
+        1.0,
+        gt=0,
+        description="Largest norm of a step's gradient; null for any. Without it the first steps "
+        "can undo what recovery repaired.",
     )
 
 

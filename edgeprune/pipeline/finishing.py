@@ -188,6 +188,7 @@ def fine_tune(
                 schedule=recipe.schedule,
                 warmup=recipe.warmup,
                 ema=recipe.ema,
+                clip=recipe.clip,
                 checkpoint=checkpoint,
                 until=until,
                 on_epoch=on_epoch,
