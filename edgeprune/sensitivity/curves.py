@@ -9,6 +9,10 @@ from scipy.interpolate import PchipInterpolator
 
 #: Measured losses of a group by width.
 Points = Mapping[int, float]
+#: With fewer measured widths than this, the curve between them is drawn in the logarithm.
+_ENOUGH = 3
+#: Added to a loss, in nats, before its logarithm is taken: below it, losses are all alike.
+_FLOOR = 0.01
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,13 @@ def interpolated(choices: Sequence[int], points: Points) -> tuple[float, ...]:
     Made monotone first (noise may make a wider group look worse), then joined by a piecewise
     cubic that neither overshoots nor turns (Fritsch and Carlson 1980): these curves are steep
     where little is left and flat near the full width, and straight lines between a few points
-    overrate the middle. Width 0 is no continuation of the narrow ones, so it is left alone.
+    overrate the middle. One or two points do not show that bend, so there the cubic goes through
+    the logarithms. Width 0 is no continuation of the narrow ones, so it is left alone.
+
+    ResNet-20, even widths, mean error in nats against curves that were measured throughout, with
+    1 / 2 / 3 / 5 points a group: cubic 0.101 / 0.020 / 0.009 / 0.004, through logarithms 0.027 /
+    0.018 / 0.009 / 0.005, straight lines 0.101 / 0.030 / 0.011 / 0.005, shaped by the
+    reconstruction errors of `ObsImportance` 0.027 / 0.013 / 0.009 / 0.005.
 
     Args:
         choices: allowed widths, ascending; the last is the full width, whose loss is 0.
@@ -78,9 +88,13 @@ def interpolated(choices: Sequence[int], points: Points) -> tuple[float, ...]:
     falling = np.maximum.accumulate([known[width] for width in widths[::-1]])[::-1]
     if len(widths) < 2:
         return tuple(0.0 if width else removed for width in choices)
-    between = PchipInterpolator(widths, falling)
     # Below the narrowest measured width nothing is known: as bad as that one.
-    losses = [max(float(between(max(width, widths[0]))), 0.0) for width in choices[:-1]]
+    wanted = np.maximum(choices[:-1], widths[0])
+    if len(widths) - 1 < _ENOUGH:
+        found = np.exp(PchipInterpolator(widths, np.log(falling + _FLOOR))(wanted)) - _FLOOR
+    else:
+        found = PchipInterpolator(widths, falling)(wanted)
+    losses = np.maximum(found, 0.0).tolist()
     if choices[0] == 0:
         losses[0] = removed
     return (*losses, 0.0)

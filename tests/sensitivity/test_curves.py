@@ -34,6 +34,14 @@ def test_between_points_a_curve_stays_between_them() -> None:
     assert losses[0] == pytest.approx(0.9)  # below what was measured: no better than that
 
 
+def test_one_point_is_not_joined_to_full_width_by_a_straight_line() -> None:
+    losses = interpolated(range(4, 65), {4: 2.0})
+    assert losses[0] == pytest.approx(2.0)
+    assert losses[-1] == 0.0
+    assert all(a >= b for a, b in pairwise(losses))
+    assert losses[len(losses) // 2] < 0.25 * losses[0]
+
+
 def test_removing_is_no_continuation_of_the_narrow_widths() -> None:
     assert interpolated(CHOICES, {0: 0.1, 2: 0.5})[:2] == (0.1, 0.5)
 
