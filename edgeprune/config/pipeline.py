@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from edgeprune.config.budget import BudgetConfig
 from edgeprune.config.joint import JointConfig
@@ -58,6 +58,18 @@ class PipelineConfig(Section):
         "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none` "
         "or `off`: nowhere.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sampler_of_weights(cls, data: Any) -> Any:
+        """The default sampler allocates channels; single weights have another default."""
+        if not isinstance(data, dict):
+            return data
+        prune, search = (data.get(key) or {} for key in ("prune", "search"))
+        weights = isinstance(prune, dict) and prune.get("granularity") == "weights"
+        if weights and isinstance(search, dict) and "sampler" not in search:
+            return {**data, "search": {**search, "sampler": "amc"}}
+        return data
 
     @property
     def training_mode(self) -> str | None:

@@ -45,10 +45,11 @@ class SearchConfig(Section):
     """How widths are searched for."""
 
     sampler: str = Field(
-        "amc",
+        "knapsack",
         min_length=1,
-        description="amc, bocr, history, joint (trains as well), purl, qlp, uniform, random, or "
-        "any Optuna sampler as `optuna:TPESampler`.",
+        description="knapsack, amc, bocr, history, joint (trains as well), purl, qlp, uniform, "
+        "random, or any Optuna sampler as `optuna:TPESampler`. With single weights amc where "
+        "nothing is said.",
     )
     trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
     seed: int = Field(

@@ -29,7 +29,7 @@ def test_the_digits_example_is_what_the_readme_shows() -> None:
     assert config.workload.data.name == "digits"
     assert config.workload.train is not None and config.workload.train.epochs == 12
     assert (config.target, config.budget.latency) == ("local", 0.5)
-    assert (config.search.sampler, config.search.trials) == ("amc", 80)
+    assert (config.search.sampler, config.search.trials) == ("knapsack", 40)
 
 
 def test_the_cifar_example_finds_the_shared_files(monkeypatch: pytest.MonkeyPatch) -> None:
