@@ -16,8 +16,10 @@ class PruneConfig(Section):
         description="What is cut: whole channels, or single weights by magnitude, which makes the "
         "file smaller and a dense runtime no faster (budget.sparsity).",
     )
-    importance: Literal["l1", "l2", "fpgm", "bn_scale", "taylor"] = Field(
-        "l1", description="Criterion that ranks the channels of a group; the lowest are cut."
+    importance: Literal["obs", "l1", "l2", "fpgm", "bn_scale", "taylor"] = Field(
+        "obs",
+        description="Criterion that ranks the channels of a group; the lowest are cut. obs: what "
+        "the layers that read a channel cannot make up for.",
     )
     min_keep: float = Field(
         0.1, gt=0, le=1, description="Smallest share of its channels that a group keeps."

@@ -88,7 +88,8 @@ class Evaluator:
             scored = partial(self._score, plan, watch)
         else:
             # Its numbers depend on the repaired weights, and its own runtime computes them.
-            content = self._artifact(template.candidate(self._recover(plan, watch).state_dict()))
+            weights = self._recover(plan, watch).state_dict()
+            content = self._artifact(template.candidate(weights, widths))
             watch.lap("candidate")
             scored = partial(self._score_file, content, watch)
         known = self._known(widths) if self._known is not None else None

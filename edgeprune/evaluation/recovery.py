@@ -71,7 +71,7 @@ class Recovery:
             SpaceError: the plan was made for another architecture.
         """
         pruned = plan.apply(self._model).eval()
-        if not plan.slices:
+        if not plan.slices and not plan.edits:
             return pruned
         if self.reconstruction is not None:
             self.reconstruction.apply(pruned, plan)

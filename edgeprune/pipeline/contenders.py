@@ -34,12 +34,18 @@ class Contender:
         found_by: where its widths come from, in words: ``knapsack trial 12``.
         widths: kept channels by group.
         roles: the baselines whose plan this is; one with roles is always trained to the end.
+        importance: chooses its channels; None: as the pipeline says.
     """
 
     name: str
     found_by: str
     widths: Widths
     roles: tuple[str, ...] = ()
+    importance: str | None = None
+
+    def equals(self, other: "Contender") -> bool:
+        """Whether it is the same network."""
+        return self.widths == other.widths and self.importance == other.importance
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Field:
     """All contenders of one budget.
 
     Attributes:
-        contenders: no two have equal widths.
+        contenders: no two are the same network.
         finalists: numbers of the trials that were measured again, by ``result`` and ``random``.
     """
 
@@ -56,16 +62,17 @@ class Field:
 
     @classmethod
     def of(cls, contenders: Sequence[Contender], finalists: dict[str, list[int]]) -> Self:
-        """Contenders with equal widths become one: they are trained once."""
+        """Contenders that are the same network become one: they are trained once."""
         distinct: list[Contender] = []
         for one in contenders:
-            index = next((i for i, each in enumerate(distinct) if each.widths == one.widths), None)
+            index = next((i for i, each in enumerate(distinct) if each.equals(one)), None)
             if index is None:
                 distinct.append(one)
                 continue
             first = distinct[index]
             both = f"{first.found_by} = {one.found_by}"
-            distinct[index] = Contender(first.name, both, first.widths, first.roles + one.roles)
+            roles = first.roles + one.roles
+            distinct[index] = dataclasses.replace(first, found_by=both, roles=roles)
         return cls(tuple(distinct), finalists)
 
     @classmethod
@@ -105,8 +112,8 @@ def gather(
         filled = _filled(session, goal, uniform, (found, compared), kernels)
         everyone = [
             *own,
-            Contender("filled", BASELINES["filled"], filled.widths, ("filled",)),
-            Contender("uniform", BASELINES["uniform"], uniform.widths, ("uniform",)),
+            Contender("filled", BASELINES["filled"], filled.widths, ("filled",), "l1"),
+            Contender("uniform", BASELINES["uniform"], uniform.widths, ("uniform",), "l1"),
             random,
         ]
         made = Field.of(everyone, {"result": numbers, "random": measured})
@@ -123,7 +130,7 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
         smallest = smallest_widths(session)
         everyone = [
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
-            Contender("uniform", BASELINES["uniform"], uniform, ("uniform", "filled")),
+            Contender("uniform", BASELINES["uniform"], uniform, ("uniform", "filled"), "l1"),
         ]
         made = Field.of(everyone, {"result": [], "random": []})
         record = session.directory.finish(stage, made.to_json())

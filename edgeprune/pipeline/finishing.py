@@ -17,6 +17,7 @@ from edgeprune.files import write_atomic
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settled, shrink
+from edgeprune.pruning import Plan
 from edgeprune.search import Widths
 from edgeprune.training import fit
 
@@ -31,7 +32,7 @@ def finish_base(session: Session) -> dict[str, Any]:
     model, content = session.workload.model, session.space.template.base
     return dict(
         session.directory.finish(
-            "base", _write(session, "base", session.space.full, model, content)
+            "base", _write(session, "base", session.plan(session.space.full), model, content)
         )
     )
 
@@ -72,8 +73,9 @@ def finish(
             f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: shrinking"
         )
         widths = smaller
+    plan = session.plan(widths)
     record = finish_contender(
-        session, name, widths, model, limit, {"finalists": list(finalists)}, comparison
+        session, name, plan, model, limit, {"finalists": list(finalists)}, comparison
     )
     for checkpoint in session.directory.path.glob(f"contenders/{name}-*.checkpoint"):
         checkpoint.unlink()
@@ -83,7 +85,7 @@ def finish(
 def finish_contender(
     session: Session,
     name: str,
-    widths: Widths,
+    plan: Plan,
     model: torch.nn.Module,
     limit: float,
     facts: Mapping[str, Any],
@@ -94,7 +96,7 @@ def finish_contender(
     Args:
         session: the open run.
         name: names its files and its record.
-        widths: the model's.
+        plan: the model's.
         model: fine-tuned.
         limit: largest latency as a ratio to the base.
         facts: what else its record says.
@@ -103,11 +105,11 @@ def finish_contender(
     Returns:
         The record, as kept in ``stages/``.
     """
-    content = session.space.template.candidate(model.state_dict())
+    content = session.space.template.candidate(model.state_dict(), plan.widths)
     comparison = comparison or session.compare_file(content)
     session.reporter.log(f"{name}: written, {comparison.ratio:.4f}x of at most {limit:.4f}x")
     record = {
-        **_write(session, name, widths, model, content),
+        **_write(session, name, plan, model, content),
         **facts,
         "met": comparison.ratio <= limit,
         "ratio": comparison.ratio,
@@ -205,23 +207,23 @@ def _tune(
     model = session.recovery.recover(session.plan(widths))
     checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
     fine_tune(session, name, model, checkpoint)
-    return model, session.space.template.candidate(model.state_dict())
+    return model, session.space.template.candidate(model.state_dict(), widths)
 
 
 def _write(
-    session: Session, name: str, widths: Widths, model: torch.nn.Module, content: bytes
+    session: Session, name: str, plan: Plan, model: torch.nn.Module, content: bytes
 ) -> dict[str, Any]:
     directory, space = session.directory, session.space
     path = directory.contender(name, "onnx")
     write_atomic(path, content)
-    session.plan(widths).save(directory.contender(name, "plan.json"))
+    plan.save(directory.contender(name, "plan.json"))
     weights = {key: value.contiguous() for key, value in model.state_dict().items()}
     write_atomic(directory.contender(name, "safetensors"), save(weights))
     return {
         "name": name,
-        "widths": widths,
-        "macs": space.macs(widths),
-        "parameters": space.params(widths),
+        "widths": plan.widths,
+        "macs": space.macs(plan.widths),
+        "parameters": space.params(plan.widths),
         "bytes": len(content),
         "verification": asdict(verify_onnx(path, model, session.workload.splits.test)),
     }

@@ -26,6 +26,7 @@ from edgeprune.pipeline.finishing import (
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.session import Session
+from edgeprune.pruning import Plan
 
 #: Parts of the schedule after which the worse half of the search's contenders is dropped.
 RUNGS = (0.25, 0.5)
@@ -180,7 +181,7 @@ class _Race:
         }
         if role == one.roles[0]:
             model = self._trained(one)
-            finish_contender(self.session, name, one.widths, model, self.goal.limit, facts)
+            finish_contender(self.session, name, self._plan(one), model, self.goal.limit, facts)
         else:
             copy_contender(directory, first, name, facts)
 
@@ -189,7 +190,8 @@ class _Race:
         if one.roles:
             record = self.session.directory.record(self.goal.named(one.roles[0])) or {}
             return float(record["ratio"])
-        content = self.session.space.template.candidate(self._trained(one).state_dict())
+        weights = self._trained(one).state_dict()
+        content = self.session.space.template.candidate(weights, one.widths)
         comparison = self._comparisons[one.name] = self.session.compare_file(content)
         return comparison.ratio
 
@@ -206,7 +208,8 @@ class _Race:
             copy_contender(self.session.directory, source, name, facts)
             return
         model, comparison = self._trained(one), self._comparisons[one.name]
-        finish_contender(self.session, name, one.widths, model, self.goal.limit, facts, comparison)
+        plan = self._plan(one)
+        finish_contender(self.session, name, plan, model, self.goal.limit, facts, comparison)
 
     def lines(self) -> list[dict[str, Any]]:
         """What became of every contender, for the manifest."""
@@ -240,8 +243,11 @@ class _Race:
 
     def _model(self, one: Contender) -> torch.nn.Module:
         if one.name not in self._models:
-            self._models[one.name] = self.session.recovery.recover(self.session.plan(one.widths))
+            self._models[one.name] = self.session.recovery.recover(self._plan(one))
         return self._models[one.name]
+
+    def _plan(self, one: Contender) -> Plan:
+        return self.session.plan(one.widths, one.importance)
 
     def _trained(self, one: Contender) -> torch.nn.Module:
         """A contender at the end of its schedule; read back where another process trained it."""

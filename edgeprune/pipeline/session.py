@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.errors import TargetError
-from edgeprune.evaluation import Recovery
+from edgeprune.evaluation import Reconstruction, Recovery
 from edgeprune.export.formats import check_writable
 from edgeprune.pipeline.base import open_base
 from edgeprune.pipeline.multiples import history_url, learned_multiples
@@ -18,7 +18,7 @@ from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pruning import ChannelSpace, Plan
 from edgeprune.search import Widths
-from edgeprune.sensitivity import Curves
+from edgeprune.sensitivity import Curves, obs_scores
 from edgeprune.workloads import Workload
 
 if TYPE_CHECKING:
@@ -57,7 +57,11 @@ class Session:
     @cached_property
     def scores(self) -> "dict[str, np.ndarray]":
         """Importance of every unit of every free group, by the pipeline's criterion."""
-        criterion = self.config.prune.importance
+        criterion, recovery = self.config.prune.importance, self.recovery
+        if criterion == "obs":
+            train, model = self.workload.splits.train, self.workload.model
+            refits = recovery.reconstruction or Reconstruction(model, train)
+            return obs_scores(self.space, model, refits).scores
         images = self.workload.splits.train.subset(IMPORTANCE_IMAGES, self.config.search.seed)
         return self.space.importance(criterion, images.batches(64))
 
@@ -71,8 +75,15 @@ class Session:
         """Where the history is; None: the user's own. Not to be asked where there is none."""
         return history_url(self.config)
 
-    def plan(self, widths: Widths) -> Plan:
-        """The plan of these widths: the most important channels stay."""
+    def plan(self, widths: Widths, importance: str | None = None) -> Plan:
+        """The plan of these widths: the most important channels stay.
+
+        Args:
+            widths: kept channels.
+            importance: a criterion that needs no images; None: the pipeline's.
+        """
+        if importance is not None:
+            return self.space.plan(widths, importance)
         return self.space.plan(widths, self.config.prune.importance, scores=self.scores)
 
     @cached_property

@@ -100,7 +100,7 @@ def _check_settings(config: PipelineConfig) -> None:
         ("search.reward", search.reward, search.reward not in {"mnas", "amc"}, "accuracy"),
         ("search.precision", search.precision, search.precision == "float32", "float32"),
         ("search.warm_start", search.warm_start, search.warm_start is None, "null"),
-        ("prune.importance", prune.importance, prune.importance == "l1", "l1 (magnitude)"),
+        ("prune.importance", prune.importance, prune.importance in {"l1", "obs"}, "leave it out"),
         ("prune.min_keep", prune.min_keep, prune.min_keep == usual.min_keep, "leave it out"),
         ("prune.channel_multiple", "set", prune.channel_multiple is None, "leave it out"),
         ("recover.recalibrate_bn", False, config.recover.recalibrate_bn, "true"),
