@@ -10,8 +10,8 @@ from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.sources import Floats
 
-#: Plans whose cost is asked for in one allocation, roughly; at 0.3 ms each, half a second.
-_EVALUATIONS = 1500
+#: Plans whose cost is asked for in one allocation, roughly; at 0.3 ms each, a third of a second.
+_EVALUATIONS = 1000
 #: Times a budget of the summed cost is moved so that the true one comes out right.
 _CORRECTIONS = 4
 #: Shortfall of the budget, as a share of it, that is left to filling.

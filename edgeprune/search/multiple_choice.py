@@ -102,7 +102,7 @@ class _Table:
     def extend(self, best: Floats) -> Floats:
         """From the least losses without this part to those with it, for each cost."""
         part = self._part
-        kept = np.full_like(best, np.inf)
+        kept: Floats = np.full_like(best, np.inf)
         if part.forced is not False:
             kept = _shifted(best, self._kept)[0]
             for knob, costs in zip(part.knobs, self._costs, strict=True):
@@ -113,7 +113,7 @@ class _Table:
             return kept
         gone = _shifted(best, self._gone)[0] + part.gone[1]
         self._goes = gone < kept
-        return np.minimum(gone, kept)
+        return np.asarray(np.minimum(gone, kept), np.float64)
 
     def trace(self, left: int) -> tuple[tuple[int, ...] | None, int]:
         """What was chosen where so many buckets are left, and how many are left before it."""
@@ -132,4 +132,5 @@ def _shifted(best: Floats, costs: NDArray[np.int64]) -> Floats:
     size = len(best)
     padded = np.concatenate([np.full(size + 1, np.inf), best])
     places = np.arange(size)[None] - np.minimum(costs, size)[:, None]
-    return np.asarray(padded[places + size + 1])
+    shifted: Floats = padded[places + size + 1]
+    return shifted

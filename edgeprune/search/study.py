@@ -182,7 +182,8 @@ def _evaluate(
     reward: Reward,
     number: int,
 ) -> SearchTrial:
-    widths = {group: int(asked.params[group]) for group in loop.problem.groups}
+    # A user's sampler may know nothing of gaps between choices, or of branches.
+    widths = loop.problem.check({group: asked.params[group] for group in loop.problem.groups})
     outcome = evaluate(dict(widths))
     value = float(reward(outcome))
     if not math.isfinite(value):

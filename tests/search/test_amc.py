@@ -9,10 +9,12 @@ import torch
 
 from edgeprune.errors import SearchError
 from edgeprune.search import make_sampler, run_search
+from edgeprune.search.allocation import Allocator
 from edgeprune.search.distributions import distributions
 from edgeprune.search.samplers import AmcOptions, AmcSampler
 from edgeprune.search.samplers.amc import truncated_normal
 from edgeprune.search.samplers.amc_episode import Walk
+from edgeprune.search.samplers.amc_relative import RelativeWalk
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
 
 NET = SmallNet()
@@ -207,3 +209,63 @@ def test_amc_beats_random_and_uniform_on_average(tmp_path: Path) -> None:
     random = np.mean([reached("random", seed, 40) for seed in range(4)])
     assert amc > random + 0.01
     assert random > reached("uniform", 0, 5) + 0.05
+
+
+TOLD = SmallNet(blocks=((1, 2), (4, 5)), curves=True)
+
+
+def test_with_curves_the_first_episode_is_the_allocation() -> None:
+    problem = TOLD.problem()
+    study = optuna.create_study(sampler=AmcSampler(problem, 0, 20))
+    allocated = Allocator(problem).widths()
+    assert study.ask(distributions(problem)).params == allocated
+    published = AmcSampler(problem, 0, 20, AmcOptions(relative=False))
+    study = optuna.create_study(sampler=published)
+    assert study.ask(distributions(problem)).params != allocated
+
+
+def test_actions_are_factors_on_the_losses() -> None:
+    problem = TOLD.problem()
+    walk = RelativeWalk(problem, 1.5, identity=True)
+    actions = [0.5, 0.5, 0.5, 1.0, 0.0, 0.5]
+    given = iter(actions)
+    episode = walk.act(lambda state: next(given), wall=False)
+    factors = dict(zip(problem.groups, np.exp(1.5 * (2 * np.array(actions) - 1)), strict=True))
+    assert episode.widths == Allocator(problem).widths(factors)
+    assert episode.states.shape == (6, walk.state_size)
+    assert np.isfinite(episode.states).all() and np.abs(episode.states).max() <= 1
+
+
+def test_enqueued_widths_lean_from_the_allocation() -> None:
+    problem = TOLD.problem()
+    walk = RelativeWalk(problem, 1.5, identity=False)
+    allocated = Allocator(problem).widths()
+    assert walk.retrace(allocated).actions == [0.5] * 6
+    wider = walk.retrace({**allocated, "layer3": allocated["layer3"] + 4}).actions
+    assert wider[3] > 0.5 and wider[:3] == [0.5] * 3
+
+
+def test_warm_up_lies_around_the_allocation() -> None:
+    problem = TOLD.problem()
+    sampler = AmcSampler(problem, 0, 80)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for _ in range(8):
+        trial = study.ask(distributions(problem))
+        assert problem.fits(trial.params)
+        study.tell(trial, TOLD.accuracy(trial.params))
+    stored = sampler.state_dict()["agent"]["replay"]["actions"].flatten().numpy()
+    assert (stored[:6] == 0).all()
+    assert 0.2 < np.std(stored[6:]) < 0.5 and abs(np.mean(stored[6:])) < 0.15
+
+
+def test_relative_actions_beat_absolute_ones_in_short_searches(tmp_path: Path) -> None:
+    problem = TOLD.problem()
+    best = {}
+    for relative in (False, True):
+        sampler = make_sampler("amc", problem, 0, 15, {"relative": relative})
+        result = run_search(
+            problem, sampler, TOLD.evaluate, accuracy_reward,
+            trials=15, directory=tmp_path / str(relative),
+        )  # fmt: skip
+        best[relative] = result.best.reward
+    assert best[True] > best[False]

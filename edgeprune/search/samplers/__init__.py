@@ -49,8 +49,8 @@ def make_sampler(
     """The sampler of this name, fresh.
 
     Args:
-        name: ``amc``, ``bocr``, ``history``, ``knapsack``, ``purl``, ``qlp``, ``random``, ``uniform``,
-            ``optuna:ClassName``, or
+        name: ``amc``, ``bocr``, ``history``, ``knapsack``, ``purl``, ``qlp``, ``random``,
+            ``uniform``, ``optuna:ClassName``, or
             ``module:function`` of a function ``(problem, seed, trials, **options)`` that returns
             an Optuna sampler.
         problem: what is searched.

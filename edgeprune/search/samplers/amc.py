@@ -13,7 +13,11 @@ from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.samplers.agent import Agent
 from edgeprune.search.samplers.amc_episode import Episode, Walk, Walks
 from edgeprune.search.samplers.amc_options import AmcOptions
+from edgeprune.search.samplers.amc_relative import NEUTRAL, RelativeWalk
 from edgeprune.search.samplers.base import WidthSampler
+
+#: Noise of actions relative to the allocation, as a share of the others'.
+_RELATIVE_NOISE = 0.4
 
 
 class AmcSampler(WidthSampler):
@@ -39,6 +43,10 @@ class AmcSampler(WidthSampler):
     apart by index and size; warm-up and decay follow the number of trials
     (`AmcOptions.resolved`). For the networks see `Agent`.
 
+    Where the problem has curves it acts relative to their allocation (``relative``): see
+    `RelativeWalk`. The first episode is the plain allocation, the warm-up lies around it, and the
+    noise is smaller, as what it is added to is near the best already.
+
     Widths that came from elsewhere (enqueued ones, or moved to unseen neighbours) are learnt from
     too: enqueued ones as if the agent had chosen their keep ratios.
 
@@ -63,7 +71,8 @@ class AmcSampler(WidthSampler):
     ) -> None:
         super().__init__(problem, seed)
         self.options = (options or AmcOptions()).resolved(trials)
-        self._walk: Walks = Walk(problem, identity=self.options.identity)
+        self._relative = self.options.relative and problem.curves is not None
+        self._walk: Walks = self._new_walk()
         self._agent = Agent(self._walk.state_size, len(problem.groups), self.options, seed)
         self._finished = 0
         self._open: dict[int, Episode] = {}
@@ -78,8 +87,12 @@ class AmcSampler(WidthSampler):
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """Play one episode."""
-        episode = self._walk.act(self._explore, wall=self.options.wall)
+        first = self._relative and self._finished == 0 and not self._open
+        policy = _neutral if first else self._explore
+        episode = self._walk.act(policy, wall=self.options.wall)
         self._open[trial.number] = episode
+        if self._relative:
+            return episode.widths
         if not self.options.wall:
             return fit_to_budget(self.problem, self._allowed(episode.actions))
         widths = episode.widths
@@ -131,9 +144,23 @@ class AmcSampler(WidthSampler):
         return asked_ratios(self.problem, named)
 
     def _explore(self, state: np.ndarray) -> float:
+        if self._relative:
+            centre = NEUTRAL if self.noise is None else self._agent.act(state)
+            noise = self.options.noise if self.noise is None else self.noise
+            return truncated_normal(self.rng, centre, _RELATIVE_NOISE * noise)
         if self.noise is None:
             return float(self.rng.uniform())
         return truncated_normal(self.rng, self._agent.act(state), self.noise)
+
+    def _new_walk(self) -> Walks:
+        if self._relative:
+            return RelativeWalk(self.problem, self.options.strength, identity=self.options.identity)
+        return Walk(self.problem, identity=self.options.identity)
+
+
+def _neutral(state: np.ndarray) -> float:
+    """The plain allocation."""
+    return NEUTRAL
 
 
 def truncated_normal(rng: np.random.Generator, centre: float, deviation: float) -> float:

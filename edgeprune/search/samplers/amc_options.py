@@ -37,6 +37,9 @@ class AmcOptions:
         identity: add one input per group to the state (see `AmcSampler`); not in AMC.
         wall: hold the budget by AMC's action wall, group by group; otherwise by scaling all groups
             together, which found better candidates within 80 trials (docs/results.md).
+        relative: where there are curves, act relative to the allocation (`RelativeWalk`); there is
+            no wall then. False: keep ratios, as published.
+        strength: logarithm of the largest factor on a group's loss, where it is relative.
         spend_budget: with the wall, widen all groups by one factor where an episode ends below
             the budget; not in AMC, whose wall only caps the cost from above.
     """
@@ -56,6 +59,8 @@ class AmcOptions:
     identity: bool = True
     spend_budget: bool = True
     wall: bool = False
+    relative: bool = True
+    strength: float = 1.5
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> Self:
@@ -107,6 +112,7 @@ _RANGES: dict[str, tuple[float, float, bool]] = {
     "batch_size": (1, 1e6, True),
     "replay_episodes": (1, 1e6, True),
     "baseline_rate": (0, 1, False),
+    "strength": (1e-6, 10, False),
 }
 
 

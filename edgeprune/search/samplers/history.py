@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,11 +73,13 @@ class HistorySampler(AmcSampler):
         options: HistoryOptions | None = None,
     ) -> None:
         self.history = options or HistoryOptions()
-        super().__init__(problem, seed, trials, self.history.amc)
-        self._seed, self._trials = seed, trials
-        self._cold_options = self.options
         sources = usable(problem.sources)
         earned = coherent_models(problem, sources)
+        # What sources say is about keep ratios, and picking from many allocations would be slow.
+        amc = replace(self.history.amc, relative=False) if earned else self.history.amc
+        super().__init__(problem, seed, trials, amc)
+        self._seed, self._trials = seed, trials
+        self._cold_options = self.options
         self._sources = [source for source, _ in earned]
         short = [one for one in sources if one.trials < 8] if not earned else []
         self.trusted = tuple(one.name for one in (*self._sources, *short))
