@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from edgeprune.latency import NetModel
@@ -180,9 +180,12 @@ def _filled(
     searches: Sequence[SearchResult],
     kernels: NetModel | None,
 ) -> Settled:
-    """The uniform plan, filled by an estimator that knows all that was measured."""
+    """The uniform plan, filled by an estimator that knows all that was measured.
+
+    It keeps to equal ratios: a plan that is filled by sensitivity curves is no simple baseline.
+    """
     estimator = goal.probed.estimator(session, kernels)
-    problem = search_problem(session, goal.probed, estimator)
+    problem = replace(search_problem(session, goal.probed, estimator), curves=None)
     for found in searches:
         for trial in found.trials:
             problem.observe(trial.widths, trial.outcome)

@@ -19,8 +19,10 @@ class RunDirectory:
         pipeline.yaml            the pipeline as it runs: paths absolute, overrides applied
         log.txt                  what happened, with times
         stages/<stage>.json      the record of each finished stage
-        search/ random/          one Optuna journal and sampler snapshot per search
-        contenders/              weights and plan of base, result, uniform and random
+        search/ random/          one Optuna journal and sampler snapshot per search; of several
+                                 budgets the looser ones have search-0.7x/ random-0.7x/
+        contenders/              weights and plan of base, result, uniform, filled and random
+        ladder/latency-0.7x/     the bundle of a looser budget, or of a regime of the search
         model.onnx plan.json weights.safetensors manifest.json    the bundle
         report.html
     """

@@ -64,7 +64,8 @@ def closing_sentence(lines: Sequence[LayerLine], unit: str) -> str:
         unit: of their times.
     """
     faster, gone = sum(line.faster for line in lines), sum(line.why == GONE for line in lines)
-    went = f", {gone} went with their blocks" if gone else ""
+    blocks = "its block" if gone == 1 else "their blocks"
+    went = f", {gone} went with {blocks}" if gone else ""
     before = sum(line.layer.before_ms or 0.0 for line in lines)
     after = sum(line.layer.after_ms or 0.0 for line in lines)
     return (

@@ -70,3 +70,18 @@ def test_closing_sentence_counts_and_adds_up() -> None:
     assert closing_sentence(layer_lines(layers, []), "ms") == (
         "1 of 3 layers got faster. Over all layers the time went from 0.500 to 0.400 ms."
     )
+
+
+def test_layers_of_a_removed_block_are_called_that() -> None:
+    gone = [Group("block", ("block.conv",), 16, 0, 0.1)]
+    layers = [
+        Layer("block.conv", "Conv", 0.4, None, "16->16"),
+        Layer("block.relu", "Relu", 0.1, None),
+        Layer("other", "Conv", 0.4, 0.2, "16->16", "16->8"),
+    ]
+    conv, relu, _ = lines = layer_lines(layers, gone)
+    assert conv.why == "Its block was removed."
+    assert relu.why is not None and "it went with a removed block, or the runtime" in relu.why
+    assert closing_sentence(lines, "ms").startswith(
+        "1 of 3 layers got faster, 1 went with its block. "
+    )

@@ -248,3 +248,12 @@ def test_training_and_pruning_together_is_drawn_epoch_by_epoch() -> None:
     assert pruned["x"] == [2, 3] and pruned["y"] == [0.4, 0.5]
     assert tried["x"] == [2] and tried["y"] == [0.2]
     assert figures["pull"]["data"][1]["y"] == [0.01]
+
+
+def test_a_removed_block_is_said_to_be_removed() -> None:
+    groups = sample()["groups"]
+    groups[2]["after"] = 0
+    words = _Page(render(summary(groups=groups))).words
+    assert "block removed" in words and "16 → 0" not in words
+    assert "1 group went with the blocks that were removed." in words
+    assert "block removed" not in _Page(render(summary())).words

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from edgeprune.report.past import past_sentences
 from edgeprune.report import Past
+from edgeprune.report.past import past_sentences
 
 FULL = Past(
     sources=("one", "two"),
