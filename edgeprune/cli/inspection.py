@@ -72,7 +72,14 @@ def space_record(space: ChannelSpace) -> dict[str, Any]:
             }
             for group in space.groups
         ],
+        "branches": [
+            {"name": branch.name, "groups": list(branch.groups)} for branch in space.branches
+        ],
     }
+
+
+def _may_be_cut(space: ChannelSpace, name: str) -> str:
+    return "yes, or goes with its block" if space.choices[name][0] == 0 else "yes"
 
 
 def space_table(space: ChannelSpace) -> None:
@@ -89,12 +96,17 @@ def space_table(space: ChannelSpace) -> None:
             group.name,
             str(group.channels),
             f"{group.macs_share:.1%}",
-            f"no: {group.fixed}" if group.fixed else "yes",
+            f"no: {group.fixed}" if group.fixed else _may_be_cut(space, group.name),
             layers,
             style="dim" if group.fixed else None,
         )
     console = Console(highlight=False)
     console.print(table)
+    if space.branches:
+        names = ", ".join(branch.name or "the model" for branch in space.branches)
+        console.print(f"{len(space.branches)} residual branches may go as a whole: {names}")
+    else:
+        console.print("no residual branch may go as a whole")
     console.print(
         f"{space.macs(space.full) / 1e6:.1f} M MACs, {space.params(space.full) / 1e6:.2f} M "
         f"parameters, {len(space.free)} of {len(space.groups)} groups may be cut; "

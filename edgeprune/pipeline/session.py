@@ -144,6 +144,8 @@ def open_session(
             min_keep=config.prune.min_keep,
             blocks=config.prune.blocks and channels,
         )
+        if config.prune.blocks and channels and not space.branches:
+            reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
         ranges = directory.path / "int8-ranges.json"
         artifact = artifact_maker(config, workload, space.template.base, ranges)
         yield Session(config, directory, reporter, workload, space, target, device, artifact)

@@ -99,6 +99,16 @@ def test_inspect_any_model_without_a_pipeline(start_cli: Cli) -> None:
     code, output, _ = _ends(start_cli("inspect", "tests.models:tiny_cnn", "--input", "1x3x32x32"))
     assert code == 0
     assert "conv2" in output and "MACs" in output
+    assert "no residual branch may go as a whole" in output
+
+
+def test_inspect_names_the_blocks_that_may_go(start_cli: Cli) -> None:
+    net = ("tests.models:residual_cnn", "--input", "1x3x32x32")
+    code, output, _ = _ends(start_cli("inspect", *net))
+    assert code == 0
+    assert "3 residual branches may go as a whole: blocks.0, blocks.1, blocks.2" in output
+    code, output, _ = _ends(start_cli("inspect", *net, "--json"))
+    assert json.loads(output)["branches"][0] == {"name": "blocks.0", "groups": ["blocks.0.conv1"]}
 
 
 @pytest.mark.parametrize("shape", ["3x32x32", "1x3x32", "axb", "1x3x32x0"])
