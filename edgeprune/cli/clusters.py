@@ -40,6 +40,7 @@ def find_clusters(space: ChannelSpace, count: int) -> tuple[Clustering, dict[str
         macs=space.macs,
         cost=lambda widths: space.macs(widths) / full,
         target=1.0,
+        branches=tuple(branch.groups for branch in space.branches),
     )
     clustering = Clustering(problem, space.reader_norms, BocrOptions())
     labels = clustering.labels(count)

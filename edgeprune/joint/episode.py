@@ -59,12 +59,13 @@ class Walk:
         tight, loose = dict(problem.smallest), dict(problem.full)
         states, actions, previous = [], [], 1.0
         for index, group in enumerate(problem.groups):
-            spent, rest = problem.cost(tight), problem.cost(loose) - problem.cost(tight)
+            spent = problem.cost(problem.tied(tight))
+            rest = problem.cost(problem.tied(loose)) - spent
             state = np.append(self._static[index], (spent, rest, previous)).astype(np.float32)
             low, high = keep_range(problem, tight, loose, group)
             full = problem.full[group]
             wanted = min(max(policy(state, low / full, high / full), low / full), high / full)
-            width = min(max(problem.nearest_choice(group, wanted * full), low), high)
+            width = min(max(problem.nearest_open(group, wanted * full, tight), low), high)
             tight[group] = loose[group] = width
             previous = width / full
             states.append(state)
@@ -89,11 +90,11 @@ def keep_range(problem: SearchProblem, tight: Widths, loose: Widths, group: str)
         Smallest and largest; the largest wins where they contradict each other.
     """
     high = largest_width(problem, tight, group)
-    choices = problem.choices[group]
+    choices = problem.open_choices(group, tight)
     first, last = 0, choices.index(high)
     while first < last:
         middle = (first + last) // 2
-        if problem.cost({**loose, group: choices[middle]}) >= problem.target:
+        if problem.cost(problem.tied({**loose, group: choices[middle]})) >= problem.target:
             last = middle
         else:
             first = middle + 1
