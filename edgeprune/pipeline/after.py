@@ -68,7 +68,7 @@ def export_run(
             stage = directory.path / "stages" / f"{stage_of(form, one)}.json"
             stage.unlink(missing_ok=True)
         result = manifest["result"]
-        source = finished_source(session, "result", result["widths"])
+        source = finished_source(session, "result")
         accuracy = result["verification"]["accuracy"]
         records = write_artifacts(session, source, accuracy, settings, wanted)
     others = [
@@ -111,7 +111,7 @@ def verify_file(
     with _finished(RunDirectory(run_dir), progress) as (session, manifest):
         opened = open_format(form, session.target)
         lint = opened.lint(path)
-        source = finished_source(session, "result", manifest["result"]["widths"])
+        source = finished_source(session, "result")
         workload = session.workload
         found = compare_file(path, opened.run(path), source.model, workload.splits.test)
         record = found.to_json()

@@ -55,6 +55,7 @@ def write_bundle(
         "files": files,
         "artifacts": artifacts,
         "ladder": ladder,
+        "notes": _notes(session),
         "race": directory.record(goal.named("race")) or [],
         "widths": result["widths"],
         "full_widths": session.space.full,
@@ -75,6 +76,13 @@ def write_bundle(
     }
     write_json(directory.path / "manifest.json", manifest)
     return dict(directory.finish("bundle", manifest))
+
+
+def _notes(session: Session) -> list[str]:
+    """What a reader of the report must know of what was asked for and could not be done."""
+    if not session.config.prune.blocks or session.space.branches:
+        return []
+    return ["No residual branch of this network may go: no blocks could be removed, only channels."]
 
 
 def manifest_head(session: Session) -> dict[str, Any]:

@@ -131,13 +131,15 @@ def copy_contender(
     return dict(directory.finish(name, record))
 
 
-def finished_source(session: Session, name: str, widths: Widths) -> Source:
+def finished_source(session: Session, name: str) -> Source:
     """A contender that has been finished: its torch model and its ONNX file, from disk."""
     directory = session.directory
     if session.config.prune.granularity == "weights":
         model = copy.deepcopy(session.workload.model)  # masks change no shape
     else:
-        model = session.plan(widths).apply(session.workload.model)
+        # Its own plan: a baseline may keep other channels than the pipeline's criterion would.
+        plan = Plan.load(directory.contender(name, "plan.json"))
+        model = plan.apply(session.workload.model)
     load_weights(model, directory.contender(name, "safetensors"))
     content = directory.contender(name, "onnx").read_bytes()
     return Source(model, content, session.workload.example_input)

@@ -54,7 +54,7 @@ def masked_stages(session: Session) -> dict[str, Any]:
     ]
     last = [(Rung("result", "sparsity", density, ()), result)] if ladder else []
     settings = session.config.export
-    source = finished_source(session, "result", result["widths"])
+    source = finished_source(session, "result")
     accuracy = result["verification"]["accuracy"]
     artifacts = write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))
     contenders = {"base": base, "result": result, **finished}

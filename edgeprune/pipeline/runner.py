@@ -14,6 +14,7 @@ from edgeprune.pipeline.artifacts import wanted_artifacts, write_artifacts
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import write_bundle
 from edgeprune.pipeline.contenders import gather, gather_smallest
+from edgeprune.pipeline.curves import learn_curves
 from edgeprune.pipeline.finishing import finish_base, finished_source
 from edgeprune.pipeline.goals import Goal, goals
 from edgeprune.pipeline.joint import train_together
@@ -155,6 +156,8 @@ def _stages(session: Session) -> dict[str, Any]:
     base = finish_base(session)
     kernels = learn_kernels(session)
     wanted = goals(session.config.budget, probe(session))
+    if wanted[0].probed.reachable:
+        learn_curves(session)
     reached = [(goal, _reach(session, goal, kernels)) for goal in wanted]
     own, records = reached[-1]
     contenders = {"base": base, **(records or {})}
@@ -194,5 +197,5 @@ def _climbed(session: Session, goal: Goal) -> list[dict[str, Any]]:
 
 def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:
     settings, accuracy = session.config.export, result["verification"]["accuracy"]
-    source = finished_source(session, "result", result["widths"])
+    source = finished_source(session, "result")
     return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))

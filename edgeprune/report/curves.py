@@ -1,7 +1,7 @@
 """The sensitivity curves: what cutting one group alone costs, as measured before the search."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Annotated, Any
 
@@ -31,8 +31,10 @@ class Curves:
     """Loss by width, group by group.
 
     Attributes:
-        losses: of each group cut alone to each of its `choices`; None where it was not finite.
+        losses: of each group cut alone to each of its `choices`, interpolated between measured
+            ones; None where it is not finite.
         choices: widths, ascending to the full one.
+        measured: the losses that were measured, by width; these are marked.
         seconds: that measuring took.
         images: it was measured on.
         warnings: what was odd.
@@ -44,6 +46,7 @@ class Curves:
     choices: dict[str, tuple[Count, ...]]
     seconds: NotNegative
     images: AtLeastOne
+    measured: dict[str, dict[int, _Loss]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -58,6 +61,7 @@ def curves_figure(curves: Curves) -> dict[str, Any]:
         choices, losses = curves.choices[name], curves.losses[name]
         full = max(choices, default=1) or 1
         label = escape(name)
+        measured = curves.measured.get(name, dict.fromkeys(choices))
         traces.append(
             {
                 "type": "scatter",
@@ -69,7 +73,7 @@ def curves_figure(curves: Curves) -> dict[str, Any]:
                 "text": [f"{label}: {choice} of {full}" for choice in choices],
                 "hovertemplate": "%{text}<br>loss %{y:.3g}<extra></extra>",
                 "line": {"color": _shade(index / max(1, len(names) - 1)), "width": 1.5},
-                "marker": {"size": 4},
+                "marker": {"size": [5 if one in measured else 0 for one in choices]},
             }
         )
     layout = {

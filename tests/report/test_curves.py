@@ -37,6 +37,15 @@ def test_one_line_a_group_over_the_share_it_keeps() -> None:
     assert first["text"][1] == "layer0&lt;b&gt;: 4 of 16"
 
 
+def test_only_measured_widths_have_a_dot() -> None:
+    measured = {"layer1<b>": {"0": 2.0, "8": 0.2, "16": 0.0}}  # as JSON has it
+    curves = _summary(_curves(measured=measured)).curves
+    assert curves is not None
+    figure = curves_figure(curves)
+    assert figure["data"][1]["marker"]["size"] == [5, 0, 5, 5]
+    assert figure["data"][0]["marker"]["size"] == [5, 5, 5, 5]
+
+
 def test_names_the_groups_to_cut_and_to_spare() -> None:
     curves = _summary(_curves(warnings=["layer3 is dead"])).curves
     assert curves is not None
