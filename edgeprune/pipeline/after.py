@@ -108,7 +108,7 @@ def verify_file(
         msg = f"{path} is not there"
         raise RunError(msg)
     form = format_of(path)
-    with _finished(RunDirectory(run_dir), progress) as (session, manifest):
+    with _finished(RunDirectory(run_dir), progress) as (session, _):
         opened = open_format(form, session.target)
         lint = opened.lint(path)
         source = finished_source(session, "result")

@@ -1,5 +1,9 @@
 """Several budgets in one run: a bundle for each, and the frontier they draw."""
 
+import signal
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from edgeprune.search import read_trials
 from tests.conftest import TINY
 from tests.models import tiny_cnn
 
+Cli = Callable[..., "subprocess.Popen[str]"]
 FAST = ["finetune.epochs=1", "workload.train.epochs=1", "search.trials=6"]
 
 
@@ -19,6 +24,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> ep.RunResult:
     folder = tmp_path_factory.mktemp("several")
     (folder / "tiny.yaml").write_text(TINY.replace("0.6x", "[0.8x, 0.7x, 0.6x]"))
     return ep.run(folder / "tiny.yaml", run_dir=folder / "run", progress=False, overrides=FAST)
+
+
+PAIR = [*FAST, "finetune.epochs=2", "budget.latency=[0.8x,0.6x]"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> ep.RunResult:
+    folder = tmp_path_factory.mktemp("pair")
+    (folder / "tiny.yaml").write_text(TINY)
+    return ep.run(folder / "tiny.yaml", run_dir=folder / "run", progress=False, overrides=PAIR)
 
 
 def test_every_budget_is_met_by_its_own_bundle(finished: ep.RunResult) -> None:
@@ -80,6 +95,27 @@ def test_a_budget_out_of_reach_is_missed_and_the_others_are_met(
     assert not result.met
     with pytest.raises(BudgetError, match=r"budget of 0\.02x is not met"):
         show_result(result, as_json=True)
+
+
+@pytest.mark.parametrize(
+    "moment", ["search-0.8x trial 3", "race-0.8x epoch 1", "result-0.8x: written", "race: started"]
+)
+def test_killed_and_resumed_equals_uninterrupted(
+    moment: str, tiny_pipeline: Path, tmp_path: Path, start_cli: Cli, pair: ep.RunResult
+) -> None:
+    run_dir = tmp_path / "run"
+    settings = [part for one in PAIR for part in ("--set", one)]
+    process = start_cli("run", tiny_pipeline, "--run-dir", run_dir, *settings)
+    log, deadline = run_dir / "log.txt", time.monotonic() + 120
+    while not (log.exists() and moment in log.read_text()):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    resumed = ep.resume(run_dir, progress=False)
+    assert resumed.manifest["ladder"] == pair.manifest["ladder"]
+    assert resumed.manifest["widths"] == pair.manifest["widths"]
 
 
 def test_milliseconds(tmp_path: Path, tiny_pipeline: Path) -> None:
