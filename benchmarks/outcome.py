@@ -17,6 +17,7 @@ import json
 import math
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -313,7 +314,7 @@ def _bits(record: dict[str, Any]) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", type=Path, required=True, help="keeps arms and runs")
+    parser.add_argument("--keep", type=Path, help="keeps arms and runs")
     parser.add_argument("--row", action="append", default=[], help="such as resnet20:0.5x")
     parser.add_argument("--seed", type=int, action="append", default=[])
     parser.add_argument("--arm", action="append", default=[], choices=[*ARMS, *SAMPLERS])
@@ -331,6 +332,12 @@ def main() -> None:
     if options.quick:
         options.trials, options.reward_images = min(options.trials, 6), 20
         options.train_images, options.epochs = 1000, 1
+        options.row = options.row or ["resnet8:0.5x"]
+        options.arm = options.arm or ["knapsack"]
+    if options.quick and not SHARED.is_dir():
+        print(f"left out: {SHARED} is not there")
+        return
+    options.keep = options.keep or Path(tempfile.mkdtemp(prefix="outcome-"))
     settings = Settings(
         options.keep.resolve(),
         options.trials,
