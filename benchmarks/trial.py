@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from main_job import EXAMPLES, REWARD_IMAGES_OF_EACH_CLASS, SHARED, reward_list
+from task import ROOT, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.pipeline.probe import probe
@@ -28,11 +28,11 @@ OVERHEAD = ("propose", "candidate", "recover")
 def measure(folder: Path, trials: int) -> dict[str, float]:
     """Median seconds of every step of a trial, and the share of the overhead."""
     config = load_pipeline(
-        EXAMPLES / "cifar10-resnet20.yaml",
+        ROOT / "examples" / "cifar10-resnet20.yaml",
         [
             "workload.model.name=resnet56",
             f"workload.model.weights={SHARED / 'checkpoints' / 'cifar10-jpeg-resnet56.pt'}",
-            f"workload.data.reward_list={reward_list(folder, REWARD_IMAGES_OF_EACH_CLASS)}",
+            f"workload.data.reward_list={reward_list(folder, 200)}",
             f"search.trials={trials}",
             # Half of them learn, so that the agent's gradient steps are counted.
             f"search.options.warmup={trials // 2}",
