@@ -14,7 +14,6 @@ from edgeprune.devices import Comparison
 from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.files import write_atomic
-from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settled, shrink
 from edgeprune.pruning import Plan
@@ -121,12 +120,14 @@ def finish_contender(
 
 
 def copy_contender(
-    directory: RunDirectory, source: str, name: str, facts: Mapping[str, Any]
+    session: Session, source: str, name: str, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Give a finished contender a second name: its files are neither scored nor measured again."""
+    directory = session.directory
     for suffix in ("onnx", "safetensors", "plan.json"):
         content = directory.contender(source, suffix).read_bytes()
         write_atomic(directory.contender(name, suffix), content)
+    session.reporter.log(f"{name}: written, the same as {source}")
     record = {**(directory.record(source) or {}), **facts, "name": name}
     return dict(directory.finish(name, record))
 

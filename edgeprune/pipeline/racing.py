@@ -183,7 +183,7 @@ class _Race:
             model = self._trained(one)
             finish_contender(self.session, name, self._plan(one), model, self.goal.limit, facts)
         else:
-            copy_contender(directory, first, name, facts)
+            copy_contender(self.session, first, name, facts)
 
     def _measured(self, one: Contender) -> float:
         """Latency of the written file as a ratio to the base's."""
@@ -205,7 +205,7 @@ class _Race:
         name = self.goal.named("result")
         if one.roles:
             source = self.goal.named(one.roles[0])
-            copy_contender(self.session.directory, source, name, facts)
+            copy_contender(self.session, source, name, facts)
             return
         model, comparison = self._trained(one), self._comparisons[one.name]
         plan = self._plan(one)
