@@ -44,7 +44,15 @@ MODE = "float32-channels-last"
 #: The recipe that all arms are changes of.
 START: dict[str, Any] = {"lr": 0.02, "batch_size": 32, "weight_decay": 5e-4, "temperature": 4.0}
 CASES = ("resnet20-0.5", "resnet20-0.35", "mobilenetv1-0.5")
-ARMS = ("start",)
+#: The default of fine-tuning; the others are compared with it, one change at a time.
+CHOSEN = "lr=0.05,clip=1"
+ARMS = (
+    "start",
+    CHOSEN,
+    *(f"{CHOSEN},{change}" for change in ("warmup=0.1", "schedule=linear", "temperature=2")),
+    *(f"{CHOSEN},{change}" for change in ("distill_weight=1", "ema=0.99", "batch_size=64")),
+    *("lr=0.1,clip=1", "lr=0.02,clip=2", f"{CHOSEN},cuts=3"),
+)
 MODELS = {
     "resnet20": {"name": "resnet20", "weights": "cifar10-jpeg-resnet20.pt"},
     "mobilenetv1": {
@@ -105,6 +113,9 @@ def run(case: str, arm: str, epochs: int, images: int, seed: int) -> dict[str, f
     name, _, ratio = case.rpartition("-")
     workload, recipe = workload_of(name), recipe_of(arm)
     cuts = recipe.pop("cuts", 1)
+    if epochs % cuts:
+        msg = f"{epochs} epochs cannot be parted evenly among {cuts} cuts"
+        raise SystemExit(msg)
     train = workload.splits.train.subset(images, seed=0)
     model, start = workload.model, time.perf_counter()
     for _ in range(cuts):
