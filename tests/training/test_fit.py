@@ -7,6 +7,7 @@ from torch import nn
 
 from edgeprune.errors import RunError, UserError
 from edgeprune.training import CPU_MODES, FitResult, fit
+from edgeprune.training.mode import Mode, fastest_mode
 from edgeprune.workloads import ArraySplit
 
 
@@ -317,3 +318,18 @@ def test_a_gpu_trains_too_and_leaves_the_model_on_the_cpu() -> None:
     losses = train(model, mode="cuda", teacher=net().eval()).losses
     assert losses[-1] < losses[0]
     assert {weight.device.type for weight in model.parameters()} == {"cpu"}
+
+
+def test_a_narrow_strided_shortcut_is_not_trained_in_channels_last() -> None:
+    """oneDNN ends the process there: found on a pruned MLPerf Tiny ResNet-8."""
+    narrow = nn.Sequential(nn.Conv2d(6, 12, 1, stride=2), nn.Flatten(), nn.LazyLinear(10))
+    inputs = torch.randn(4, 6, 8, 8)
+    narrow(inputs)
+    tried: list[str] = []
+
+    def step(model: nn.Module, mode: Mode) -> None:
+        tried.append(mode.name)
+        model(mode.place(inputs)).sum().backward()
+
+    assert fastest_mode(narrow, step).name == "float32"
+    assert set(tried) == {"float32"}
