@@ -116,7 +116,10 @@ def test_no_budget_section(complain, good: str) -> None:
         ("finetune: {lr: .nan}", "finetune.lr: must be a number above 0; got NaN"),
         ("finetune: {distill: yes}", "finetune.distill: must be true or false; got 'yes'"),
         ("prune: {min_keep: 1.5}", "must be a number above 0 and at most 1; got 1.5"),
-        ("prune: {importance: l3}", "must be one of 'l1', 'l2', 'fpgm', 'bn_scale', 'taylor'; got"),
+        (
+            "prune: {importance: l3}",
+            "must be one of 'obs', 'l1', 'l2', 'fpgm', 'bn_scale', 'taylor'; got",
+        ),
         ("prune: {importance: tailor}", "did you mean 'taylor'?"),
         ("prune: {channel_multiple: 0}", "must be a whole number at least 1, or a section with"),
         ("prune: {channel_multiple: {convs: 8}}", "unknown key 'convs'; allowed: conv, depthwise"),

@@ -46,7 +46,7 @@ def test_the_cifar_example_finds_the_shared_files(monkeypatch: pytest.MonkeyPatc
 def test_defaults_are_filled_in(write, good: str) -> None:
     config = load_pipeline(write(good))
     assert (config.target, config.budget.text) == ("local", "0.5x")
-    assert (config.prune.importance, config.prune.min_keep) == ("l1", 0.1)
+    assert (config.prune.importance, config.prune.min_keep) == ("obs", 0.1)
     assert (config.recover.images, config.finetune.temperature) == (512, 4.0)
     assert config.export.formats == ("onnx",)
 
