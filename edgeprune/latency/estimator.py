@@ -15,9 +15,11 @@ STEPS = (1, 4, 8, 16)
 #: How many of the last predictions `LatencyEstimator.error` looks back on.
 _RECENT = 5
 #: Weight of the newest measurement in what plans like the last ones take more than foretold.
-_NEWEST = 0.2
-#: Largest margin of `LatencyEstimator.bound`.
-_LARGEST_MARGIN = 0.05
+_NEWEST = 0.3
+#: Share of its error that is the margin of `LatencyEstimator.bound`, and the largest one. What
+#: misses the budget costs a trial, but what keeps away from it costs accuracy in all of them.
+_MARGIN = 0.5
+_LARGEST_MARGIN = 0.02
 
 
 class LatencyEstimator:
@@ -75,13 +77,13 @@ class LatencyEstimator:
     def bound(self, widths: dict[str, int]) -> float:
         """A ratio that the measurement will rather not exceed: the estimate and its error.
 
-        Held against the budget, it keeps most proposals inside, where the plain estimate would
-        let half of those at the limit miss it.
+        Held against the budget, it keeps more proposals inside than the plain estimate, which
+        would let half of those at the limit miss it.
 
         Args:
             widths: kept channels per group.
         """
-        return self.ratio(widths) * (1 + min(self.error or 0.0, _LARGEST_MARGIN))
+        return self.ratio(widths) * (1 + min(_MARGIN * (self.error or 0.0), _LARGEST_MARGIN))
 
     def observe(self, widths: dict[str, int], ratio: float) -> None:
         """Learn a measured latency ratio.

@@ -1,6 +1,7 @@
 """Who races for being the result: the best of the search, and the baselines' own plans."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -140,25 +141,47 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
 def _finalists(
     session: Session, goal: Goal, found: SearchResult
 ) -> tuple[list[Contender], list[int]]:
-    """The best distinct trials that surely meet the budget, best first.
+    """The best distinct trials that surely meet the budget, best first, not all of one depth.
 
-    Fewer where there are fewer; none where not even narrowed ones do.
+    Measured again, some of them miss the budget: the next ones stand in, since a narrowed plan has
+    widths that the search did not choose. Only where none is left the best is narrowed; none where
+    not even that meets it.
     """
     chosen: list[Contender] = []
-    numbers = []
+    numbers: list[int] = []
     sampler = session.config.search.sampler
     whose = " (own search)" if sampler == "random" else ""
-    for trial in _within(found, goal.limit)[: 2 * FINALISTS]:
-        settled = settle(session, [trial.widths], goal.limit)
+    trials = _of_several_depths(_within(found, goal.limit))
+    for trial in trials[: 4 * FINALISTS]:
+        comparison = session.compare(trial.widths)
         numbers.append(trial.number)
-        if not settled.met or any(settled.widths == one.widths for one in chosen):
-            continue
-        name = f"search-{trial.number}"
-        words = _words(f"{sampler} trial {trial.number}{whose}", trial, settled)
-        chosen.append(Contender(name, words, settled.widths))
+        if comparison.ratio_interval[1] <= goal.limit:
+            words = f"{sampler} trial {trial.number}{whose}"
+            chosen.append(Contender(f"search-{trial.number}", words, trial.widths))
         if len(chosen) == FINALISTS:
-            break
+            return chosen, numbers
+    if not chosen:
+        best = trials[0]
+        settled = settle(session, [best.widths], goal.limit)
+        words = _words(f"{sampler} trial {best.number}{whose}", best, settled)
+        if settled.met:
+            chosen.append(Contender(f"search-{best.number}", words, settled.widths))
     return chosen, numbers
+
+
+def _of_several_depths(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """Trials in an order in which those of one depth take no more than half of the first places.
+
+    What blocks a plan keeps decides more about what fine-tuning makes of it than its score does.
+    """
+    first: list[SearchTrial] = []
+    later: list[SearchTrial] = []
+    taken: Counter[frozenset[str]] = Counter()
+    for trial in trials:
+        removed = frozenset(group for group, width in trial.widths.items() if width == 0)
+        taken[removed] += 1
+        (first if taken[removed] <= FINALISTS // 2 else later).append(trial)
+    return [*first[:FINALISTS], *sorted(later + first[FINALISTS:], key=lambda one: -one.reward)]
 
 
 def _best_random(

@@ -49,19 +49,25 @@ class Allocator:
         return _total(self._problem, scaled(self._losses, coefficients or {}), widths)
 
     def widths(
-        self, coefficients: Mapping[str, float] | None = None, target: float | None = None
+        self,
+        coefficients: Mapping[str, float] | None = None,
+        target: float | None = None,
+        *,
+        removal: float = 1.0,
     ) -> Widths:
         """The allocation; equal arguments and an equal cost give equal widths.
 
         Args:
             coefficients: factors on the losses of groups, above 0; 1 for those without.
             target: largest allowed cost; None: the problem's.
+            removal: a factor on the losses of removing branches: several removals hurt more than
+                their sum, as they are measured one at a time.
 
         Returns:
             Tied widths within the target; `SearchProblem.smallest` where nothing fits.
         """
         limit = self._problem.target if target is None else target
-        losses = scaled(self._losses, coefficients or {})
+        losses = scaled(self._losses, coefficients or {}, removal, self._problem.branches)
         return _Allocation(self._problem, losses, limit).solved()
 
 

@@ -1,6 +1,6 @@
 """What an allocation minimises: each group's loss at each of its choices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -45,6 +45,23 @@ def base_losses(problem: SearchProblem) -> dict[str, Floats]:
     return losses
 
 
-def scaled(losses: Mapping[str, Floats], coefficients: Mapping[str, float]) -> dict[str, Floats]:
-    """Losses times a coefficient for each group; 1 for those that have none."""
-    return {group: coefficients.get(group, 1.0) * curve for group, curve in losses.items()}
+def scaled(
+    losses: Mapping[str, Floats],
+    coefficients: Mapping[str, float],
+    removal: float = 1.0,
+    branches: Sequence[Sequence[str]] = (),
+) -> dict[str, Floats]:
+    """Losses times a coefficient for each group; 1 for those that have none.
+
+    Args:
+        losses: of each group at each of its choices.
+        coefficients: by group.
+        removal: one more factor, on what removing a branch costs.
+        branches: groups that go together; the first one's width 0 holds that loss.
+    """
+    found = {group: coefficients.get(group, 1.0) * curve for group, curve in losses.items()}
+    if removal != 1.0:
+        for branch in branches:
+            found[branch[0]] = found[branch[0]].copy()
+            found[branch[0]][0] *= removal
+    return found

@@ -134,10 +134,11 @@ def test_bound_is_the_estimate_and_its_error_but_not_much_more() -> None:
         estimator.observe(widths := _any(rng), device.measured(widths))
     assert estimator.error is not None
     widths = _uniform(0.5)
-    assert estimator.bound(widths) == pytest.approx(estimator.ratio(widths) * (1 + estimator.error))
+    margin = 1 + estimator.error / 2
+    assert estimator.bound(widths) == pytest.approx(estimator.ratio(widths) * margin)
     wild = LatencyEstimator(layer_costs, FULL)
     wild.observe(widths, 5.0)
-    assert wild.bound(widths) == pytest.approx(1.05 * wild.ratio(widths))
+    assert wild.bound(widths) == pytest.approx(1.02 * wild.ratio(widths))
 
 
 def test_equal_observations_give_equal_estimates() -> None:

@@ -26,7 +26,9 @@ class KnapsackSampler(WidthSampler):
 
     The first trials evaluate the allocation (`Allocator`): the widths, removed branches included,
     that minimise the summed loss within the budget. It is solved again after every measurement,
-    because those correct the cost, until nothing changes. What follows is the search of "SPDY:
+    because those correct the cost, until nothing changes, with one factor and another on what
+    removing branches costs: each is measured alone, and several hurt more than their sum. What
+    follows is the search of "SPDY:
     Accurate Pruning with Speedup Guarantees" (Frantar & Alistarh, ICML 2022, section 3.3): each
     group's loss is multiplied by a coefficient, first random ones, then changes of the best
     coefficients so far in a share of the groups that shrinks to one; a change that helps stays.
@@ -46,7 +48,8 @@ class KnapsackSampler(WidthSampler):
         options: its numbers.
 
     Attributes:
-        coefficients: logarithms of the best known coefficients, float64 (groups,); 0 at first.
+        coefficients: logarithms of the best known coefficients, float64 (groups + 1,), the last
+            one of the factor on removing branches; 0 at first.
     """
 
     def __init__(
@@ -58,7 +61,8 @@ class KnapsackSampler(WidthSampler):
     ) -> None:
         super().__init__(problem, seed)
         self.options = options or KnapsackOptions()
-        self.coefficients: Floats = np.zeros(len(problem.groups))
+        self.coefficients: Floats = np.zeros(len(problem.groups) + 1)
+        self._removals = self.options.removal if problem.branches else (1.0,)
         self._trials = trials
         self._allocator = Allocator(problem)
         self._best = -math.inf
@@ -69,13 +73,19 @@ class KnapsackSampler(WidthSampler):
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """The allocation while it changes; then that of other coefficients."""
         seen = seen_keys(self.problem, study)
-        if self._corrected < self.options.corrections:
+        unchanged = 0
+        while self._corrected < self.options.corrections:
+            removal = self._removals[self._corrected % len(self._removals)]
             self._corrected += 1
-            widths = self._allocator.widths()
+            widths = self._allocator.widths(removal=removal)
             if self.problem.key(widths) not in seen:
-                self._open[trial.number] = np.zeros(len(self.problem.groups))
+                plain = np.zeros(len(self.problem.groups) + 1)
+                plain[-1] = math.log(removal)
+                self._open[trial.number] = plain
                 return widths
-            self._corrected = self.options.corrections
+            unchanged += 1
+            if unchanged == len(self._removals):
+                self._corrected = self.options.corrections
         return self._other(trial.number, seen)
 
     def after_trial(
@@ -119,8 +129,9 @@ class KnapsackSampler(WidthSampler):
         changed = self.coefficients
         for _ in range(_TRIES):
             changed = self._changed(changed)
-            factors = np.exp(changed).tolist()
-            widths = self._allocator.widths(dict(zip(self.problem.groups, factors, strict=True)))
+            *factors, removal = np.exp(changed).tolist()
+            coefficients = dict(zip(self.problem.groups, factors, strict=True))
+            widths = self._allocator.widths(coefficients, removal=removal)
             if self.problem.key(widths) not in seen:
                 break
         self._open[number] = changed
@@ -132,6 +143,7 @@ class KnapsackSampler(WidthSampler):
         first = min(self.options.corrections, self._trials)
         random = first + self.options.random * (self._trials - first)
         drawn = self.options.spread * self.rng.standard_normal(groups)
+        drawn[-1] += math.log(float(np.median(self._removals)))
         if self._finished < random:
             return drawn
         done = (self._finished - random) / max(1.0, self._trials - random)

@@ -13,6 +13,7 @@ class KnapsackOptions(CheckedOptions):
     Attributes:
         corrections: trials at the start that evaluate the plain allocation, solved again each
             time with the cost as measured so far.
+        removal: factors on the losses of removing branches, which these trials try in turns.
         random: share of the other trials whose coefficients are drawn at random.
         spread: standard deviation of the logarithm of a random coefficient.
         resampled: share of the groups whose coefficients change in the first local step; the
@@ -21,7 +22,10 @@ class KnapsackOptions(CheckedOptions):
 
     sampler: ClassVar[str] = "knapsack"
 
-    corrections: Annotated[int, Field(ge=1, le=1000)] = 4
-    random: Annotated[float, Field(ge=0, le=1)] = 1 / 3
+    corrections: Annotated[int, Field(ge=1, le=1000)] = 6
+    removal: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1e6)], ...], Field(strict=False, min_length=1)
+    ] = (1.0, 2.0, 4.0)
+    random: Annotated[float, Field(ge=0, le=1)] = 0.2
     spread: Annotated[float, Field(gt=0, le=10)] = 0.7
     resampled: Annotated[float, Field(gt=0, le=1)] = 0.4
