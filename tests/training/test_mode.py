@@ -5,12 +5,16 @@ import torch
 from torch import nn
 
 from edgeprune.errors import UserError
+from edgeprune.training import mode as modes
 from edgeprune.training.mode import CPU_MODES, Mode, fastest_mode, mode_named
 
 
-def chosen(seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The choice when steps take these times, on a clock of our own."""
+def chosen(
+    seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch, *, bfloat16: bool = True
+) -> str:
+    """The choice when steps take these times, on a clock and a CPU of our own."""
     clock = [0.0]
+    monkeypatch.setattr(modes, "has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
 
     def step(model: nn.Module, mode: Mode) -> None:
@@ -37,6 +41,11 @@ def test_the_fastest_mode_wins_if_it_is_worth_it(
     times: tuple[float, ...], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert chosen(dict(zip(CPU_MODES, times, strict=True)), monkeypatch) == expected
+
+
+def test_emulated_bfloat16_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = dict(zip(CPU_MODES, (3.0, 2.0, 1.0), strict=True))
+    assert chosen(times, monkeypatch, bfloat16=False) == "float32-channels-last"
 
 
 def test_a_model_that_never_runs_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
