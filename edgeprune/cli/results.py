@@ -110,7 +110,8 @@ def _frontier(manifest: dict[str, Any]) -> Table:
         "random": "random search",
     }
     for heading in ("budget", "result", *columns.values(), "bundle"):
-        table.add_column(heading, justify="left" if heading in {"budget", "bundle"} else "right")
+        left = heading in {"budget", "bundle"}
+        table.add_column(heading, justify="left" if left else "right", overflow="fold")
     for rung in manifest["ladder"]:
         table.add_row(
             rung["regime"] if rung["met"] else f"{rung['regime']} (missed)",

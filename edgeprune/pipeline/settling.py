@@ -13,7 +13,7 @@ REMEASURED = 5
 #: How often widths may be shrunk before the budget counts as missed.
 MAX_SHRINKS = 12
 #: How often a plan is filled, measured, and filled again with what was learned.
-MAX_FILLS = 4
+MAX_FILLS = 6
 #: A plan this near to the limit is not filled any further.
 _NEAR = 0.005
 
@@ -141,7 +141,9 @@ def settle_filled(
     for _ in range(MAX_FILLS):
         widths = fill(replace(problem, target=target), plain.widths)
         if widths in tried:
-            break
+            # Choices are coarse: a little less than what was just over the limit is what is left.
+            target *= 1 - _NEAR
+            continue
         tried.append(widths)
         known = widths == plain.widths
         comparison = plain.comparison if known else session.compare(widths)

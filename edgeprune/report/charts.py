@@ -180,10 +180,13 @@ def _styles(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
     """A colour and a marker for each sampler; random search looks the same in every report."""
     styles: dict[str, tuple[str, str]] = {}
     colours = ["var(--result)", *_EXTRA_COLOURS]
-    others = [name for name in by_sampler(trials) if name != "random"]
+    names = list(by_sampler(trials))
+    # The user's own search may be random search too: then the comparison looks as it always does.
+    comparison = next((name for name in names if name.startswith("random (")), "random")
+    others = [name for name in names if name != comparison]
     for index, name in enumerate(others):
         styles[name] = (colours[index % len(colours)], _SYMBOLS[index % len(_SYMBOLS)])
-    return styles | {"random": ("var(--random)", "triangle-up")}
+    return styles | {comparison: ("var(--random)", "triangle-up")}
 
 
 def _markers(

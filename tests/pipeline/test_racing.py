@@ -92,6 +92,21 @@ def test_all_files_meet_the_budget_and_nothing_unfinished_stays(finished: ep.Run
     assert not list(finished.directory.rglob("*.checkpoint"))
 
 
+def test_filling_spends_what_the_uniform_plan_leaves_of_the_budget(
+    tmp_path: Path, tiny_pipeline: Path
+) -> None:
+    overrides = ["budget.latency=0.85x", "finetune.epochs=0", "workload.train.epochs=1"]
+    result = ep.run(
+        tiny_pipeline,
+        run_dir=tmp_path / "run",
+        overrides=[*overrides, "search.trials=2"],
+        progress=False,
+    )
+    plain, filled = (result.manifest["baselines"][name] for name in ("uniform", "filled"))
+    assert plain["ratio"] < filled["ratio"] <= 0.85
+    assert all(filled["widths"][name] >= width for name, width in plain["widths"].items())
+
+
 def test_without_training_the_reward_accuracy_ranks(tmp_path: Path, tiny_pipeline: Path) -> None:
     result = ep.run(
         tiny_pipeline,
