@@ -139,11 +139,11 @@ class FinetuneConfig(Section):
         description="Decay of a moving average of the weights, which is then the result; null for "
         "none.",
     )
-    clip: float | None = Field(
+    clip: float = Field(
         1.0,
-        gt=0,
-        description="Largest norm of a step's gradient; null for any. Without it the first steps "
-        "can undo what recovery repaired.",
+        ge=0,
+        description="Largest norm of a step's gradient; 0 for any. Without it the first steps can "
+        "undo what recovery repaired.",
     )
 
 

@@ -38,7 +38,7 @@ def trained_for_int8(session: Session, source: Source, epochs: int) -> Source:
             lr=_LR_SHARE * recipe.lr,
             batch_size=recipe.batch_size,
             weight_decay=recipe.weight_decay,
-            clip=recipe.clip,
+            clip=recipe.clip or None,
             seed=session.config.search.seed,
             teacher=source.model,
             temperature=recipe.temperature,

@@ -193,7 +193,7 @@ def fine_tune(
                 schedule=recipe.schedule,
                 warmup=recipe.warmup,
                 ema=recipe.ema,
-                clip=recipe.clip,
+                clip=recipe.clip or None,
                 checkpoint=checkpoint,
                 until=until,
                 on_epoch=on_epoch,

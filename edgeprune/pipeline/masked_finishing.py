@@ -92,7 +92,7 @@ class MaskedSession:
             lr=config.finetune.lr,
             batch_size=config.finetune.batch_size,
             weight_decay=config.finetune.weight_decay,
-            clip=config.finetune.clip,
+            clip=config.finetune.clip or None,
             seed=config.search.seed,
             after_step=after_step,
         )
