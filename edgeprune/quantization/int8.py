@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -65,6 +66,7 @@ def to_int8(
             per_channel=recipe.per_channel,
             activation_type=QuantType.QUInt8 if _unsigned() else QuantType.QInt8,
             weight_type=QuantType.QInt8,
+            reduce_range=_unsigned() and not has_vnni(),
             calibrate_method=_METHODS[recipe.method],
             calibration_cache_path=ranges,
             nodes_to_exclude=[*keep_float, *_excluded(model, recipe)],
@@ -133,6 +135,16 @@ def _names(node: onnx.NodeProto) -> list[str]:
 def _unsigned() -> bool:
     """Unsigned activations are the fast ones of x86; other processors take signed ones."""
     return os.uname().machine in {"x86_64", "AMD64"}
+
+
+def has_vnni() -> bool:
+    """Whether this x86 CPU sums int8 products in 32 bits.
+
+    Without, pairs of products are summed in 16 bits and saturate: weights then get 7 bits, which
+    no pair of products can overflow (ONNX Runtime's own advice for AVX2).
+    """
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any("vnni" in name and value is True for name, value in capabilities.items())
 
 
 @contextlib.contextmanager
