@@ -23,7 +23,6 @@ from edgeprune.pipeline.joint import schedule_of, train_together
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.runner import finish_best
 from edgeprune.pipeline.searching import search, search_problem
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import settle, settle_uniform
@@ -121,9 +120,11 @@ class Parts:
             open_session(config, directory, reporter) as session,
         ):
             probed = probe(session)
-            result = finish_best(
-                session, "result", search(session, probed, "search", "amc"), probed
-            )
+            trials = search(session, probed, "search", "amc").trials
+            within = [one for one in trials if one.outcome.latency_ratio <= probed.budget]
+            best = sorted(within or trials, key=lambda one: -one.reward)[:5]
+            settled = settle(session, [one.widths for one in best], probed.budget)
+            result = finish(session, "result", settled, probed.budget, retry=True)
             found = {
                 "accuracy": _accuracy(result),
                 "ratio": result["ratio"],
