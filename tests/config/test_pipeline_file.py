@@ -28,7 +28,7 @@ def test_the_digits_example_is_what_the_readme_shows() -> None:
     assert (config.workload.model.name, config.workload.model.weights) == ("resnet20", None)
     assert config.workload.data.name == "digits"
     assert config.workload.train is not None and config.workload.train.epochs == 12
-    assert (config.target, config.budget.latency) == ("local", 0.5)
+    assert (config.target, config.budget.latency) == ("local", 0.25)
     assert (config.search.sampler, config.search.trials) == ("knapsack", 40)
 
 
