@@ -7,12 +7,12 @@ from edgeprune.pipeline.session import Session
 from edgeprune.sensitivity import Curves, measure_curves, points_wanted
 
 #: Samplers that are told nothing: they are what every result is compared with.
-BASELINES = ("uniform", "random")
+COMPARED = ("uniform", "random")
 
 
 def informed(sampler: str) -> bool:
     """Whether a sampler is told the curves; Optuna's own stay what they are."""
-    return sampler not in (*BASELINES, JOINT) and not sampler.startswith("optuna:")
+    return sampler not in (*COMPARED, JOINT) and not sampler.startswith("optuna:")
 
 
 def learn_curves(session: Session) -> Curves | None:

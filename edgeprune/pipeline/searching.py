@@ -10,7 +10,7 @@ from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
-from edgeprune.pipeline.curves import BASELINES, informed
+from edgeprune.pipeline.curves import COMPARED, informed
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
@@ -178,7 +178,7 @@ def _first_widths(
     if sampler == JOINT:
         record = session.directory.record("joint") or {}
         return [dict(record["widths"])]
-    if sampler in (*BASELINES, KNAPSACK):
+    if sampler in (*COMPARED, KNAPSACK):
         return []
     problem = search_problem(session, probe, probe.estimator(session, kernels))
     if not informed(sampler):

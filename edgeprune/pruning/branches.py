@@ -52,11 +52,6 @@ class Branch:
             *(Edit(name, "drop") for name in self.dropped),
         ]
 
-    def removes(self, names: Iterable[str]) -> list[bool]:
-        """Which parameters or buffers go with it."""
-        removed = removed_by(self.edits(None))
-        return [removed(name) for name in names]
-
 
 def find_branches(flow: Flow, modules: Iterable[str]) -> tuple[Branch, ...]:
     """Every branch of a model, whether it has groups or not, in the order of execution.
@@ -130,13 +125,9 @@ def _only_for(graph: Graph, addition: int, side: int) -> frozenset[int]:
     gone: set[int] = set()
     for number in range(addition - 1, -1, -1):
         node = graph.nodes[number]
-        read = [one for name in node.outputs for one in graph.readers.get(name, ())]
-        outside = any(
-            reader not in gone and (reader != addition or name != wanted)
-            for name in node.outputs
-            for reader in graph.readers.get(name, ())
-        )
-        if read and not outside and not set(node.outputs) & set(graph.outputs):
+        read = [(name, one) for name in node.outputs for one in graph.readers.get(name, ())]
+        inside = all(one in gone or (name, one) == (wanted, addition) for name, one in read)
+        if read and inside and not set(node.outputs) & set(graph.outputs):
             gone.add(number)
     return frozenset(gone)
 

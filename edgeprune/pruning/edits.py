@@ -125,9 +125,9 @@ def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
         owner, _, own = edit.name.rpartition(".")
         if edit.kind == "drop":
             module = pruned.get_submodule(owner)
-            kind = module._parameters.pop(own) if own in module._parameters else None
-            zero = torch.zeros(()) if kind is None else kind.detach().new_zeros(())
-            module.register_buffer(own, zero, persistent=False)
+            dropped = getattr(module, own)
+            delattr(module, own)
+            module.register_buffer(own, dropped.detach().new_zeros(()), persistent=False)
         elif edit.kind == "narrow":
             inner = pruned.get_submodule(edit.name)
             narrowed = Narrow(inner, edit.start, edit.channels or 0)
