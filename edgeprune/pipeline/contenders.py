@@ -1,7 +1,6 @@
 """Who races for being the result: the best of the search, and the baselines' own plans."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -19,6 +18,7 @@ from edgeprune.pipeline.settling import (
     smallest_widths,
 )
 from edgeprune.search import SearchResult, SearchTrial, Widths
+from edgeprune.search.promise import WORTHS, promise
 
 #: How many trials of the user's own search race.
 FINALISTS = 4
@@ -141,7 +141,7 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
 def _finalists(
     session: Session, goal: Goal, found: SearchResult
 ) -> tuple[list[Contender], list[int]]:
-    """The best distinct trials that surely meet the budget, best first, not all of one depth.
+    """The trials that promise most and surely meet the budget, by one promise and another.
 
     Measured again, some of them miss the budget: the next ones stand in, since a narrowed plan has
     widths that the search did not choose. Only where none is left the best is narrowed; none where
@@ -151,7 +151,7 @@ def _finalists(
     numbers: list[int] = []
     sampler = session.config.search.sampler
     whose = " (own search)" if sampler == "random" else ""
-    trials = _of_several_depths(_within(found, goal.limit))
+    trials = _promising(_within(found, goal.limit))
     for trial in trials[: 4 * FINALISTS]:
         comparison = session.compare(trial.widths)
         numbers.append(trial.number)
@@ -169,19 +169,15 @@ def _finalists(
     return chosen, numbers
 
 
-def _of_several_depths(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Trials in an order in which those of one depth take no more than half of the first places.
+def _promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """All trials, the best by each promise in turns: first those of the largest capacity."""
 
-    What blocks a plan keeps decides more about what fine-tuning makes of it than its score does.
-    """
-    first: list[SearchTrial] = []
-    later: list[SearchTrial] = []
-    taken: Counter[frozenset[str]] = Counter()
-    for trial in trials:
-        removed = frozenset(group for group, width in trial.widths.items() if width == 0)
-        taken[removed] += 1
-        (first if taken[removed] <= FINALISTS // 2 else later).append(trial)
-    return [*first[:FINALISTS], *sorted(later + first[FINALISTS:], key=lambda one: -one.reward)]
+    def ranked(worth: float) -> list[SearchTrial]:
+        return sorted(trials, key=lambda one: -promise(one.reward, one.outcome.macs, worth))
+
+    orders = [ranked(worth) for worth in reversed(WORTHS)]
+    in_turns = [trial for place in zip(*orders, strict=True) for trial in place]
+    return list({trial.number: trial for trial in in_turns}.values())
 
 
 def _best_random(

@@ -1,14 +1,14 @@
 """The allocation: widths of least summed loss within the budget, removed branches included."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from edgeprune.search.allocation_costs import Costs, Linearised
-from edgeprune.search.allocation_losses import base_losses, scaled
+from edgeprune.search.allocation_losses import SummedLoss, base_losses
 from edgeprune.search.filling import Filling
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.problem import SearchProblem, Widths
-from edgeprune.search.sources import Floats
+from edgeprune.search.useful_widths import useful_widths
 
 #: Plans whose cost is asked for in one allocation, roughly; at 0.3 ms each, a third of a second.
 _EVALUATIONS = 1000
@@ -38,37 +38,43 @@ class Allocator:
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._losses = base_losses(problem)
+        self._useful = useful_widths(problem)
 
-    def loss(self, widths: Widths, coefficients: Mapping[str, float] | None = None) -> float:
-        """What is minimised: the sum over groups of coefficient times loss.
+    def loss(
+        self,
+        widths: Widths,
+        coefficients: Mapping[str, float] | None = None,
+        capacity: float = 0.0,
+    ) -> float:
+        """What is minimised, see `SummedLoss`.
 
         Args:
             widths: tied widths.
             coefficients: of each group; 1 where it has none.
+            capacity: what capacity is worth.
         """
-        return _total(self._problem, scaled(self._losses, coefficients or {}), widths)
+        return SummedLoss(self._problem, self._losses, coefficients, capacity)(widths)
 
     def widths(
         self,
         coefficients: Mapping[str, float] | None = None,
         target: float | None = None,
         *,
-        removal: float = 1.0,
+        capacity: float = 0.0,
     ) -> Widths:
         """The allocation; equal arguments and an equal cost give equal widths.
 
         Args:
             coefficients: factors on the losses of groups, above 0; 1 for those without.
             target: largest allowed cost; None: the problem's.
-            removal: a factor on the losses of removing branches: several removals hurt more than
-                their sum, as they are measured one at a time.
+            capacity: what a unit of the logarithm of the MACs is worth, in units of the loss.
 
         Returns:
             Tied widths within the target; `SearchProblem.smallest` where nothing fits.
         """
         limit = self._problem.target if target is None else target
-        losses = scaled(self._losses, coefficients or {}, removal, self._problem.branches)
-        return _Allocation(self._problem, losses, limit).solved()
+        loss = SummedLoss(self._problem, self._losses, coefficients, capacity)
+        return _Allocation(self._problem, loss, self._useful, limit).solved()
 
 
 class _Allocation:
@@ -76,12 +82,19 @@ class _Allocation:
 
     Args:
         problem: what is searched.
-        losses: of each group at each of its choices.
+        loss: of a plan.
+        useful: widths of each group that are worth looking at.
         target: largest allowed cost.
     """
 
-    def __init__(self, problem: SearchProblem, losses: Mapping[str, Floats], target: float) -> None:
-        self._problem, self._losses, self._target = problem, losses, target
+    def __init__(
+        self,
+        problem: SearchProblem,
+        loss: Callable[[Widths], float],
+        useful: Mapping[str, Sequence[int]],
+        target: float,
+    ) -> None:
+        self._problem, self._loss, self._useful, self._target = problem, loss, useful, target
         self._costs = Costs(problem)
         self._best: tuple[float, Widths] | None = None
         #: With what widths a branch comes back: those it had when it was last there.
@@ -145,11 +158,9 @@ class _Allocation:
             self._consider(solution)
 
     def _table(self, around: Widths, reach: int | None) -> Linearised:
-        # A fifth of all evaluations for each sum that is written.
-        samples = max(3, _EVALUATIONS // 5 // len(self._problem.groups))
         return Linearised(
-            self._problem, self._costs, self._losses, around, self._reference,
-            reach=reach, samples=samples,
+            self._problem, self._costs, self._loss, around, self._reference,
+            useful=self._useful, reach=reach,
         )  # fmt: skip
 
     def _corrected(self, table: Linearised) -> Widths:
@@ -180,7 +191,7 @@ class _Allocation:
         if not filling.fits:
             return
         filling.take_free()
-        filling.widen_by_loss({group: curve.tolist() for group, curve in self._losses.items()})
+        filling.widen_by_loss(self._loss)
         loss = self._loss(filling.widths)
         if self._best is None or loss < self._best[0]:
             self._best = loss, filling.widths
@@ -198,15 +209,6 @@ class _Allocation:
 
     def _remember(self, widths: Widths) -> None:
         self._reference.update({group: width for group, width in widths.items() if width})
-
-    def _loss(self, widths: Widths) -> float:
-        return _total(self._problem, self._losses, widths)
-
-
-def _total(problem: SearchProblem, losses: Mapping[str, Floats], widths: Widths) -> float:
-    return float(
-        sum(losses[group][problem.choices[group].index(widths[group])] for group in problem.groups)
-    )
 
 
 def _with_cost(problem: SearchProblem, costs: Costs, target: float) -> SearchProblem:

@@ -1,6 +1,6 @@
-"""The cost around one plan as a sum over groups: what the knapsack can work with."""
+"""Cost and loss around one plan as sums over groups: what the knapsack can work with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,31 +34,31 @@ class Costs:
 
 
 class Linearised:
-    """The cost of changing one group, or one branch, of a plan: exact alone, summed for more.
+    """What changing one group, or one branch, of a plan does: exact alone, summed for more.
 
     Args:
         problem: groups, choices and branches.
         costs: the true cost.
-        losses: of each group at each of its choices.
+        loss: the true loss.
         around: the plan.
         reference: widths that branches which are gone come back with.
-        reach: how many choices up and down are open; None: all.
-        samples: at most so many choices of a group are asked for; those between are interpolated.
+        useful: widths of each group that are open, above 0; that of `around` is as well.
+        reach: how many of them up and down are open; None: all.
     """
 
     def __init__(
         self,
         problem: SearchProblem,
         costs: Costs,
-        losses: Mapping[str, Floats],
+        loss: Callable[[Widths], float],
         around: Widths,
         reference: Widths,
         *,
+        useful: Mapping[str, Sequence[int]],
         reach: int | None,
-        samples: int,
     ) -> None:
-        self._problem, self._costs, self._losses = problem, costs, losses
-        self._reach, self._samples = reach, samples
+        self._problem, self._costs, self._loss = problem, costs, loss
+        self._useful, self._reach = useful, reach
         self.base = costs(around)
         #: Open choices of each group, in the order of the knobs.
         self._open: dict[str, list[int]] = {}
@@ -72,7 +72,7 @@ class Linearised:
             self._present.append(around[group] != 0)
             if branch is None:
                 self._groups.append((group,))
-                self.parts.append(Part((self._knob(group, around, self.base),)))
+                self.parts.append(Part((self._knob(group, around),)))
             else:
                 self._groups.append(branch)
                 self.parts.append(self._branch(branch, around, reference))
@@ -95,26 +95,28 @@ class Linearised:
 
     def _branch(self, branch: tuple[str, ...], around: Widths, reference: Widths) -> Part:
         there = around if around[branch[0]] else {**around, **{g: reference[g] for g in branch}}
-        there_cost = self._costs(there)
-        knobs = tuple(self._knob(group, there, there_cost) for group in branch)
-        gone = self._costs({**around, **dict.fromkeys(branch, 0)}) - self.base
-        loss = float(sum(self._losses[group][0] for group in branch))
-        return Part(knobs, there_cost - self.base, (gone, loss))
+        knobs = tuple(self._knob(group, there) for group in branch)
+        return Part(
+            knobs,
+            kept=self._change(around, there),
+            gone=self._change(around, {**around, **dict.fromkeys(branch, 0)}),
+        )
 
-    def _knob(self, group: str, around: Widths, cost: float) -> Knob:
-        kept = list(self._problem.kept_choices(group))
-        now = kept.index(around[group])
-        reach = len(kept) if self._reach is None else self._reach
-        first, last = max(0, now - reach), min(len(kept) - 1, now + reach)
-        count = min(self._samples, last - first + 1)
-        asked = sorted({now, *np.linspace(first, last, count).round().astype(int).tolist()})
-        deltas = [self._costs({**around, group: kept[one]}) - cost for one in asked]
-        open_choices = kept[first : last + 1]
-        self._open[group] = open_choices
-        skipped = len(self._problem.choices[group]) - len(kept)
-        return Knob(
-            np.interp(open_choices, [kept[one] for one in asked], deltas),
-            np.asarray(self._losses[group][skipped + first : skipped + last + 1]),
+    def _knob(self, group: str, around: Widths) -> Knob:
+        widths = sorted({*self._useful[group], around[group]})
+        if self._reach is not None:
+            now = widths.index(around[group])
+            widths = widths[max(0, now - self._reach) : now + self._reach + 1]
+        self._open[group] = widths
+        changes = [self._change(around, {**around, group: width}) for width in widths]
+        costs, losses = np.array(changes, np.float64).T
+        return Knob(costs, losses)
+
+    def _change(self, before: Widths, after: Widths) -> tuple[float, float]:
+        """What a change adds to cost and loss."""
+        return (
+            self._costs(after) - self._costs(before),
+            self._loss(after) - self._loss(before),
         )
 
     def _widths(self, solution: Solution) -> Widths:

@@ -4,6 +4,7 @@ import heapq
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 
+from edgeprune.search.allocation_losses import SummedLoss
 from edgeprune.search.problem import SearchProblem, Widths
 
 #: Choices that are looked at above the present one: a kernel's staircase may make a wider one
@@ -38,7 +39,7 @@ def fill(
         return dict(widths)
     filling.take_free()
     if problem.curves is not None:
-        filling.widen_by_loss(problem.curves)
+        filling.widen_by_loss(SummedLoss(problem, problem.curves))
     else:
         wanted = ratios or {group: widths[group] / problem.full[group] for group in problem.groups}
         filling.widen_by_ratio(wanted)
@@ -101,11 +102,11 @@ class Filling:
                 reached = self.widths[group] / max(wanted[group], _FREE)
                 heapq.heappush(waiting, (reached, place, group))
 
-    def widen_by_loss(self, losses: Mapping[str, Sequence[float]]) -> None:
+    def widen_by_loss(self, loss: Callable[[Widths], float]) -> None:
         """Widen the group with most loss saved per cost, step by step, while it fits.
 
         Args:
-            losses: of each group at each of its choices.
+            loss: of a plan.
         """
         groups = self._problem.groups
         # Lazy greedy: a step's rate changes little when others are taken, so that only the one
@@ -113,7 +114,7 @@ class Filling:
         taken = 0
         waiting: list[tuple[float, int, int, int]] = []
         for place, group in enumerate(groups):
-            self._push(waiting, place, taken, self._best_step(group, losses[group]))
+            self._push(waiting, place, taken, self._best_step(group, loss))
         while waiting:
             _, place, width, known = heapq.heappop(waiting)
             group = groups[place]
@@ -121,7 +122,7 @@ class Filling:
                 self.widths[group] = width
                 self.spent = self._cost(self.widths)
                 taken += 1
-            self._push(waiting, place, taken, self._best_step(group, losses[group]))
+            self._push(waiting, place, taken, self._best_step(group, loss))
 
     @staticmethod
     def _push(
@@ -133,16 +134,15 @@ class Filling:
         if step is not None:
             heapq.heappush(waiting, (-step[0], place, step[1], taken))
 
-    def _best_step(self, group: str, losses: Sequence[float]) -> tuple[float, int] | None:
+    def _best_step(self, group: str, loss: Callable[[Widths], float]) -> tuple[float, int] | None:
         """The rate and the width of the best step up that fits."""
-        choices = self._problem.choices[group]
-        now = losses[choices.index(self.widths[group])]
+        now = loss(self.widths)
         best: tuple[float, int] | None = None
         for width in self._ahead(group):
-            cost = self._cost({**self.widths, group: width})
+            widened = {**self.widths, group: width}
+            cost = self._cost(widened)
             if cost <= self._target:
-                saved = now - losses[choices.index(width)]
-                rate = saved / max(cost - self.spent, _FREE)
+                rate = (now - loss(widened)) / max(cost - self.spent, _FREE)
                 if best is None or rate > best[0]:
                     best = rate, width
         return best

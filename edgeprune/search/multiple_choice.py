@@ -31,13 +31,13 @@ class Part:
 
     Attributes:
         knobs: one for each group.
-        kept: cost of being there at all, on top of the knobs'.
+        kept: cost and loss of being there at all, on top of the knobs'.
         gone: cost and loss of going instead; None where it cannot.
         forced: True: it is kept; False: it goes; None: what is better.
     """
 
     knobs: tuple[Knob, ...]
-    kept: float = 0.0
+    kept: tuple[float, float] = (0.0, 0.0)
     gone: tuple[float, float] | None = None
     forced: bool | None = None
 
@@ -75,7 +75,7 @@ def solve(parts: Sequence[Part], budget: float) -> Solution:
 
 
 def _cheapest(part: Part) -> float:
-    kept = part.kept + sum(float(knob.costs.min()) for knob in part.knobs)
+    kept = part.kept[0] + sum(float(knob.costs.min()) for knob in part.knobs)
     if part.gone is None or part.forced is True:
         return kept
     return part.gone[0] if part.forced is False else min(kept, part.gone[0])
@@ -94,7 +94,7 @@ class _Table:
 
         lows = [float(knob.costs.min()) for knob in part.knobs]
         self._costs = [whole(knob.costs - low) for knob, low in zip(part.knobs, lows, strict=True)]
-        self._kept = whole(np.array([part.kept + sum(lows) - least]))
+        self._kept = whole(np.array([part.kept[0] + sum(lows) - least]))
         self._gone = whole(np.array([part.gone[0] - least if part.gone else 0.0]))
         self._choices: list[NDArray[np.int64]] = []
         self._goes: NDArray[np.bool_] | None = None
@@ -104,7 +104,7 @@ class _Table:
         part = self._part
         kept: Floats = np.full_like(best, np.inf)
         if part.forced is not False:
-            kept = _shifted(best, self._kept)[0]
+            kept = _shifted(best, self._kept)[0] + part.kept[1]
             for knob, costs in zip(part.knobs, self._costs, strict=True):
                 options = _shifted(kept, costs) + knob.losses[:, None]
                 self._choices.append(options.argmin(axis=0))

@@ -65,7 +65,7 @@ def _coordinate_descent(problem: SearchProblem, allocator: Allocator) -> float:
         if problem.fits(widths):
             high = price
             filling = Filling(problem, widths, problem.cost, problem.target)
-            filling.widen_by_loss(problem.curves or {})
+            filling.widen_by_loss(allocator.loss)
             best = min(best, allocator.loss(filling.widths))
         else:
             low = price
@@ -143,16 +143,17 @@ def test_the_knapsack_is_exact_for_sums() -> None:
         costs, losses = draw.integers(-10, 20, (4, 3)), draw.uniform(size=(4, 3))
         knobs = [Knob(c.astype(float), x) for c, x in zip(costs, losses, strict=True)]
         gone = (-5.0, 0.6)
-        parts = [Part((knobs[0],)), Part((knobs[1], knobs[2]), 3.0, gone), Part((knobs[3],))]
+        kept = (3.0, 0.2)
+        parts = [Part((knobs[0],)), Part((knobs[1], knobs[2]), kept, gone), Part((knobs[3],))]
         found = solve(parts, 20.0)
         best = np.inf
         for a, b, c, d in product(range(3), repeat=4):
             ends = costs[0, a] + costs[3, d], losses[0, a] + losses[3, d]
-            kept = costs[1, b] + costs[2, c] + 3, losses[1, b] + losses[2, c]
-            for cost, loss in (kept, gone):
+            stays = costs[1, b] + costs[2, c] + 3, losses[1, b] + losses[2, c] + 0.2
+            for cost, loss in (stays, gone):
                 if ends[0] + cost <= 20:
                     best = min(best, ends[1] + loss)
         total = losses[0, found[0][0]] + losses[3, found[2][0]]  # type: ignore[index]
         middle = found[1]
-        total += gone[1] if middle is None else losses[1, middle[0]] + losses[2, middle[1]]
+        total += gone[1] if middle is None else 0.2 + losses[1, middle[0]] + losses[2, middle[1]]
         assert total == pytest.approx(best)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from edgeprune.search.allocation import Allocator
 from edgeprune.search.distributions import distributions
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers import KnapsackSampler
+from edgeprune.search.samplers.knapsack_options import KnapsackOptions
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
 
 NET = SmallNet(blocks=((1, 2), (4, 5)), curves=True)
@@ -36,7 +38,7 @@ def test_it_is_solved_again_as_measurements_correct_the_cost(tmp_path: Path) -> 
         factor[0] = 1.2
 
     problem = replace(PROBLEM, cost=lambda w: factor[0] * PROBLEM.cost(w), observe=observe)
-    sampler = make_sampler("knapsack", problem, 0, 2, {})
+    sampler = make_sampler("knapsack", problem, 0, 2, {"capacity": [0]})
     trials = run_search(
         problem, sampler, NET.evaluate, accuracy_reward, trials=2, directory=tmp_path
     ).trials
@@ -45,26 +47,40 @@ def test_it_is_solved_again_as_measurements_correct_the_cost(tmp_path: Path) -> 
 
 
 def test_better_coefficients_stay_unless_measured_over_the_budget() -> None:
-    sampler = KnapsackSampler(PROBLEM, 0, 20)
+    sampler = KnapsackSampler(PROBLEM, 0, 20, KnapsackOptions(corrections=1))
     study = optuna.create_study(direction="maximize", sampler=sampler)
     _tell(study, 0.5, 0.5)
     assert not sampler.coefficients.any()
     _tell(study, 0.9, 0.51)
     assert not sampler.coefficients.any()
-    _tell(study, 0.6, 0.49)
+    _tell(study, 0.9, 0.49)
     better = sampler.coefficients.copy()
-    assert better.all()
-    _tell(study, 0.55, 0.49)
+    assert better[:, :-1].all()
+    _tell(study, 0.1, 0.49)
     np.testing.assert_array_equal(sampler.coefficients, better)
 
 
+def test_each_promise_keeps_its_own_best() -> None:
+    sampler = KnapsackSampler(PROBLEM, 0, 20)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    trials = [study.ask(distributions(PROBLEM)) for _ in range(2)]
+    small, large = sorted(trials, key=lambda trial: PROBLEM.macs(trial.params))
+    assert PROBLEM.macs(small.params) < PROBLEM.macs(large.params)
+    gain = math.log(PROBLEM.macs(large.params) / PROBLEM.macs(small.params))
+    for trial, value in ((large, 0.5), (small, 0.5 + 0.75 * gain)):
+        trial.set_user_attr(LATENCY_RATIO, 0.4)
+        study.tell(trial, value)
+    of_each = sampler.coefficients[:, -1].tolist()
+    assert len(set(of_each)) == 2 and of_each[0] == of_each[1] != of_each[2]
+
+
 def test_local_steps_change_fewer_and_fewer_groups_and_at_least_one() -> None:
-    sampler = KnapsackSampler(PROBLEM, 0, 40)
+    sampler = KnapsackSampler(PROBLEM, 0, 40, KnapsackOptions(capacity=(1.3, 2.6)))
     changed = []
     for finished in (0, 20, 30, 39, 60):
         sampler._finished = finished
-        changed.append(int((sampler._changed(np.zeros(6)) != 0).sum()))
-    assert changed[0] == 6 and changed == sorted(changed, reverse=True) and changed[-1] == 1
+        changed.append(int((sampler._changed(np.zeros(7)) != 0).sum()))
+    assert changed[0] == 7 and changed == sorted(changed, reverse=True) and changed[-1] == 1
 
 
 def test_the_search_improves_on_misleading_curves(tmp_path: Path) -> None:

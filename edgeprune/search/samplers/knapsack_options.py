@@ -13,7 +13,8 @@ class KnapsackOptions(CheckedOptions):
     Attributes:
         corrections: trials at the start that evaluate the plain allocation, solved again each
             time with the cost as measured so far.
-        removal: factors on the losses of removing branches, which these trials try in turns.
+        capacity: what a unit of the logarithm of the MACs is worth beside the summed losses, in
+            nats; these trials try each in turns, the others draw one.
         random: share of the other trials whose coefficients are drawn at random.
         spread: standard deviation of the logarithm of a random coefficient.
         resampled: share of the groups whose coefficients change in the first local step; the
@@ -23,9 +24,9 @@ class KnapsackOptions(CheckedOptions):
     sampler: ClassVar[str] = "knapsack"
 
     corrections: Annotated[int, Field(ge=1, le=1000)] = 6
-    removal: Annotated[
-        tuple[Annotated[float, Field(gt=0, le=1e6)], ...], Field(strict=False, min_length=1)
-    ] = (1.0, 2.0, 4.0)
+    capacity: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(strict=False, min_length=1)
+    ] = (0.0, 1.3, 2.6)
     random: Annotated[float, Field(ge=0, le=1)] = 0.2
     spread: Annotated[float, Field(gt=0, le=10)] = 0.7
     resampled: Annotated[float, Field(gt=0, le=1)] = 0.4
