@@ -7,7 +7,6 @@ import numpy as np
 
 from edgeprune.search.multiple_choice import Knob, Part, Solution, solve
 from edgeprune.search.problem import Key, SearchProblem, Widths
-from edgeprune.search.sources import Floats
 
 
 class Costs:
