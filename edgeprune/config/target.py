@@ -127,8 +127,12 @@ class TargetConfig(Section):
 
         A virtual board counts instructions: what else this machine does changes no latency.
         """
-        virtual = self.board is not None and self.board.machine == "virtual"
-        return self.kind == "ssh" or virtual
+        return self.kind == "ssh" or self.virtual
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it is a virtual board."""
+        return self.board is not None and self.board.machine == "virtual"
 
     @model_validator(mode="after")
     def _section_of_its_kind(self) -> Self:

@@ -24,7 +24,7 @@ from edgeprune.search import (
     make_sampler,
     run_search,
 )
-from edgeprune.search.allocation import Allocator
+from edgeprune.search.allocation import CAPACITIES, Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
 
@@ -183,9 +183,13 @@ def _first_widths(
     problem = search_problem(session, probe, probe.estimator(session, kernels))
     if not informed(sampler):
         problem = replace(problem, curves=None)
-    first = [] if problem.curves is None else [Allocator(problem).widths()]
-    uniform = uniform_widths(session, problem)
-    return first if uniform is None else [*first, fill(problem, uniform)]
+    first = []
+    if problem.curves is not None:
+        allocator = Allocator(problem)
+        first = [allocator.widths(capacity=worth) for worth in CAPACITIES]
+    if (uniform := uniform_widths(session, problem)) is not None:
+        first.append(fill(problem, uniform))
+    return list({problem.key(widths): widths for widths in first}.values())
 
 
 def uniform_widths(session: Session, problem: SearchProblem) -> Widths | None:

@@ -24,6 +24,8 @@ from edgeprune.workloads import Workload
 if TYPE_CHECKING:
     import numpy as np
 
+#: Comparisons of a network of which the median counts where something is decided by it.
+DECIDING = 3
 #: Images a data-driven importance criterion (Taylor) looks at.
 IMPORTANCE_IMAGES = 256
 
@@ -97,13 +99,21 @@ class Session:
         return self.space.template.candidate(self.space.slice_state(self.plan(widths)))
 
     def compare(self, widths: Widths) -> Comparison:
-        """Measure the sliced model of these widths beside the base model."""
+        """Measure the sliced model of these widths beside the base model; see `compare_file`."""
         return self.compare_file(self.candidate(widths))
 
     def compare_file(self, content: bytes) -> Comparison:
-        """Measure a float32 file beside the base model, both in the precision of the search."""
+        """Measure a float32 file beside the base model, both in the precision of the search.
+
+        What is measured here decides what a user gets, so it is measured `DECIDING` times, and
+        the one with the median ratio counts: another process on the device may slow a small
+        network by a tenth for as long as one comparison lasts (seen: every fourth one, of
+        ResNet-8 beside a training). Where latency is counted or computed, once is enough.
+        """
         measured = content if self.artifact is None else self.artifact(content)
-        return self.device.compare(measured, self.baseline)
+        times = 1 if self.target.virtual or self.target.kind == "simulated" else DECIDING
+        found = [self.device.compare(measured, self.baseline) for _ in range(times)]
+        return sorted(found, key=lambda one: one.ratio)[times // 2]
 
 
 @contextmanager

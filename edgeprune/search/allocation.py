@@ -10,6 +10,9 @@ from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.useful_widths import useful_widths
 
+#: Worths of capacity that searches begin with, in nats for a unit of the logarithm of the MACs. Of
+#: ResNet-20's plans at half the latency the one made with 1.3 did best after 3 epochs.
+CAPACITIES = (0.0, 1.3, 2.6)
 #: Plans whose cost is asked for in one allocation, roughly; at 0.3 ms each, a third of a second.
 _EVALUATIONS = 1000
 #: Times a budget of the summed cost is moved so that the true one comes out right.

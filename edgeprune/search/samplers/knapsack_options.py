@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from edgeprune.search.allocation import CAPACITIES
 from edgeprune.search.samplers.checked_options import CheckedOptions
 
 
@@ -26,7 +27,7 @@ class KnapsackOptions(CheckedOptions):
     corrections: Annotated[int, Field(ge=1, le=1000)] = 6
     capacity: Annotated[
         tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(strict=False, min_length=1)
-    ] = (0.0, 1.3, 2.6)
+    ] = CAPACITIES
     random: Annotated[float, Field(ge=0, le=1)] = 0.2
     spread: Annotated[float, Field(gt=0, le=10)] = 0.7
     resampled: Annotated[float, Field(gt=0, le=1)] = 0.4
