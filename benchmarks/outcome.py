@@ -34,7 +34,7 @@ from task import ROOT, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.files import write_json
-from edgeprune.pipeline.contenders import Field, _finalists, gather
+from edgeprune.pipeline.contenders import Field, finalists, gather
 from edgeprune.pipeline.curves import learn_curves
 from edgeprune.pipeline.finishing import finish, finish_base
 from edgeprune.pipeline.goals import Goal, goals
@@ -43,7 +43,7 @@ from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.racing import race
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search
+from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import settle
 
@@ -162,7 +162,7 @@ def run_row(settings: Settings, row: Row, arms: list[str]) -> None:
             goal, kernels, seconds = _prepare(session)
             start = time.perf_counter()
             found = search(session, goal.probed, "search", "knapsack", kernels)
-            own, numbers = _finalists(session, goal, found)
+            own, numbers = finalists(session, goal, found)
             seconds |= {"search": time.perf_counter() - start}
             if own:
                 records = race(session, goal, Field.of(own, {"result": numbers}))
@@ -174,7 +174,7 @@ def _prepare(session: Session) -> tuple[Goal, Any, dict[str, float]]:
     kernels = learn_kernels(session)
     (goal,) = goals(session.config.budget, probe(session))
     before = time.perf_counter()
-    learn_curves(session)
+    learn_curves(session, lambda: worth_measuring(session, goal.probed, kernels))
     done = time.perf_counter()
     return goal, kernels, {"kernels": before - start, "curves": done - before}
 

@@ -22,6 +22,8 @@ from edgeprune.search.promise import WORTHS, promise
 
 #: How many trials of the user's own search race.
 FINALISTS = 4
+#: Plans whose groups all differ by no more than this share of their channels are alike.
+_ALIKE = 0.1
 #: The baselines that every report shows (decision 9), and what their plans are called.
 BASELINES = {"uniform": "uniform-L1", "filled": "uniform-L1, filled", "random": "random"}
 
@@ -107,7 +109,7 @@ def gather(
     record = session.directory.record(stage)
     if record is None:
         session.reporter.log(f"{stage}: measuring the finalists again")
-        own, numbers = _finalists(session, goal, found)
+        own, numbers = finalists(session, goal, found)
         random, measured = _best_random(session, goal, compared)
         uniform = settle_uniform(session, goal.limit)
         filled = _filled(session, goal, uniform, (found, compared), kernels)
@@ -138,7 +140,7 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
     return Field.from_json(record)
 
 
-def _finalists(
+def finalists(
     session: Session, goal: Goal, found: SearchResult
 ) -> tuple[list[Contender], list[int]]:
     """The trials that promise most and surely meet the budget, by one promise and another.
@@ -151,8 +153,10 @@ def _finalists(
     numbers: list[int] = []
     sampler = session.config.search.sampler
     whose = " (own search)" if sampler == "random" else ""
-    trials = _promising(_within(found, goal.limit))
+    trials = promising(_within(found, goal.limit))
     for trial in trials[: 4 * FINALISTS]:
+        if any(_alike(trial.widths, one.widths, session.space.full) for one in chosen):
+            continue
         comparison = session.compare(trial.widths)
         numbers.append(trial.number)
         if comparison.ratio_interval[1] <= goal.limit:
@@ -169,7 +173,7 @@ def _finalists(
     return chosen, numbers
 
 
-def _promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+def promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     """All trials, the best by each promise in turns: first those of the largest capacity."""
 
     def ranked(worth: float) -> list[SearchTrial]:
@@ -178,6 +182,15 @@ def _promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
     orders = [ranked(worth) for worth in reversed(WORTHS)]
     in_turns = [trial for place in zip(*orders, strict=True) for trial in place]
     return list({trial.number: trial for trial in in_turns}.values())
+
+
+def _alike(one: Widths, other: Widths, full: Widths) -> bool:
+    """Whether two plans are so near to each other that training both would say nothing more."""
+    return all(
+        abs(one[group] - other[group]) <= _ALIKE * channels
+        and (one[group] == 0) == (other[group] == 0)
+        for group, channels in full.items()
+    )
 
 
 def _best_random(

@@ -26,7 +26,7 @@ from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.racing import race
 from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search
+from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.weights import check_granularity
 from edgeprune.search import SearchResult, read_trials
@@ -157,7 +157,7 @@ def _stages(session: Session) -> dict[str, Any]:
     kernels = learn_kernels(session)
     wanted = goals(session.config.budget, probe(session))
     if wanted[0].probed.reachable:
-        learn_curves(session)
+        learn_curves(session, lambda: worth_measuring(session, wanted[0].probed, kernels))
     reached = [(goal, _reach(session, goal, kernels)) for goal in wanted]
     own, records = reached[-1]
     contenders = {"base": base, **(records or {})}

@@ -27,6 +27,7 @@ from edgeprune.search import (
 from edgeprune.search.allocation import CAPACITIES, Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
+from edgeprune.search.useful_widths import useful_widths
 
 #: The sampler that begins with allocations of its own.
 KNAPSACK = "knapsack"
@@ -135,6 +136,13 @@ def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) 
         branches=tuple(branch.groups for branch in space.branches),
         curves=session.curves.losses if session.curves is not None else None,
     )
+
+
+def worth_measuring(
+    session: Session, probe: Probe, kernels: NetModel | None
+) -> dict[str, tuple[int, ...]]:
+    """The widths that allocations choose from, which the sensitivity curves are measured at."""
+    return useful_widths(search_problem(session, probe, probe.estimator(session, kernels)))
 
 
 def session_evaluator(

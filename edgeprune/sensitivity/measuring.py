@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,6 +37,7 @@ def measure_curves(
     images: int = IMAGES,
     seed: int = 0,
     seconds: float = 300.0,
+    useful: Mapping[str, Sequence[int]] | None = None,
     known: Measured | None = None,
     keep: Callable[[Measured], None] = lambda measured: None,
     advance: Callable[[str], None] = lambda note: None,
@@ -58,6 +59,7 @@ def measure_curves(
         images: how many of them.
         seed: of their choice.
         seconds: no further width is begun after so long, but for those measured first.
+        useful: by group the widths between the ends that are worth measuring; None: any.
         known: what an interrupted measurement had.
         keep: told all that is measured, after every group's turn.
         advance: told of every measured width.
@@ -70,7 +72,7 @@ def measure_curves(
     measured: Measured = {group: dict(points) for group, points in (known or {}).items()}
     meter = _Meter(model, recovery, split.subset(min(images, len(split)), seed))
     first = list(_first_points(space))
-    for group, width in (*first, *_further_points(space)):
+    for group, width in (*first, *_further_points(space, useful)):
         if width in measured.get(group, {}):
             continue
         if (group, width) not in first and time.monotonic() - started > seconds:
@@ -84,9 +86,9 @@ def measure_curves(
     return _curves(space, measured, time.monotonic() - started, meter.images)
 
 
-def points_wanted(space: "ChannelSpace") -> int:
+def points_wanted(space: "ChannelSpace", useful: Mapping[str, Sequence[int]] | None = None) -> int:
     """How many widths are measured where there is time for all of them."""
-    return len({*_first_points(space), *_further_points(space)})
+    return len({*_first_points(space), *_further_points(space, useful)})
 
 
 class _Meter:
@@ -119,11 +121,14 @@ def _first_points(space: "ChannelSpace") -> Iterator[tuple[str, int]]:
             yield name, positive[0]
 
 
-def _further_points(space: "ChannelSpace") -> Iterator[tuple[str, int]]:
+def _further_points(
+    space: "ChannelSpace", useful: Mapping[str, Sequence[int]] | None
+) -> Iterator[tuple[str, int]]:
     """Widths between the ends, the most telling first."""
     for share in SHARES:
         for name, choices in space.choices.items():
-            if between := [width for width in choices[:-1] if width > 0]:
+            open_choices = choices if useful is None else useful[name]
+            if between := [width for width in open_choices if 0 < width < choices[-1]]:
                 yield name, min(between, key=lambda one: abs(one - share * choices[-1]))
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 import edgeprune as ep
 from edgeprune.pipeline import racing
-from edgeprune.pipeline.contenders import FINALISTS, Contender, Field
+from edgeprune.pipeline.contenders import FINALISTS, Contender, Field, promising
 from edgeprune.pipeline.racing import rungs
+from edgeprune.search import Outcome, SearchTrial
 from tests.conftest import TINY
 
 #: Accuracy on the reward split that a contender is made to have, by its widths.
@@ -54,6 +56,19 @@ def test_equal_widths_are_one_contender() -> None:
     assert first.found_by == "amc trial 3 = uniform-L1"
     assert second.name == "filled"
     assert Field.from_json(json.loads(json.dumps(field.to_json()))) == field
+
+
+def test_finalists_are_the_best_by_several_promises() -> None:
+    # Accuracy before fine-tuning and millions of MACs: the best of each is among the first three.
+    known = [(0.60, 10.0), (0.55, 13.0), (0.10, 20.0), (0.05, 9.0)]
+    trials = [
+        SearchTrial(number, {"a": number}, Outcome(reward, 1.0, 0.5, int(macs * 1e6), 1, 1), reward)
+        for number, (reward, macs) in enumerate(known)
+    ]
+    order = [trial.number for trial in promising(trials)]
+    assert set(order[:3]) == {0, 1, 2}
+    assert order[0] == max(trials, key=lambda one: one.reward + math.log(one.outcome.macs)).number
+    assert sorted(order) == [0, 1, 2, 3] and order[-1] == 3
 
 
 def test_the_worse_half_is_dropped_and_baselines_never_are(finished: ep.RunResult) -> None:

@@ -102,6 +102,17 @@ def test_every_group_and_every_branch_is_measured(
     assert again == curves
 
 
+def test_between_the_ends_only_useful_widths_are_measured(
+    space: ChannelSpace, model: nn.Module, recovery: Recovery, split: Split
+) -> None:
+    useful = {name: (choices[-2], choices[-1]) for name, choices in space.choices.items()}
+    curves = _measure(space, model, recovery, split, useful=useful)
+    assert sum(map(len, curves.measured.values())) == points_wanted(space, useful)
+    for name, choices in space.choices.items():
+        narrow = min(width for width in choices if width)
+        assert set(curves.measured[name]) <= {0, narrow, choices[-2]}
+
+
 def test_an_interrupted_measurement_goes_on(
     space: ChannelSpace, model: nn.Module, recovery: Recovery, split: Split
 ) -> None:
