@@ -1,6 +1,6 @@
 """Loading pipeline and target files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from edgeprune.config.overrides import apply_overrides, read_overrides, with_val
 from edgeprune.config.paths import resolve_paths
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.places import Places
-from edgeprune.config.problem import Problem, raise_all
+from edgeprune.config.problem import KeyPath, Problem, raise_all
 from edgeprune.config.profiles import locate_profile
 from edgeprune.config.section import Section
 from edgeprune.config.target import TargetConfig
@@ -25,7 +25,13 @@ _S = TypeVar("_S", bound=Section)
 _REFERENCES = {"targets": ("target",), "calibration": ("export", "calibration")}
 
 
-def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> PipelineConfig:
+#: Finds what is wrong with settings that are of the right form: where each stands, and what it is.
+Check = Callable[[PipelineConfig], Iterable[tuple[KeyPath, str]]]
+
+
+def load_pipeline(
+    path: str | Path, overrides: Sequence[str] = (), check: Check = lambda config: ()
+) -> PipelineConfig:
     """Load a pipeline file.
 
     Paths inside the file are relative to it, those in overrides to the current folder; ``~``,
@@ -35,6 +41,7 @@ def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> PipelineCo
         path: the YAML file.
         overrides: ``"budget.latency=0.4x"``-like settings that win over the file; the last of
             several on one key holds.
+        check: asked about a file of the right form, for what only other rooms know.
 
     Raises:
         ConfigError: one line for each thing that is wrong, with its line, key and value, what is
@@ -46,7 +53,11 @@ def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> PipelineCo
     base = _folder(path)
     value = apply_overrides(document.value, settings)
     value, misplaced = _resolve_references(value, places, base)
-    return _validated(PipelineConfig, value, places, base, problems + misplaced)
+    config = _validated(PipelineConfig, value, places, base, problems + misplaced)
+    wrong = [Problem(places.value(where), where, text) for where, text in check(config)]
+    if wrong:
+        raise_all(wrong)
+    return config
 
 
 def load_target(name_or_path: str, *, base: Path | None = None) -> TargetConfig:

@@ -5,18 +5,11 @@ from typing import Any
 
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.session import Session
+from edgeprune.search import sampler_spec
 from edgeprune.sensitivity import Curves, measure_curves, points_wanted
-
-#: Samplers that are told nothing: they are what every result is compared with.
-COMPARED = ("uniform", "random")
 
 #: Widths by group.
 Useful = Mapping[str, Sequence[int]]
-
-
-def informed(sampler: str) -> bool:
-    """Whether a sampler is told the curves; Optuna's own stay what they are."""
-    return sampler not in (*COMPARED, JOINT) and not sampler.startswith("optuna:")
 
 
 def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | None:
@@ -30,7 +23,8 @@ def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | Non
         The curves; None where the sampler would not look at them, or none are asked for.
     """
     config = session.config.search
-    if config.curves_s == 0 or not informed(config.sampler) or not session.space.free:
+    told = config.sampler != JOINT and sampler_spec(config.sampler).informed
+    if config.curves_s == 0 or not told or not session.space.free:
         return None
     record = session.directory.record("curves")
     if record is None:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeprune.files import write_json
+from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import copy_bundle, manifest_head
 from edgeprune.pipeline.contenders import BASELINES
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import REMEASURED, settle
-from edgeprune.search import SearchResult, SearchTrial
-from edgeprune.search.samplers.stepwise_options import QlpOptions
+from edgeprune.search import SearchResult, SearchTrial, sampler_spec
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def regimes(sampler: str, options: Mapping[str, Any], target: float) -> tuple[fl
     """The costs that a search leads down over; the last is the budget.
 
     Args:
-        sampler: its name; only QLP has regimes.
+        sampler: its name.
         options: the sampler's.
         target: the budget, as a ratio to the base model.
 
@@ -56,9 +56,8 @@ def regimes(sampler: str, options: Mapping[str, Any], target: float) -> tuple[fl
     Raises:
         SearchError: an option is wrong.
     """
-    if sampler != "qlp":
-        return ()
-    found = QlpOptions.from_mapping(options).ladder(target)
+    led = None if sampler == JOINT else sampler_spec(sampler).regimes
+    found = () if led is None else led(options, target)
     return found if len(found) > 1 else ()
 
 

@@ -11,7 +11,7 @@ from edgeprune.pipeline.masked_finishing import MaskedSession, finish_masked
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.weights import sampler_options
 from edgeprune.pruning import Densities
-from edgeprune.search import SearchResult, SearchTrial, make_reward, make_sampler, run_search
+from edgeprune.search import SearchResult, SearchTrial, make_reward, run_search, sampler_spec
 
 
 def masked_stages(session: Session) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _search(run: MaskedSession, name: str, sampler: str, ladder: tuple[float, ..
     # The comparison draws its own numbers: a user's random search must not be it once more.
     seed = config.seed if own else config.seed + 1
     first: list[Densities] = []
-    if own and sampler not in {"random", "uniform"}:
+    if own and sampler_spec(sampler).learns:
         first = [run.space.by_magnitude(one) for one in (run.density, *ladder[:-1])]
     best: list[SearchTrial] = []
     with session.reporter.task(f"search {sampler}", config.trials) as task:
@@ -115,7 +115,7 @@ def _search(run: MaskedSession, name: str, sampler: str, ladder: tuple[float, ..
 
         return run_search(
             problem,
-            make_sampler(sampler, problem, seed, config.trials, options),
+            sampler_spec(sampler).make(problem, seed, config.trials, options),
             run.evaluator,
             make_reward(config.reward, run.density),
             trials=config.trials,

@@ -23,12 +23,10 @@ from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.graph import graph_signature
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
-from edgeprune.search import SearchTrial, SourceRun, Widths
+from edgeprune.search import SearchTrial, SourceRun, Widths, sampler_spec
 
 #: Earlier searches that one learns from, and the most trials of each that are looked at.
 MOST_SOURCES = 4
-#: Searches that begin as they always do, and learn from nothing.
-_APART = ("random", "uniform", JOINT)
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
         history.target(key, facts)
         record = session.directory.record(f"history-{name}")
         if record is None:
-            wanted = name.startswith("search") and sampler not in _APART
+            wanted = name.startswith("search") and sampler != JOINT and sampler_spec(sampler).learns
             earlier = _sources(history, session, key, probe) if wanted else []
             found = {"run": uuid.uuid4().hex, "sources": [one.to_json() for one in earlier]}
             record = session.directory.finish(f"history-{name}", found)

@@ -21,6 +21,7 @@ from edgeprune.pipeline.joint import train_together
 from edgeprune.pipeline.kernels import learn_kernels
 from edgeprune.pipeline.ladder import climb, write_frontier, write_rungs
 from edgeprune.pipeline.masked import masked_stages
+from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.racing import race
@@ -77,7 +78,7 @@ def run(
     settings = list(overrides)
     if seed is not None:
         settings.append(f"search.seed={seed}")
-    config = load_pipeline(pipeline, settings)
+    config = load_pipeline(pipeline, settings, unknown_names)
     if config.training_mode is not None:
         mode_named(config.training_mode)  # said now, not after minutes of other work
     check_granularity(config)

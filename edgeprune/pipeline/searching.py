@@ -10,7 +10,6 @@ from edgeprune.evaluation import Evaluator
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
-from edgeprune.pipeline.curves import COMPARED, informed
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
@@ -21,16 +20,14 @@ from edgeprune.search import (
     SearchTrial,
     Widths,
     make_reward,
-    make_sampler,
     run_search,
+    sampler_spec,
 )
 from edgeprune.search.allocation import CAPACITIES, Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
 from edgeprune.search.useful_widths import useful_widths
 
-#: The sampler that begins with allocations of its own.
-KNAPSACK = "knapsack"
 #: Points that a warm start evaluates first.
 WARM_STARTS = 5
 
@@ -66,18 +63,18 @@ def _search(
     config = session.config.search
     estimator = probe.estimator(session, kernels)
     problem = replace(search_problem(session, probe, estimator), sources=past.sources)
-    if not informed(sampler):
+    # Joint training has searched already: what is left is to score and measure what it found.
+    spec = sampler_spec("random" if sampler == JOINT else sampler)
+    if not spec.informed:
         problem = replace(problem, curves=None)
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name.startswith("search")
     options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
     evaluator = session_evaluator(session, past.measured)
     first = _first_widths(session, probe, sampler, kernels)
-    if config.warm_start == "history" and sampler != "history":
+    if config.warm_start == "history" and not spec.recalls:
         first += best_points(problem, past.sources, WARM_STARTS)
-    # Joint training has searched already: what is left is to score and measure what it found.
     trials = len(first) if sampler == JOINT else config.trials
-    proposer = "random" if sampler == JOINT else sampler
 
     def evaluate(widths: Widths) -> Outcome:
         predicted = estimator.ratio(widths)
@@ -89,7 +86,7 @@ def _search(
         }
         return replace(outcome, details={**outcome.details, **told})
 
-    chosen = make_sampler(proposer, problem, seed, trials, options)
+    chosen = spec.make(problem, seed, trials, options)
     folder = session.directory.path / name
     best: list[SearchTrial] = []
     with session.reporter.task(f"search {sampler}", trials) as task:
@@ -186,10 +183,11 @@ def _first_widths(
     if sampler == JOINT:
         record = session.directory.record("joint") or {}
         return [dict(record["widths"])]
-    if sampler in (*COMPARED, KNAPSACK):
+    spec = sampler_spec(sampler)
+    if not spec.learns or spec.begins:
         return []
     problem = search_problem(session, probe, probe.estimator(session, kernels))
-    if not informed(sampler):
+    if not spec.informed:
         problem = replace(problem, curves=None)
     first = []
     if problem.curves is not None:

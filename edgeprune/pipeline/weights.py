@@ -6,12 +6,11 @@ import numpy as np
 
 from edgeprune.config import PipelineConfig, PruneConfig
 from edgeprune.errors import ConfigError
+from edgeprune.pipeline.base import JOINT
 from edgeprune.pruning import MaskSpace
 from edgeprune.pruning.masks import PER_MILLE
-from edgeprune.search import SearchProblem
+from edgeprune.search import SearchProblem, sampler_spec, samplers_of_weights
 
-#: Samplers of ours that search densities; any of Optuna's and a user's own do as well.
-SAMPLERS = ("amc", "purl", "qlp", "random", "uniform")
 #: Densities that QLP's curriculum leads over: 50, 80, 90, 95 and 98 % sparsity.
 REGIMES = (0.5, 0.2, 0.1, 0.05, 0.02)
 
@@ -48,10 +47,11 @@ def check_granularity(config: PipelineConfig) -> None:
 
 
 def sampler_options(config: PipelineConfig) -> dict[str, Any]:
-    """The sampler's options; QLP's regimes are those of weights where none are given."""
+    """The sampler's options; its regimes are those of weights where it has some and none given."""
     options = dict(config.search.options)
     target = target_density(config)
-    if config.search.sampler == "qlp" and options.get("regimes") is None:
+    spec = sampler_spec(config.search.sampler)
+    if spec.regimes is not None and options.get("regimes") is None:
         options["regimes"] = [*(one for one in REGIMES if one > target), target]
     return options
 
@@ -94,9 +94,10 @@ def weights_problem(space: MaskSpace, density: float) -> SearchProblem:
 
 def _check_settings(config: PipelineConfig) -> None:
     search, prune, usual = config.search, config.prune, PruneConfig()
-    own = search.sampler in SAMPLERS or ":" in search.sampler
+    able = search.sampler != JOINT and sampler_spec(search.sampler).single_weights
+    samplers = ", ".join(samplers_of_weights())
     rules = [
-        ("search.sampler", search.sampler, own, f"{', '.join(SAMPLERS)}, optuna:TPESampler"),
+        ("search.sampler", search.sampler, able, f"{samplers}, optuna:TPESampler"),
         ("search.reward", search.reward, search.reward not in {"mnas", "amc"}, "accuracy"),
         ("search.precision", search.precision, search.precision == "float32", "float32"),
         ("search.warm_start", search.warm_start, search.warm_start is None, "null"),

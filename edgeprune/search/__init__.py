@@ -7,13 +7,19 @@ from edgeprune.search.journal import SearchTrial, read_trials
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.rewards import make_reward
-from edgeprune.search.samplers import make_sampler
+from edgeprune.search.samplers import (
+    SamplerSpec,
+    make_sampler,
+    sampler_spec,
+    samplers_of_weights,
+)
 from edgeprune.search.sources import SourceRun
 from edgeprune.search.study import SearchResult, run_search
 
 __all__ = [
     "Allocator",
     "Outcome",
+    "SamplerSpec",
     "SearchProblem",
     "SearchResult",
     "SearchTrial",
@@ -25,4 +31,6 @@ __all__ = [
     "make_sampler",
     "read_trials",
     "run_search",
+    "sampler_spec",
+    "samplers_of_weights",
 ]

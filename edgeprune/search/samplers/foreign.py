@@ -101,6 +101,33 @@ def optuna_samplers() -> list[str]:
     return sorted(set(optuna.samplers.__all__) - _UNFIT - {"nsgaii"})
 
 
+def check_optuna_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what Optuna has no sampler or setting for.
+
+    Args:
+        name: a class of ``optuna.samplers``, such as ``TPESampler``.
+        options: keyword arguments of its constructor.
+
+    Raises:
+        SearchError: no such sampler, or options it does not know.
+    """
+    allowed = optuna_samplers()
+    if name not in allowed:
+        msg = (
+            f"unknown Optuna sampler {name!r}; allowed: {', '.join(allowed)}"
+            f"{nearest(name, allowed)}"
+        )
+        raise SearchError(msg)
+    known = inspect.signature(getattr(optuna.samplers, name)).parameters
+    for option in options:
+        if option not in known:
+            msg = (
+                f"option {option!r} is unknown to {name}; allowed: {', '.join(sorted(known))}"
+                f"{nearest(option, known)}"
+            )
+            raise SearchError(msg)
+
+
 def make_optuna_sampler(
     name: str, problem: SearchProblem, seed: int, options: Mapping[str, Any]
 ) -> ProjectedSampler:
@@ -113,24 +140,11 @@ def make_optuna_sampler(
         options: keyword arguments of its constructor.
 
     Raises:
-        SearchError: no such sampler, options it does not know, or a package it needs is missing.
+        SearchError: as `check_optuna_options`; a value is refused, or a package is missing.
     """
-    allowed = optuna_samplers()
-    if name not in allowed:
-        msg = (
-            f"unknown Optuna sampler {name!r}; allowed: {', '.join(allowed)}"
-            f"{nearest(name, allowed)}"
-        )
-        raise SearchError(msg)
+    check_optuna_options(name, options)
     factory = getattr(optuna.samplers, name)
     known = inspect.signature(factory).parameters
-    for option in options:
-        if option not in known:
-            msg = (
-                f"option {option!r} is unknown to {name}; allowed: {', '.join(sorted(known))}"
-                f"{nearest(option, known)}"
-            )
-            raise SearchError(msg)
     settings = dict(options)
     if "seed" in known:
         settings.setdefault("seed", seed)

@@ -1,0 +1,37 @@
+"""Names in a pipeline file that other rooms know: looked up when the file is read."""
+
+from collections.abc import Iterator
+
+from edgeprune.config import PipelineConfig
+from edgeprune.config.problem import KeyPath
+from edgeprune.errors import SearchError, nearest
+from edgeprune.pipeline.base import JOINT
+from edgeprune.search import make_reward, sampler_spec
+
+
+def unknown_names(config: PipelineConfig) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong with the sampler, its options and the reward; nothing is trained before.
+
+    Args:
+        config: of the right form.
+
+    Yields:
+        Where the setting stands, and what is wrong with it.
+    """
+    search = config.search
+    try:
+        make_reward(search.reward, target=1.0)
+    except SearchError as error:
+        yield ("search", "reward"), str(error)
+    if search.sampler == JOINT:
+        return
+    try:
+        spec = sampler_spec(search.sampler)
+    except SearchError as error:
+        hint = nearest(search.sampler, [JOINT])
+        yield ("search", "sampler"), f"{error}{hint}"
+        return
+    try:
+        spec.check(search.options)
+    except SearchError as error:
+        yield ("search", "options"), str(error)
