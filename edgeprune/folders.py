@@ -3,26 +3,22 @@
 import os
 from pathlib import Path
 
+from platformdirs import PlatformDirs
+
 #: Moves the cache.
 CACHE_VARIABLE = "EDGEPRUNE_CACHE"
+_USUAL = PlatformDirs("edgeprune", appauthor=False)
 
 
 def user_cache() -> Path:
-    """``$EDGEPRUNE_CACHE``, else ``$XDG_CACHE_HOME/edgeprune``, else ``~/.cache/edgeprune``.
+    """``$EDGEPRUNE_CACHE``, else the system's folder for caches: ``~/.cache/edgeprune`` on Linux.
 
     Absolute; it may not be there yet.
     """
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else _xdg("XDG_CACHE_HOME", ".cache")
+    return Path(chosen).expanduser().absolute() if chosen else _USUAL.user_cache_path
 
 
 def user_data() -> Path:
-    """``$XDG_DATA_HOME/edgeprune``, else ``~/.local/share/edgeprune``; it may not be there yet."""
-    return _xdg("XDG_DATA_HOME", ".local/share")
-
-
-def _xdg(variable: str, usual: str) -> Path:
-    chosen = os.environ.get(variable, "")
-    # The specification: a relative path is to be ignored.
-    root = Path(chosen) if Path(chosen).is_absolute() else Path.home() / usual
-    return root / "edgeprune"
+    """The system's folder for data, ``~/.local/share/edgeprune`` on Linux; may not be there yet."""
+    return _USUAL.user_data_path

@@ -1,10 +1,11 @@
 """Where boards are kept, and making an entry exactly once."""
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from edgeprune.errors import TargetError
 from edgeprune.folders import CACHE_VARIABLE, user_cache
@@ -55,13 +56,16 @@ def locked(path: Path, note: Note = quiet) -> Iterator[None]:
         path: the lock file, made where it is missing and left there.
         note: told if somebody else holds the lock, before waiting for it.
     """
-    with path.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            note(f"waiting for another process that works on {path.stem}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        note(f"waiting for another process that works on {path.stem}")
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def made_once(name: str, make: Callable[[Path], None], note: Note = quiet) -> Path:

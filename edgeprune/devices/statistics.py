@@ -24,13 +24,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 #: Share of the runs, fastest first, that make up the level.
 FASTEST_SHARE = 0.2
 #: Contiguous blocks of the jackknife; contiguous, because noise comes in bursts.
 _BLOCKS = 10
-#: Two-sided 95 % quantiles of Student's t by degrees of freedom.
-_STUDENT_T = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+#: Quantile at the upper end of a two-sided 95 % interval.
+_UPPER = 0.975
 _NORMAL_95 = 1.959964
 
 
@@ -64,7 +65,7 @@ def level_ratio_interval(
         for block in np.array_split(np.arange(len(first)), blocks)
     ]
     variance = (blocks - 1) * float(np.var(left_out))
-    half = _STUDENT_T[blocks - 1] * math.sqrt(variance)
+    half = float(stdtrit(blocks - 1, _UPPER)) * math.sqrt(variance)
     return math.exp(centre - half), math.exp(centre + half)
 
 

@@ -1,11 +1,12 @@
 """The run directory: where a run keeps everything it has done, so that it can be resumed."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from edgeprune.errors import RunError
 from edgeprune.files import write_atomic, write_json
@@ -93,18 +94,19 @@ class RunDirectory:
         Raises:
             RunError: another process is running here, or the directory is read-only.
         """
+        lock = FileLock(self.path / ".lock", timeout=0)
         try:
-            lock = (self.path / ".lock").open("w")
+            lock.acquire()
+        except Timeout as error:
+            msg = f"another edgeprune process is running in {self.path}"
+            raise RunError(msg) from error
         except OSError as error:
             msg = f"cannot write the run directory {self.path}: {error.strerror}"
             raise RunError(msg) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                msg = f"another edgeprune process is running in {self.path}"
-                raise RunError(msg) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     def contender(self, name: str, suffix: str) -> Path:
         """A contender's file, e.g. ``contenders/uniform.safetensors``."""

@@ -1,12 +1,13 @@
 """The tuning database of one target: a folder that every later network of the target reuses."""
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from edgeprune.devices.tvm.host import require_tvm
 from edgeprune.errors import TargetError
@@ -77,7 +78,7 @@ def open_database(
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fcntl.flock(stack.enter_context((folder / _LOCK).open("w")), fcntl.LOCK_EX)
+            stack.enter_context(FileLock(folder / _LOCK))
             _check_owner(folder, owner)
             for name in (_WORKLOADS, _RECORDS):
                 _drop_torn_line(folder / name)
