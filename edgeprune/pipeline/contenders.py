@@ -1,6 +1,7 @@
 """Who races for being the result: the best of the search, and the baselines' own plans."""
 
 import dataclasses
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -10,7 +11,6 @@ from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.searching import search_problem
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import (
-    REMEASURED,
     Settled,
     settle,
     settle_filled,
@@ -22,6 +22,8 @@ from edgeprune.search.promise import WORTHS, promise
 
 #: How many trials of the user's own search race.
 FINALISTS = 4
+#: How many trials may be measured again for them.
+MOST_MEASURED = 16
 #: Plans whose groups all differ by no more than this share of their channels are alike.
 _ALIKE = 0.1
 #: The baselines that every report shows (decision 9), and what their plans are called.
@@ -145,31 +147,52 @@ def finalists(
 ) -> tuple[list[Contender], list[int]]:
     """The trials that promise most and surely meet the budget, by one promise and another.
 
-    Measured again, some of them miss the budget: the next ones stand in, since a narrowed plan has
-    widths that the search did not choose. Only where none is left the best is narrowed; none where
-    not even that meets it.
+    Only where none meets it the best is narrowed; none where not even that meets it.
     """
-    chosen: list[Contender] = []
-    numbers: list[int] = []
     sampler = session.config.search.sampler
     whose = " (own search)" if sampler == "random" else ""
     trials = promising(_within(found, goal.limit))
-    for trial in trials[: 4 * FINALISTS]:
-        if any(_alike(trial.widths, one.widths, session.space.full) for one in chosen):
-            continue
-        comparison = session.compare(trial.widths)
-        numbers.append(trial.number)
-        if comparison.ratio_interval[1] <= goal.limit:
-            words = f"{sampler} trial {trial.number}{whose}"
-            chosen.append(Contender(f"search-{trial.number}", words, trial.widths))
-        if len(chosen) == FINALISTS:
-            return chosen, numbers
+    sure, numbers = _surely_within(session, trials, goal.limit, FINALISTS)
+    chosen = [
+        Contender(f"search-{one.number}", f"{sampler} trial {one.number}{whose}", one.widths)
+        for one in sure
+    ]
     if not chosen:
         best = trials[0]
         settled = settle(session, [best.widths], goal.limit)
         words = _words(f"{sampler} trial {best.number}{whose}", best, settled)
         if settled.met:
             chosen.append(Contender(f"search-{best.number}", words, settled.widths))
+    return chosen, numbers
+
+
+def _surely_within(
+    session: Session, trials: Sequence[SearchTrial], limit: float, count: int
+) -> tuple[list[SearchTrial], list[int]]:
+    """The first trials that, measured again, hold the limit with their whole interval.
+
+    A search's best trials are partly lucky: measured again, some miss the budget, and the next
+    ones stand in, since a narrowed plan has widths that no search chose. Those that would miss it
+    as well if they were off by as much are not measured, nor near copies of what is chosen.
+
+    Returns:
+        At most so many trials, and the numbers of all that were measured.
+    """
+    chosen: list[SearchTrial] = []
+    numbers: list[int] = []
+    off_by = [1.0]
+    for trial in trials:
+        expected = trial.outcome.latency_ratio * max(1.0, statistics.median(off_by))
+        known = any(_alike(trial.widths, one.widths, session.space.full) for one in chosen)
+        if known or expected > limit:
+            continue
+        comparison = session.compare(trial.widths)
+        numbers.append(trial.number)
+        off_by.append(comparison.ratio_interval[1] / trial.outcome.latency_ratio)
+        if comparison.ratio_interval[1] <= limit:
+            chosen.append(trial)
+        if len(chosen) == count or len(numbers) == MOST_MEASURED:
+            break
     return chosen, numbers
 
 
@@ -196,13 +219,15 @@ def _alike(one: Widths, other: Widths, full: Widths) -> bool:
 def _best_random(
     session: Session, goal: Goal, compared: SearchResult
 ) -> tuple[Contender, list[int]]:
-    trials = _within(compared, goal.limit)[:REMEASURED]
-    settled = settle(session, [trial.widths for trial in trials], goal.limit)
-    best = next((one for one in trials if one.widths == settled.widths), trials[0])
-    words = _words(f"{BASELINES['random']} trial {best.number}", best, settled)
-    name = f"random-{best.number}"
-    found = Contender(name, words, settled.widths, ("random",))
-    return found, [trial.number for trial in trials]
+    trials = _within(compared, goal.limit)
+    sure, numbers = _surely_within(session, trials, goal.limit, 1)
+    best = sure[0] if sure else trials[0]
+    widths = best.widths
+    words = f"{BASELINES['random']} trial {best.number}"
+    if not sure:
+        settled = settle(session, [best.widths], goal.limit)
+        words, widths = _words(words, best, settled), settled.widths
+    return Contender(f"random-{best.number}", words, widths, ("random",)), numbers
 
 
 def _filled(
