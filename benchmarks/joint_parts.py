@@ -18,14 +18,16 @@ from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.evaluation import accuracy
 from edgeprune.joint import JointEpoch, Rounds, Scorer
 from edgeprune.joint.representation import Representation, Steps
+from edgeprune.pipeline.contenders import settler_of
 from edgeprune.pipeline.finishing import finish
+from edgeprune.pipeline.goals import goals
 from edgeprune.pipeline.joint import schedule_of, train_together
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search, search_problem
 from edgeprune.pipeline.session import Session, open_session
-from edgeprune.pipeline.settling import settle, settle_uniform
+from edgeprune.pipeline.settling import settle_uniform
 from edgeprune.search import Widths
 from edgeprune.training import fit
 
@@ -102,9 +104,10 @@ class Parts:
             train_together(config, directory, reporter, keep)
             with open_session(config, directory, reporter) as session:
                 record = directory.record("joint") or {}
-                budget = probe(session).budget
-                settled = settle(session, [record["widths"]], budget)
-                result = finish(session, "result", settled, budget, retry=True)
+                (goal,) = goals(config.budget, probe(session))
+                settler = settler_of(session, goal, (), None)
+                settled = settler.settle(record["widths"])
+                result = finish(session, "result", settled, goal.limit, settler=settler)
         return {"accuracy": _accuracy(result), "ratio": result["ratio"], **record}
 
     def _classic(self, name: str, epochs: int, tuning: int, *, rivals: bool) -> dict[str, Any]:
@@ -120,11 +123,13 @@ class Parts:
             open_session(config, directory, reporter) as session,
         ):
             probed = probe(session)
-            trials = search(session, probed, "search", "amc").trials
-            within = [one for one in trials if one.outcome.latency_ratio <= probed.budget]
-            best = sorted(within or trials, key=lambda one: -one.reward)[:5]
-            settled = settle(session, [one.widths for one in best], probed.budget)
-            result = finish(session, "result", settled, probed.budget, retry=True)
+            (goal,) = goals(config.budget, probed)
+            trials = search(session, probed, "search", "amc")
+            within = [one for one in trials.trials if one.outcome.latency_ratio <= goal.limit]
+            best = max(within or trials.trials, key=lambda one: one.reward)
+            settler = settler_of(session, goal, (trials,), None)
+            settled = settler.settle(best.widths)
+            result = finish(session, "result", settled, goal.limit, settler=settler)
             found = {
                 "accuracy": _accuracy(result),
                 "ratio": result["ratio"],
@@ -132,7 +137,7 @@ class Parts:
             }
             if rivals:
                 uniform = settle_uniform(session, probed.budget)
-                record = finish(session, "uniform", uniform, probed.budget, retry=False)
+                record = finish(session, "uniform", uniform, probed.budget)
                 found |= {
                     "uniform": _accuracy(record),
                     "uniform_ratio": record["ratio"],

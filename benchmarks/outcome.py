@@ -34,7 +34,7 @@ from task import ROOT, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.files import write_json
-from edgeprune.pipeline.contenders import Field, finalists, gather
+from edgeprune.pipeline.contenders import Field, finalists, gather, settler_of
 from edgeprune.pipeline.curves import learn_curves
 from edgeprune.pipeline.finishing import finish, finish_base
 from edgeprune.pipeline.goals import Goal, goals
@@ -45,7 +45,6 @@ from edgeprune.pipeline.racing import race
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
-from edgeprune.pipeline.settling import settle
 
 sys.path.insert(0, str(SHARED / "checkpoints"))  # mlperf_tiny_resnet8 is a module there
 
@@ -162,10 +161,10 @@ def run_row(settings: Settings, row: Row, arms: list[str]) -> None:
             goal, kernels, seconds = _prepare(session)
             start = time.perf_counter()
             found = search(session, goal.probed, "search", "knapsack", kernels)
-            own, numbers = finalists(session, goal, found)
+            own = finalists(session, settler_of(session, goal, (found,), kernels), found)
             seconds |= {"search": time.perf_counter() - start}
             if own:
-                records = race(session, goal, Field.of(own, {"result": numbers}))
+                records = race(session, goal, Field.of(own))
                 _keep(settings, row, "no_blocks", session, "result", records["result"], seconds)
 
 
@@ -197,10 +196,13 @@ def _run_arms(settings: Settings, row: Row, session: Session, arms: list[str]) -
         start = time.perf_counter()
         found = search(session, goal.probed, f"search-{arm}", SAMPLERS[arm], kernels)
         within = [one for one in found.trials if one.outcome.latency_ratio <= goal.limit]
-        best = sorted(within, key=lambda one: -one.reward)[:5] or [found.best]
-        settled = settle(session, [one.widths for one in best], goal.limit)
+        best = max(within, key=lambda one: one.reward, default=found.best)
+        settler = settler_of(session, goal, (found,), kernels)
+        if arm == "tpe":  # knows no curves
+            settler = replace(settler, problem=replace(settler.problem, curves=None))
+        settled = settler.settle(best.widths)
         spent = {"search": time.perf_counter() - start}
-        record = finish(session, f"arm-{arm}", settled, goal.limit, retry=True)
+        record = finish(session, f"arm-{arm}", settled, goal.limit, settler=settler)
         _keep(settings, row, arm, session, f"arm-{arm}", record, spent)
     if "torch_pruning" in arms:
         record = group_norm(session, goal.limit)

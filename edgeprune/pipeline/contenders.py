@@ -1,9 +1,8 @@
 """Who races for being the result: the best of the search, and the baselines' own plans."""
 
 import dataclasses
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from edgeprune.latency import NetModel
@@ -12,8 +11,7 @@ from edgeprune.pipeline.searching import search_problem
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import (
     Settled,
-    settle,
-    settle_filled,
+    Settler,
     settle_uniform,
     smallest_widths,
 )
@@ -22,8 +20,6 @@ from edgeprune.search.promise import WORTHS, promise
 
 #: How many trials of the user's own search race.
 FINALISTS = 4
-#: How many trials may be measured again for them.
-MOST_MEASURED = 16
 #: Plans whose groups all differ by no more than this share of their channels are alike.
 _ALIKE = 0.1
 #: The baselines that every report shows (decision 9), and what their plans are called.
@@ -40,6 +36,7 @@ class Contender:
         widths: kept channels by group.
         roles: the baselines whose plan this is; one with roles is always trained to the end.
         importance: chooses its channels; None: as the pipeline says.
+        trial: number of the trial that it comes from, where it comes from one.
     """
 
     name: str
@@ -47,6 +44,7 @@ class Contender:
     widths: Widths
     roles: tuple[str, ...] = ()
     importance: str | None = None
+    trial: int | None = None
 
     def equals(self, other: "Contender") -> bool:
         """Whether it is the same network."""
@@ -59,14 +57,12 @@ class Field:
 
     Attributes:
         contenders: no two are the same network.
-        finalists: numbers of the trials that were measured again, by ``result`` and ``random``.
     """
 
     contenders: tuple[Contender, ...]
-    finalists: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, contenders: Sequence[Contender], finalists: dict[str, list[int]]) -> Self:
+    def of(cls, contenders: Sequence[Contender]) -> Self:
         """Contenders that are the same network become one: they are trained once."""
         distinct: list[Contender] = []
         for one in contenders:
@@ -78,17 +74,26 @@ class Field:
             both = f"{first.found_by} = {one.found_by}"
             roles = first.roles + one.roles
             distinct[index] = dataclasses.replace(first, found_by=both, roles=roles)
-        return cls(tuple(distinct), finalists)
+        return cls(tuple(distinct))
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
         """Read back what `to_json` gave."""
         found = [Contender(**{**one, "roles": tuple(one["roles"])}) for one in record["contenders"]]
-        return cls(tuple(found), record["finalists"])
+        return cls(tuple(found))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return dataclasses.asdict(self)
+
+    def finalists(self, role: str) -> list[int]:
+        """Numbers of the trials among which a role's plan was chosen: ``result`` or a baseline."""
+        own = [
+            one
+            for one in self.contenders
+            if (one.name.startswith("search-") if role == "result" else role in one.roles)
+        ]
+        return [one.trial for one in own if one.trial is not None]
 
 
 def gather(
@@ -111,18 +116,17 @@ def gather(
     record = session.directory.record(stage)
     if record is None:
         session.reporter.log(f"{stage}: measuring the finalists again")
-        own, numbers = finalists(session, goal, found)
-        random, measured = _best_random(session, goal, compared)
+        settler = settler_of(session, goal, (found, compared), kernels)
+        uninformed = replace(settler, problem=replace(settler.problem, curves=None))
         uniform = settle_uniform(session, goal.limit)
-        filled = _filled(session, goal, uniform, (found, compared), kernels)
+        filled = uninformed.settle(uniform.widths, uniform.comparison)
         everyone = [
-            *own,
+            *finalists(session, settler, found),
             Contender("filled", BASELINES["filled"], filled.widths, ("filled",), "l1"),
             Contender("uniform", BASELINES["uniform"], uniform.widths, ("uniform",), "l1"),
-            random,
+            _best_random(uninformed, compared),
         ]
-        made = Field.of(everyone, {"result": numbers, "random": measured})
-        record = session.directory.finish(stage, made.to_json())
+        record = session.directory.finish(stage, Field.of(everyone).to_json())
     return Field.from_json(record)
 
 
@@ -137,63 +141,47 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
             Contender("uniform", BASELINES["uniform"], uniform, ("uniform", "filled"), "l1"),
         ]
-        made = Field.of(everyone, {"result": [], "random": []})
-        record = session.directory.finish(stage, made.to_json())
+        record = session.directory.finish(stage, Field.of(everyone).to_json())
     return Field.from_json(record)
 
 
-def finalists(
-    session: Session, goal: Goal, found: SearchResult
-) -> tuple[list[Contender], list[int]]:
-    """The trials that promise most and surely meet the budget, by one promise and another.
+def settler_of(
+    session: Session,
+    goal: Goal,
+    searches: Sequence[SearchResult],
+    kernels: NetModel | None,
+) -> Settler:
+    """What brings plans to a budget, by an estimator that knows all that was measured."""
+    estimator = goal.probed.estimator(session, kernels)
+    for found in searches:
+        for trial in found.trials:
+            estimator.observe(trial.widths, trial.outcome.latency_ratio)
+    problem = search_problem(session, goal.probed, estimator)
+    compare, observe = session.compare, estimator.observe
+    return Settler(problem, compare, observe, goal.limit, session.reporter.log)
 
-    Only where none meets it the best is narrowed; none where not even that meets it.
+
+def finalists(session: Session, settler: Settler, found: SearchResult) -> list[Contender]:
+    """The trials that promise most, by one promise and another, each brought to the budget.
+
+    None is a near copy of another; none at all where nothing of theirs meets the budget.
     """
     sampler = session.config.search.sampler
     whose = " (own search)" if sampler == "random" else ""
-    trials = promising(_within(found, goal.limit))
-    sure, numbers = _surely_within(session, trials, goal.limit, FINALISTS)
-    chosen = [
-        Contender(f"search-{one.number}", f"{sampler} trial {one.number}{whose}", one.widths)
-        for one in sure
-    ]
-    if not chosen:
-        best = trials[0]
-        settled = settle(session, [best.widths], goal.limit)
-        words = _words(f"{sampler} trial {best.number}{whose}", best, settled)
-        if settled.met:
-            chosen.append(Contender(f"search-{best.number}", words, settled.widths))
-    return chosen, numbers
-
-
-def _surely_within(
-    session: Session, trials: Sequence[SearchTrial], limit: float, count: int
-) -> tuple[list[SearchTrial], list[int]]:
-    """The first trials that, measured again, hold the limit with their whole interval.
-
-    A search's best trials are partly lucky: measured again, some miss the budget, and the next
-    ones stand in, since a narrowed plan has widths that no search chose. Those that would miss it
-    as well if they were off by as much are not measured, nor near copies of what is chosen.
-
-    Returns:
-        At most so many trials, and the numbers of all that were measured.
-    """
     chosen: list[SearchTrial] = []
-    numbers: list[int] = []
-    off_by = [1.0]
-    for trial in trials:
-        expected = trial.outcome.latency_ratio * max(1.0, statistics.median(off_by))
-        known = any(_alike(trial.widths, one.widths, session.space.full) for one in chosen)
-        if known or expected > limit:
-            continue
-        comparison = session.compare(trial.widths)
-        numbers.append(trial.number)
-        off_by.append(comparison.ratio_interval[1] / trial.outcome.latency_ratio)
-        if comparison.ratio_interval[1] <= limit:
+    for trial in promising(_within(found, settler.limit)):
+        if not any(_alike(trial.widths, one.widths, session.space.full) for one in chosen):
             chosen.append(trial)
-        if len(chosen) == count or len(numbers) == MOST_MEASURED:
-            break
-    return chosen, numbers
+    contenders = []
+    for trial in chosen[:FINALISTS]:
+        settled = settler.settle(trial.widths)
+        if settled.met:
+            words = _words(f"{sampler} trial {trial.number}{whose}", trial, settled)
+            found_it = Contender(
+                f"search-{trial.number}", words, settled.widths, trial=trial.number
+            )
+            contenders.append(found_it)
+    return contenders
 
 
 def promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
@@ -216,37 +204,11 @@ def _alike(one: Widths, other: Widths, full: Widths) -> bool:
     )
 
 
-def _best_random(
-    session: Session, goal: Goal, compared: SearchResult
-) -> tuple[Contender, list[int]]:
-    trials = _within(compared, goal.limit)
-    sure, numbers = _surely_within(session, trials, goal.limit, 1)
-    best = sure[0] if sure else trials[0]
-    widths = best.widths
-    words = f"{BASELINES['random']} trial {best.number}"
-    if not sure:
-        settled = settle(session, [best.widths], goal.limit)
-        words, widths = _words(words, best, settled), settled.widths
-    return Contender(f"random-{best.number}", words, widths, ("random",)), numbers
-
-
-def _filled(
-    session: Session,
-    goal: Goal,
-    uniform: Settled,
-    searches: Sequence[SearchResult],
-    kernels: NetModel | None,
-) -> Settled:
-    """The uniform plan, filled by an estimator that knows all that was measured.
-
-    It keeps to equal ratios: a plan that is filled by sensitivity curves is no simple baseline.
-    """
-    estimator = goal.probed.estimator(session, kernels)
-    problem = replace(search_problem(session, goal.probed, estimator), curves=None)
-    for found in searches:
-        for trial in found.trials:
-            problem.observe(trial.widths, trial.outcome)
-    return settle_filled(session, problem, estimator, uniform, goal.limit)
+def _best_random(settler: Settler, compared: SearchResult) -> Contender:
+    best = _within(compared, settler.limit)[0]
+    settled = settler.settle(best.widths)
+    words = _words(f"{BASELINES['random']} trial {best.number}", best, settled)
+    return Contender(f"random-{best.number}", words, settled.widths, ("random",), trial=best.number)
 
 
 def _within(found: SearchResult, limit: float) -> list[SearchTrial]:
@@ -256,4 +218,7 @@ def _within(found: SearchResult, limit: float) -> list[SearchTrial]:
 
 
 def _words(text: str, trial: SearchTrial, settled: Settled) -> str:
-    return text if settled.widths == trial.widths else f"{text}, narrowed"
+    if settled.widths == trial.widths:
+        return text
+    narrowed = any(settled.widths[group] < width for group, width in trial.widths.items())
+    return f"{text}, {'narrowed' if narrowed else 'widened'}"

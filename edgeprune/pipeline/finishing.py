@@ -15,12 +15,12 @@ from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.files import write_atomic
 from edgeprune.pipeline.session import Session
-from edgeprune.pipeline.settling import Settled, shrink
+from edgeprune.pipeline.settling import Settled, Settler
 from edgeprune.pruning import Plan
 from edgeprune.search import Widths
 from edgeprune.training import fit
 
-#: How often a fine-tuned result may be shrunk and tuned again when its latency misses.
+#: How often a fine-tuned result may be narrowed and tuned again when its latency misses.
 MAX_ATTEMPTS = 3
 
 
@@ -42,7 +42,7 @@ def finish(
     settled: Settled,
     limit: float,
     *,
-    retry: bool,
+    settler: Settler | None = None,
     finalists: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Fine-tune a contender's plan, write it, verify the file and measure it.
@@ -52,7 +52,7 @@ def finish(
         name: ``result``, ``uniform`` or ``random``; names its files.
         settled: its widths, already measured.
         limit: largest latency as a ratio to the base.
-        retry: shrink and tune again when the written file misses the limit.
+        settler: where the written file misses the limit, narrows the plan, which is tuned again.
         finalists: numbers of the trials among which it was chosen.
 
     Returns:
@@ -65,13 +65,15 @@ def finish(
         model, content = _tune(session, name, widths, attempt)
         comparison = session.compare_file(content)
         met = comparison.ratio <= limit
-        smaller = shrink(session, widths)
-        if met or not retry or not settled.met or smaller == widths:
+        if met or settler is None or not settled.met:
+            break
+        narrower = settler.narrower(widths, comparison)
+        if narrower == widths:
             break
         session.reporter.say(
-            f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: shrinking"
+            f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: narrowing"
         )
-        widths = smaller
+        widths = narrower
     plan = session.plan(widths)
     record = finish_contender(
         session, name, plan, model, limit, {"finalists": list(finalists)}, comparison

@@ -1,18 +1,18 @@
 """The ladder: a bundle for each regime of a QLP search, or for each budget of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgeprune.files import write_json
+from edgeprune.latency import NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import copy_bundle, manifest_head
-from edgeprune.pipeline.contenders import BASELINES
+from edgeprune.pipeline.contenders import BASELINES, settler_of
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.session import Session
-from edgeprune.pipeline.settling import REMEASURED, settle
-from edgeprune.search import SearchResult, SearchTrial, sampler_spec
+from edgeprune.search import SearchResult, SearchTrial, Widths, sampler_spec
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Rung:
         name: of its contender.
         kind: ``latency`` or ``sparsity``: what the regime is about.
         regime: its cost, a ratio to the base model: latency, or the share of weights kept.
-        trials: the best within it, best first.
+        widths: the best trial's within it; empty: what the run hands over.
     """
 
     name: str
     kind: str
     regime: float
-    trials: tuple[SearchTrial, ...]
+    widths: Widths
 
     @property
     def text(self) -> str:
@@ -71,14 +71,18 @@ def rungs(
     steps = []
     for regime in wanted:
         within = [trial for trial in found.trials if cost(trial) <= regime]
-        best = sorted(within, key=lambda trial: -trial.reward)[:REMEASURED]
-        if best:
-            steps.append(Rung(f"ladder-{regime:g}", kind, regime, tuple(best)))
+        if within:
+            best = max(within, key=lambda trial: trial.reward)
+            steps.append(Rung(f"ladder-{regime:g}", kind, regime, best.widths))
     return steps
 
 
 def climb(
-    session: Session, found: SearchResult, goal: Goal, result: dict[str, Any]
+    session: Session,
+    found: SearchResult,
+    goal: Goal,
+    result: dict[str, Any],
+    kernels: NetModel | None,
 ) -> list[tuple[Rung, dict[str, Any]]]:
     """Finish what a search with regimes found for each; the last regime is the result.
 
@@ -87,17 +91,22 @@ def climb(
         found: its search.
         goal: the budget.
         result: the record of the result.
+        kernels: latency of the model from the target's kernels, where they are known.
     """
     config = session.config.search
     wanted = regimes(config.sampler, config.options, goal.limit)
+    if not wanted:
+        return []
+    settler = settler_of(session, goal, (found,), kernels)
     climbed = []
     for rung in rungs(found, wanted[:-1], lambda trial: trial.outcome.latency_ratio, "latency"):
         record = session.directory.record(rung.name)
         if record is None:
-            settled = settle(session, [trial.widths for trial in rung.trials], rung.regime)
-            record = finish(session, rung.name, settled, rung.regime, retry=True)
+            within = replace(settler, limit=rung.regime)
+            settled = within.settle(rung.widths)
+            record = finish(session, rung.name, settled, rung.regime, settler=within)
         climbed.append((rung, record))
-    return [*climbed, (Rung("result", "latency", goal.limit, ()), result)] if wanted else []
+    return [*climbed, (Rung("result", "latency", goal.limit, {}), result)]
 
 
 def write_rungs(

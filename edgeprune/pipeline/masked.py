@@ -49,10 +49,10 @@ def masked_stages(session: Session) -> dict[str, Any]:
     }
     result = _better(run, finished.pop("searched"), finished["magnitude"])
     climbed = [
-        (rung, finish_masked(run, rung.name, rung.trials[0].widths, rung.regime))
+        (rung, finish_masked(run, rung.name, rung.widths, rung.regime))
         for rung in rungs(found, ladder[:-1], trial_density, "sparsity")
     ]
-    last = [(Rung("result", "sparsity", density, ()), result)] if ladder else []
+    last = [(Rung("result", "sparsity", density, {}), result)] if ladder else []
     settings = session.config.export
     source = finished_source(session, "result")
     accuracy = result["verification"]["accuracy"]

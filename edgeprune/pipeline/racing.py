@@ -177,7 +177,7 @@ class _Race:
         facts = {
             "found_by": one.found_by,
             "reward_accuracy": score,
-            "finalists": self.runners.finalists.get(role, []),
+            "finalists": self.runners.finalists(role),
         }
         if role == one.roles[0]:
             model = self._trained(one)
@@ -200,7 +200,7 @@ class _Race:
             "found_by": one.found_by,
             "baseline": list(one.roles),
             "reward_accuracy": score,
-            "finalists": self.runners.finalists.get("result", []),
+            "finalists": self.runners.finalists("result"),
         }
         name = self.goal.named("result")
         if one.roles:

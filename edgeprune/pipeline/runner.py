@@ -163,7 +163,9 @@ def _stages(session: Session) -> dict[str, Any]:
     own, records = reached[-1]
     contenders = {"base": base, **(records or {})}
     artifacts = _artifacts(session, contenders["result"])
-    ladder = write_frontier(session, reached) if len(wanted) > 1 else _climbed(session, own)
+    ladder = (
+        write_frontier(session, reached) if len(wanted) > 1 else _climbed(session, own, kernels)
+    )
     return write_bundle(session, own, contenders, artifacts, ladder)
 
 
@@ -187,13 +189,14 @@ def _reach(
     return race(session, goal, gather_smallest(session, goal)) if goal.own else None
 
 
-def _climbed(session: Session, goal: Goal) -> list[dict[str, Any]]:
+def _climbed(session: Session, goal: Goal, kernels: NetModel | None) -> list[dict[str, Any]]:
     """The ladder of a search with regimes."""
     trials = tuple(read_trials(session.directory.path / goal.named("search")))
     if not trials:
         return []
     result = session.directory.record(goal.named("result")) or {}
-    return write_rungs(session, climb(session, SearchResult(trials, goal.limit), goal, result))
+    found = SearchResult(trials, goal.limit)
+    return write_rungs(session, climb(session, found, goal, result, kernels))
 
 
 def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:

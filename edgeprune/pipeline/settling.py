@@ -1,21 +1,19 @@
-"""Which widths a contender ends with: measured again, and shrunk until the budget holds."""
+"""Which widths a contender ends with: as near below the budget as a few measurements bring them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgeprune.devices import Comparison
-from edgeprune.latency import LatencyEstimator
 from edgeprune.pipeline.session import Session
-from edgeprune.search import SearchProblem, Widths, fill
+from edgeprune.search import SearchProblem, Widths, fill, fit_to_budget
+from edgeprune.search.fitting import keep_ratios
 
-#: How many of a search's best trials are measured again before one is taken.
-REMEASURED = 5
-#: How often widths may be shrunk before the budget counts as missed.
-MAX_SHRINKS = 12
-#: How often a plan is filled, measured, and filled again with what was learned.
-MAX_FILLS = 6
-#: A plan this near to the limit is not filled any further.
-_NEAR = 0.005
+#: How often a plan is measured, and widened or narrowed by what was learned.
+MAX_MEASURED = 5
+#: A plan this near to the limit stays as it is.
+_NEAR = 0.01
+#: How often less is asked for where a plan that was over the limit comes out once more.
+_MAX_ASKED = 40
 
 
 @dataclass(frozen=True)
@@ -27,57 +25,87 @@ class Settled:
     met: bool
 
 
-def settle(session: Session, candidates: Sequence[Widths], limit: float) -> Settled:
-    """The first candidate whose latency, measured again, is surely within the limit.
+@dataclass(frozen=True)
+class Settler:
+    """Brings plans to a budget by measuring them.
 
     A search's best trial is partly lucky: among many measured ratios the ones just inside the
-    budget were picked. So each candidate is measured anew and must hold the limit with its
-    whole interval; if none does, the best one is shrunk, and the smallest of all comes last.
+    budget were picked, and others leave a part of the budget unused. So each is measured anew; one
+    that does not surely hold the limit is narrowed, and one that is far below it is widened, both
+    by as much as its measurement says, and to widths that the device's kernels work in: what
+    narrowing all groups alike throws away without a gain is filled again.
 
-    Args:
-        session: the open run.
-        candidates: widths, best first.
+    Attributes:
+        problem: choices and cost; its curves, where it has some, say what is widened.
+        compare: measures widths.
+        observe: is told of every measured ratio, so that the problem's cost gets better.
         limit: largest latency as a ratio to the base.
-
-    Returns:
-        The widths to go on with; `met` is False when even the smallest miss the limit.
+        log: is told what was measured.
     """
-    for widths in candidates:
-        comparison = session.compare(widths)
-        session.reporter.log(f"settle: {comparison.ratio:.4f}x of at most {limit:.4f}x")
-        if comparison.ratio_interval[1] <= limit:
-            return Settled(widths, comparison, True)
-    widths = candidates[0]
-    for _ in range(MAX_SHRINKS):
-        smaller = shrink(session, widths)
-        if smaller == widths:
-            break
-        widths = smaller
-        comparison = session.compare(widths)
-        if comparison.ratio_interval[1] <= limit:
-            return Settled(widths, comparison, True)
-    widths = smallest_widths(session)
-    comparison = session.compare(widths)
-    return Settled(widths, comparison, comparison.ratio <= limit)
 
+    problem: SearchProblem
+    compare: Callable[[Widths], Comparison]
+    observe: Callable[[Widths, float], None]
+    limit: float
+    log: Callable[[str], None]
 
-def shrink(session: Session, widths: Widths) -> Widths:
-    """The next smaller widths of about the same shape: every group 4 % narrower, at least one.
+    def settle(self, widths: Widths, comparison: Comparison | None = None) -> Settled:
+        """The slowest plan of this kind that was seen to be surely within the limit.
 
-    No branch goes: what is left of the network keeps its form.
-    """
-    space = session.space
-    smaller = space.snap({name: width * 0.96 for name, width in widths.items()})
-    if smaller != widths:
-        return smaller
-    # Rounding kept everything: take one step off the group with the most channels left to give.
-    kept = {name: [one for one in space.choices[name] if one] for name in widths}
-    give = {name: width / kept[name][0] for name, width in widths.items() if width > kept[name][0]}
-    if not give:
+        Args:
+            widths: where it begins.
+            comparison: their measurement, where they have been measured already.
+
+        Returns:
+            The widths to go on with; `met` is False when even the smallest miss the limit.
+        """
+        best: Settled | None = None
+        tried: list[Widths] = []
+        plan = widths
+        for _ in range(MAX_MEASURED):
+            if comparison is None:
+                comparison = self.compare(plan)
+            tried.append(plan)
+            high = comparison.ratio_interval[1]
+            self.log(f"settle: {comparison.ratio:.4f}x of at most {self.limit}x")
+            if high <= self.limit and (best is None or comparison.ratio > best.comparison.ratio):
+                best = Settled(plan, comparison, True)
+            if 0 <= 1 - high / self.limit < _NEAR:
+                break
+            target, comparison = self._target(plan, comparison), None
+            begin = widths if best is None else best.widths
+            plan = self._other(tried, begin, target, widen=best is not None)
+            if plan in tried:
+                break
+        return best or self._smallest()
+
+    def narrower(self, widths: Widths, comparison: Comparison) -> Widths:
+        """The plan that takes the place of one whose measurement is over the limit."""
+        return self._other([widths], widths, self._target(widths, comparison), widen=False)
+
+    def _target(self, widths: Widths, comparison: Comparison) -> float:
+        """The cost at which a plan like this one is expected to be just within the limit."""
+        self.observe(widths, comparison.ratio)
+        return self.problem.cost(widths) * self.limit / comparison.ratio_interval[1]
+
+    def _other(self, tried: list[Widths], widths: Widths, target: float, *, widen: bool) -> Widths:
+        """A plan made of `widths` at this cost, or a little below it, that was not tried yet.
+
+        Choices are coarse: at a little less than what was just over the limit the same comes out.
+        """
+        ratios = keep_ratios(self.problem, widths)
+        for _ in range(_MAX_ASKED):
+            problem = replace(self.problem, target=target)
+            plan = fill(problem, widths) if widen else fit_to_budget(problem, ratios)
+            if plan not in tried or (widen and plan == widths):
+                return plan
+            target *= 1 - _NEAR / 2
         return widths
-    name = max(give, key=lambda group: give[group])
-    step = max(choice for choice in kept[name] if choice < widths[name])
-    return {**widths, name: step}
+
+    def _smallest(self) -> Settled:
+        widths = self.problem.smallest
+        comparison = self.compare(widths)
+        return Settled(widths, comparison, comparison.ratio <= self.limit)
 
 
 def smallest_widths(session: Session) -> Widths:
@@ -111,48 +139,4 @@ def settle_uniform(session: Session, limit: float) -> Settled:
             low = middle + 1
         else:
             high = middle - 1
-    return best
-
-
-def settle_filled(
-    session: Session,
-    problem: SearchProblem,
-    estimator: LatencyEstimator,
-    plain: Settled,
-    limit: float,
-) -> Settled:
-    """A plan, filled until its measured latency is as near to the limit as a few tries bring it.
-
-    Every try tells the estimator what was measured, and aims above or below the limit by as much
-    as the last one missed it.
-
-    Args:
-        session: the open run.
-        problem: what is filled; its cost is the estimator's.
-        estimator: of latency.
-        plain: the plan that is widened.
-        limit: largest latency as a ratio to the base.
-
-    Returns:
-        The slowest of the filled plans that are surely within the limit; `plain` where none is.
-    """
-    best, target = plain, limit
-    tried: list[Widths] = []
-    for _ in range(MAX_FILLS):
-        widths = fill(replace(problem, target=target), plain.widths)
-        if widths in tried:
-            # Choices are coarse: a little less than what was just over the limit is what is left.
-            target *= 1 - _NEAR
-            continue
-        tried.append(widths)
-        known = widths == plain.widths
-        comparison = plain.comparison if known else session.compare(widths)
-        session.reporter.log(f"filled: {comparison.ratio:.4f}x of at most {limit:.4f}x")
-        estimator.observe(widths, comparison.ratio)
-        high = comparison.ratio_interval[1]
-        if high <= limit and comparison.ratio > best.comparison.ratio:
-            best = Settled(widths, comparison, True)
-        if 0 <= limit / high - 1 < _NEAR:
-            break
-        target *= limit / high
     return best

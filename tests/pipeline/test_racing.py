@@ -48,8 +48,7 @@ def test_equal_widths_are_one_contender() -> None:
             Contender("search-3", "amc trial 3", {"a": 4}),
             Contender("filled", "uniform-L1, filled", {"a": 8}, ("filled",)),
             Contender("uniform", "uniform-L1", {"a": 4}, ("uniform",)),
-        ],
-        {},
+        ]
     )
     first, second = field.contenders
     assert (first.name, first.roles) == ("search-3", ("uniform",))
