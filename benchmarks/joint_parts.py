@@ -23,9 +23,10 @@ from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import goals
 from edgeprune.pipeline.joint import schedule_of, train_together
 from edgeprune.pipeline.probe import probe
+from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search, search_problem
+from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import settle_uniform
 from edgeprune.search import Widths
@@ -107,7 +108,7 @@ class Parts:
                 (goal,) = goals(config.budget, probe(session))
                 settler = settler_of(session, goal, (), None)
                 settled = settler.settle(record["widths"])
-                result = finish(session, "result", settled, goal.limit, settler=settler)
+                result = finish(session, "result", settled.widths, goal.limit, settler=settler)
         return {"accuracy": _accuracy(result), "ratio": result["ratio"], **record}
 
     def _classic(self, name: str, epochs: int, tuning: int, *, rivals: bool) -> dict[str, Any]:
@@ -129,7 +130,7 @@ class Parts:
             best = max(within or trials.trials, key=lambda one: one.reward)
             settler = settler_of(session, goal, (trials,), None)
             settled = settler.settle(best.widths)
-            result = finish(session, "result", settled, goal.limit, settler=settler)
+            result = finish(session, "result", settled.widths, goal.limit, settler=settler)
             found = {
                 "accuracy": _accuracy(result),
                 "ratio": result["ratio"],
@@ -137,7 +138,7 @@ class Parts:
             }
             if rivals:
                 uniform = settle_uniform(session, probed.budget)
-                record = finish(session, "uniform", uniform, probed.budget)
+                record = finish(session, "uniform", uniform.widths, probed.budget)
                 found |= {
                     "uniform": _accuracy(record),
                     "uniform_ratio": record["ratio"],

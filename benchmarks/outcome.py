@@ -202,7 +202,7 @@ def _run_arms(settings: Settings, row: Row, session: Session, arms: list[str]) -
             settler = replace(settler, problem=replace(settler.problem, curves=None))
         settled = settler.settle(best.widths)
         spent = {"search": time.perf_counter() - start}
-        record = finish(session, f"arm-{arm}", settled, goal.limit, settler=settler)
+        record = finish(session, f"arm-{arm}", settled.widths, goal.limit, settler=settler)
         _keep(settings, row, arm, session, f"arm-{arm}", record, spent)
     if "torch_pruning" in arms:
         record = group_norm(session, goal.limit)

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.pipeline.probe import Probe, probe
+from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search_problem, session_evaluator, uniform_widths
+from edgeprune.pipeline.searching import session_evaluator, uniform_widths
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.search import Outcome, SearchProblem, Widths
 

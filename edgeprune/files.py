@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,8 @@ def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def deflated(content: bytes) -> int:
+    """Bytes of a file after the strongest deflate, as in a wheel, an APK or over HTTP."""
+    return len(zlib.compress(content, 9))

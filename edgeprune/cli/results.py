@@ -11,8 +11,8 @@ from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 from edgeprune.pipeline import RunResult
 
-#: What only records of masked models have: zeros are counted, and deflated files measured.
-_MASKED = ("density", "compressed", "sparse_bytes")
+#: What only records of single weights have: zeros are counted, and deflated files measured.
+_OF_WEIGHTS = ("density", "compressed", "sparse_bytes")
 
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
@@ -55,7 +55,7 @@ def _record(result: RunResult) -> dict[str, Any]:
                 "macs": row["macs"],
                 "parameters": row["parameters"],
                 "bytes": row["bytes"],
-                **{key: row[key] for key in _MASKED if key in row},
+                **{key: row[key] for key in _OF_WEIGHTS if key in row},
             }
             for name, row in rows.items()
         },

@@ -61,19 +61,25 @@ class BudgetConfig(Section):
         values, unit = (self.latency, "x") if self.latency is not None else (self.latency_ms, " ms")
         return ", ".join(f"{value:.9g}{unit}" for value in _as_tuple(values))
 
-    def ratio(self, base_ms: float) -> float:
-        """The allowed latency, of several the least, as a ratio to the base model's.
+    def ratio(self, base_ms: float | None = None) -> float:
+        """What is allowed, of several the least, as a ratio to the base model's.
 
         Args:
-            base_ms: the base model's measured latency.
+            base_ms: the base model's level of latency, the statistic that measured ratios are of
+                (`edgeprune.devices.Measurement.level_ms`); for a budget in milliseconds.
 
         Returns:
-            1 or more where the budget asks for nothing of latency.
+            Latency, or the density: largest share of the prunable weights that is kept. 1 or more
+            where the budget asks for nothing.
         """
         tightest = self.each[-1]
+        if tightest.sparsity is not None:
+            return round(1 - tightest.sparsity, 9)
         if isinstance(tightest.latency, float):
             return tightest.latency
-        return tightest.latency_ms / base_ms if isinstance(tightest.latency_ms, float) else 1.0
+        if isinstance(tightest.latency_ms, float) and base_ms is not None:
+            return tightest.latency_ms / base_ms
+        return 1.0
 
     @field_validator("latency", mode="before")
     @classmethod

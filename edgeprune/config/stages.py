@@ -105,7 +105,7 @@ class RecoverConfig(Section):
     retrain_images: int = Field(
         0,
         ge=0,
-        description="Training images that a masked candidate is trained on, once, before it is "
+        description="Training images that a candidate is trained on, once, before it is "
         "scored; 0 for none. For `prune.granularity: weights`.",
     )
 

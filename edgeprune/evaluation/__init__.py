@@ -5,13 +5,11 @@ from edgeprune.evaluation.batch_norm import Recalibration, recalibrate
 from edgeprune.evaluation.evaluator import Evaluator
 from edgeprune.evaluation.execution import Execution, flush_denormals, has_bfloat16
 from edgeprune.evaluation.least_squares import Reconstruction
-from edgeprune.evaluation.masked import MaskedEvaluator
 from edgeprune.evaluation.recovery import Recovery
 
 __all__ = [
     "Evaluator",
     "Execution",
-    "MaskedEvaluator",
     "Recalibration",
     "Reconstruction",
     "Recovery",

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from edgeprune.evaluation.execution import Execution
 
 if TYPE_CHECKING:
-    from edgeprune.pruning import Plan
+    from edgeprune.pruning import CandidatePlan
     from edgeprune.workloads import Split
 
 #: Images per candidate. With the correction below, 128 do as well as 512 without it.
@@ -79,7 +79,7 @@ class Recalibration:
         self._batches: list[torch.Tensor] | None = None
         self._offsets: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def apply(self, pruned: nn.Module, plan: "Plan") -> None:
+    def apply(self, pruned: nn.Module, plan: "CandidatePlan") -> None:
         """Re-estimate a candidate's batch-norms, in place.
 
         Args:

@@ -10,13 +10,14 @@ import torch
 from edgeprune.evaluation.accuracy import BATCH_SIZE, score, score_file
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
+from edgeprune.files import deflated
 from edgeprune.search.outcome import Outcome
 
 if TYPE_CHECKING:
     from torch import nn
 
     from edgeprune.devices import Comparison, Device
-    from edgeprune.pruning import ChannelSpace, Plan, Widths
+    from edgeprune.pruning import CandidatePlan, CandidateSpace, Template, Widths
     from edgeprune.workloads import Split
 
 #: Reward images are kept decoded and normalised where they need no more memory than this.
@@ -26,6 +27,10 @@ CACHE_BYTES = 512 * 2**20
 class Evaluator:
     """Evaluates candidates of one workload on one device.
 
+    Candidates of a space whose cost is counted have the base model's shapes, so a dense runtime
+    takes as long for any of them as for the base model: the first one's latency is measured and
+    stands for all. What zeros save is ``bytes``, the file deflated.
+
     On a local target the steps come one after another: nothing of ours may compute while latency
     is measured. A remote device measures while this machine scores, so that a trial takes as
     long as the longer of the two.
@@ -34,8 +39,9 @@ class Evaluator:
     def __init__(
         self,
         *,
-        plan: "Callable[[Widths], Plan]",
-        space: "ChannelSpace",
+        plan: "Callable[[Widths], CandidatePlan]",
+        space: "CandidateSpace",
+        template: "Template",
         recovery: Recovery,
         split: "Split",
         device: "Device",
@@ -43,12 +49,14 @@ class Evaluator:
         artifact: "Callable[[bytes], bytes] | None" = None,
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
+        retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
     ) -> None:
         """Keep what every trial needs.
 
         Args:
-            plan: chooses the channels that given widths keep.
-            space: the original model's channel groups and ONNX template.
+            plan: chooses what given widths keep.
+            space: what may be cut of the original model.
+            template: writes candidates' ONNX files.
             recovery: repairs candidates before they are scored.
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
@@ -57,18 +65,22 @@ class Evaluator:
                 place, such as an int8 file.
             baseline: what candidates are measured beside; the template's base if not given.
             known: what was measured of given widths before; they are not measured again.
+            retrain: trains a repaired candidate a little before it is scored, so that accuracies
+                stand for those after fine-tuning, at a cost.
         """
         self._plan, self._space, self._recovery = plan, space, recovery
         self._split, self._device, self._remote = split, device, remote
-        self._artifact, self._known = artifact, known
-        self._baseline = baseline or space.template.base
+        self._template = template
+        self._artifact, self._known, self._retrain = artifact, known, retrain
+        self._baseline = baseline or template.base
+        self._first: Comparison | None = None
         self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
 
         Args:
-            widths: kept channels of every free group.
+            widths: of every group that may be cut.
 
         Returns:
             Its outcome; ``details`` holds ``seconds`` by step (``candidate``, ``recover``,
@@ -80,19 +92,18 @@ class Evaluator:
             MeasurementError: the device gave no latency that can be trusted.
         """
         watch = _Watch()
-        plan = self._plan(widths)
-        template = self._space.template
+        plan, costs = self._plan(widths), self._space.costs(widths)
         if self._artifact is None:
-            content = template.candidate(self._space.slice_state(plan))
+            content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
             watch.lap("candidate")
             scored = partial(self._score, plan, watch)
         else:
             # Its numbers depend on the repaired weights, and its own runtime computes them.
             weights = self._recover(plan, watch).state_dict()
-            content = self._artifact(template.candidate(weights, widths))
+            content = self._artifact(self._template.candidate(weights, widths))
             watch.lap("candidate")
             scored = partial(self._score_file, content, watch)
-        known = self._known(widths) if self._known is not None else None
+        known = self._first if self._known is None else self._known(widths)
         if known is not None:
             accuracy, comparison = scored(), known
         elif self._remote:
@@ -103,22 +114,29 @@ class Evaluator:
             accuracy = scored()
             comparison = self._measure(content)
         watch.lap("latency")
+        counted = costs.density is not None
+        if counted:
+            self._first = comparison
         return Outcome(
             accuracy=accuracy,
-            latency_ms=comparison.candidate.median_ms,
+            latency_ms=comparison.candidate.level_ms,
             latency_ratio=comparison.ratio,
-            macs=self._space.macs(widths),
-            parameters=self._space.params(widths),
-            bytes=len(content),
+            macs=costs.macs,
+            parameters=costs.parameters,
+            bytes=deflated(content) if counted else len(content),
+            density=costs.density,
             details={"seconds": watch.seconds, "reused": known is not None} | comparison.to_json(),
         )
 
-    def _recover(self, plan: "Plan", watch: "_Watch") -> "nn.Module":
+    def _recover(self, plan: "CandidatePlan", watch: "_Watch") -> "nn.Module":
         model = self._recovery.recover(plan)
         watch.lap("recover")
+        if self._retrain is not None:
+            self._retrain(model, plan)
+            watch.lap("retrain")
         return model
 
-    def _score(self, plan: "Plan", watch: "_Watch") -> float:
+    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> float:
         model = self._recover(plan, watch)
         accuracy = score(model, self._batches())
         watch.lap("accuracy")

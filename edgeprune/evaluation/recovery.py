@@ -11,10 +11,11 @@ from torch import nn
 from edgeprune.evaluation.batch_norm import Recalibration
 from edgeprune.evaluation.execution import Execution, flush_denormals
 from edgeprune.evaluation.least_squares import Reconstruction
+from edgeprune.pruning.plan import Plan
 
 if TYPE_CHECKING:
     from edgeprune.config import RecoverConfig
-    from edgeprune.pruning import Plan
+    from edgeprune.pruning import CandidatePlan
     from edgeprune.workloads import Split
 
 
@@ -22,6 +23,7 @@ class Recovery:
     """Applies plans to one model, then repairs: least squares first, batch norms after.
 
     Attributes:
+        model: the trained original.
         execution: layout and precision that suit the model's forward passes.
         reconstruction: the least-squares step; None when switched off.
         recalibration: the batch-norm step; None when switched off.
@@ -39,7 +41,7 @@ class Recovery:
             seed: of the choice of images; equal seeds recover equal models, bit for bit.
         """
         flush_denormals()
-        self._model = model
+        self.model = model
         example, _ = next(iter(split.batches(1)))
         self.execution = Execution.for_model(model, example)
         self.reconstruction: Reconstruction | None = None
@@ -58,22 +60,23 @@ class Recovery:
                 model, split, images=config.images, seed=seed, execution=self.execution
             )
 
-    def recover(self, plan: "Plan") -> nn.Module:
+    def recover(self, plan: "CandidatePlan") -> nn.Module:
         """Apply a plan to the original model and repair what it broke.
 
         Args:
             plan: made for the original model.
 
         Returns:
-            A new, smaller model in eval mode. A plan that cuts nothing gives a plain copy.
+            A new, pruned model in eval mode. A plan that cuts nothing gives a plain copy.
 
         Raises:
             SpaceError: the plan was made for another architecture.
         """
-        pruned = plan.apply(self._model).eval()
-        if not plan.slices and not plan.edits:
+        pruned = plan.apply(self.model).eval()
+        if plan.whole:
             return pruned
-        if self.reconstruction is not None:
+        # Least squares refits the readers of channels that are gone.
+        if self.reconstruction is not None and isinstance(plan, Plan):
             self.reconstruction.apply(pruned, plan)
         if self.recalibration is not None:
             self.recalibration.apply(pruned, plan)

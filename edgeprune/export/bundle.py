@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from edgeprune.config import ModelConfig
 from edgeprune.errors import RunError
 from edgeprune.files import sha256
-from edgeprune.pruning import Plan
+from edgeprune.pruning import load_plan
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,10 +83,7 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
         base = build_model(config)
     else:
         base = build()
-    if manifest.get("granularity") == "weights":
-        model = base  # masks change no shape, and the zeros are in the weights
-    else:
-        model = Plan.load(folder / "plan.json").apply(base)
+    model = load_plan(folder / "plan.json").apply(base)
     try:
         return load_weights(model, folder / "weights.safetensors")
     except RuntimeError as error:

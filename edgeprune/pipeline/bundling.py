@@ -1,7 +1,9 @@
 """Stage 7, the bundle: the result's files under their final names, and the manifest."""
 
+import dataclasses
 import datetime
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ import torch
 from edgeprune import __version__
 from edgeprune.export import FILES
 from edgeprune.files import sha256, write_atomic, write_json
-from edgeprune.pipeline.contenders import BASELINES
+from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
 
+#: The file with sparse initialisers, beside ``model.onnx``; written where it is smaller.
+SPARSE = "model.sparse.onnx"
 _SOURCES = {
     "model.onnx": "onnx",
     "plan.json": "plan.json",
@@ -35,7 +39,7 @@ def write_bundle(
     Args:
         session: the open run.
         goal: the run's own budget.
-        contenders: the records of ``base``, ``result``, ``uniform``, ``filled`` and ``random``.
+        contenders: the records of ``base``, ``result`` and the baselines.
         artifacts: the records of lower precisions.
         ladder: a line for each regime of the search or budget of the run, where it had several.
 
@@ -44,10 +48,15 @@ def write_bundle(
     """
     config, directory = session.config, session.directory
     files = copy_bundle(directory, "result", directory.path)
-    before = session.space.template.base
+    before, base, result = session.template.base, contenders["base"], contenders["result"]
+    if "sparse_bytes" in result and result["sparse_bytes"] < result["bytes"]:
+        files |= copy_files(directory, "result", directory.path, {SPARSE: "sparse.onnx"})
     after = (directory.path / "model.onnx").read_bytes()
-    profiles = [session.device.profile(content) for content in (before, after)]
-    result = contenders["result"]
+    beside = {}
+    if "magnitude" in contenders:
+        plans = session.space.describe(contenders["magnitude"]["widths"])
+        beside = {part.name: {"magnitude": part.kept} for part in plans}
+    parts = session.space.describe(result["widths"])
     manifest = {
         **manifest_head(session),
         "trials": config.search.trials if goal.probed.reachable else 0,
@@ -58,29 +67,28 @@ def write_bundle(
         "notes": _notes(session),
         "race": directory.record(goal.named("race")) or [],
         "widths": result["widths"],
-        "full_widths": session.space.full,
-        "base": contenders["base"] | {"latency": goal.probed.base},
+        "full_widths": {one.name: one.size for one in parts if one.fixed is None},
+        "base": base | {"latency": goal.probed.base or result["baseline"]},
         "result": result,
-        "baselines": {name: contenders[name] for name in BASELINES},
-        "groups": [
-            {
-                "name": group.name,
-                "layers": list(group.layers),
-                "channels": group.channels,
-                "macs_share": group.macs_share,
-                "fixed": group.fixed,
-            }
-            for group in session.space.groups
-        ],
-        "layers": layer_rows(before, after, *profiles),
+        "baselines": {name: contenders[name] for name in BASELINES[config.prune.granularity]},
+        "groups": [dataclasses.asdict(part) | beside.get(part.name, {}) for part in parts],
+        "layers": _layers(session, before, after),
     }
     write_json(directory.path / "manifest.json", manifest)
     return dict(directory.finish("bundle", manifest))
 
 
+def _layers(session: Session, before: bytes, after: bytes) -> list[dict[str, Any]]:
+    """Latency layer by layer, which zeros do not change."""
+    if session.counted is not None:
+        return []
+    profiles = [session.device.profile(content) for content in (before, after)]
+    return layer_rows(before, after, *profiles)
+
+
 def _notes(session: Session) -> list[str]:
     """What a reader of the report must know of what was asked for and could not be done."""
-    if not session.config.prune.blocks or session.space.branches:
+    if session.counted or not session.config.prune.blocks or session.channels.branches:
         return []
     return ["No residual branch of this network may go: no blocks could be removed, only channels."]
 
@@ -106,9 +114,26 @@ def manifest_head(session: Session) -> dict[str, Any]:
 
 def copy_bundle(directory: RunDirectory, contender: str, folder: Path) -> dict[str, Any]:
     """Copy a contender's files under their final names, and give their hashes and sizes."""
+    return copy_files(directory, contender, folder, {name: _SOURCES[name] for name in FILES})
+
+
+def copy_files(
+    directory: RunDirectory, contender: str, folder: Path, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Copy some of a contender's files.
+
+    Args:
+        directory: of the run.
+        contender: its name.
+        folder: where they go.
+        names: suffix in ``contenders/`` by final name.
+
+    Returns:
+        Hash and size by final name.
+    """
     files = {}
-    for name in FILES:
-        content = directory.contender(contender, _SOURCES[name]).read_bytes()
+    for name, suffix in names.items():
+        content = directory.contender(contender, suffix).read_bytes()
         write_atomic(folder / name, content)
         files[name] = {"sha256": sha256(folder / name), "bytes": len(content)}
     return files

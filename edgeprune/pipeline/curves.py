@@ -20,11 +20,14 @@ def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | Non
         useful: the widths that allocations choose from, asked for where they are measured.
 
     Returns:
-        The curves; None where the sampler would not look at them, or none are asked for.
+        The curves; None where the sampler would not look at them, none are asked for, or no
+        channels are cut.
     """
     config = session.config.search
+    if session.counted is not None:
+        return None
     told = config.sampler != JOINT and sampler_spec(config.sampler).informed
-    if config.curves_s == 0 or not told or not session.space.free:
+    if config.curves_s == 0 or not told or not session.channels.free:
         return None
     record = session.directory.record("curves")
     if record is None:
@@ -36,7 +39,7 @@ def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | Non
 
 
 def _measure(session: Session, useful: Useful) -> Curves:
-    directory, space = session.directory, session.space
+    directory, space = session.directory, session.channels
     measured: dict[str, Any] = directory.record("curves-measured") or {}
     known = {
         group: {int(width): loss for width, loss in points.items()}

@@ -1,9 +1,9 @@
 """The finish of a contender: fine-tuned like all others, written, verified and measured."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from safetensors.torch import save
 from edgeprune.devices import Comparison
 from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
-from edgeprune.files import write_atomic
+from edgeprune.export.sparse import sparse_onnx
+from edgeprune.files import deflated, write_atomic
 from edgeprune.pipeline.session import Session
-from edgeprune.pipeline.settling import Settled, Settler
-from edgeprune.pruning import Plan
+from edgeprune.pipeline.settling import Settler
+from edgeprune.pruning import CandidatePlan, load_plan
 from edgeprune.search import Widths
 from edgeprune.training import fit
 
@@ -28,18 +29,15 @@ def finish_base(session: Session) -> dict[str, Any]:
     """Write the unpruned model, and score it on the test split: the only time it is."""
     if (record := session.directory.record("base")) is not None:
         return dict(record)
-    model, content = session.workload.model, session.space.template.base
-    return dict(
-        session.directory.finish(
-            "base", _write(session, "base", session.plan(session.space.full), model, content)
-        )
-    )
+    model, content = session.workload.model, session.template.base
+    record = _write(session, "base", session.whole(), model, content)
+    return dict(session.directory.finish("base", record))
 
 
 def finish(
     session: Session,
     name: str,
-    settled: Settled,
+    widths: Widths,
     limit: float,
     *,
     settler: Settler | None = None,
@@ -49,9 +47,9 @@ def finish(
 
     Args:
         session: the open run.
-        name: ``result``, ``uniform`` or ``random``; names its files.
-        settled: its widths, already measured.
-        limit: largest latency as a ratio to the base.
+        name: names its files.
+        widths: it begins with.
+        limit: largest cost as a ratio to the base.
         settler: where the written file misses the limit, narrows the plan, which is tuned again.
         finalists: numbers of the trials among which it was chosen.
 
@@ -60,12 +58,13 @@ def finish(
     """
     if (record := session.directory.record(name)) is not None:
         return dict(record)
-    widths = settled.widths
     for attempt in range(MAX_ATTEMPTS):
-        model, content = _tune(session, name, widths, attempt)
-        comparison = session.compare_file(content)
-        met = comparison.ratio <= limit
-        if met or settler is None or not settled.met:
+        plan = session.plan(widths)
+        model = session.recovery.recover(plan)
+        checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
+        fine_tune(session, name, model, checkpoint, partial(plan.hold, model))
+        comparison = session.compare_file(session.file(model, plan))
+        if settler is None or comparison.ratio <= limit:
             break
         narrower = settler.narrower(widths, comparison)
         if narrower == widths:
@@ -74,7 +73,6 @@ def finish(
             f"{name}: the written file takes {comparison.ratio:.3f}x, over {limit:.3f}x: narrowing"
         )
         widths = narrower
-    plan = session.plan(widths)
     record = finish_contender(
         session, name, plan, model, limit, {"finalists": list(finalists)}, comparison
     )
@@ -86,7 +84,7 @@ def finish(
 def finish_contender(
     session: Session,
     name: str,
-    plan: Plan,
+    plan: CandidatePlan,
     model: torch.nn.Module,
     limit: float,
     facts: Mapping[str, Any],
@@ -99,20 +97,22 @@ def finish_contender(
         name: names its files and its record.
         plan: the model's.
         model: fine-tuned.
-        limit: largest latency as a ratio to the base.
+        limit: largest cost as a ratio to the base.
         facts: what else its record says.
         comparison: the file's measurement, where it has been measured already.
 
     Returns:
         The record, as kept in ``stages/``.
     """
-    content = session.space.template.candidate(model.state_dict(), plan.widths)
+    content = session.file(model, plan)
     comparison = comparison or session.compare_file(content)
-    session.reporter.log(f"{name}: written, {comparison.ratio:.4f}x of at most {limit:.4f}x")
+    written = _write(session, name, plan, model, content)
+    cost = cost_of({"ratio": comparison.ratio, **written})
+    session.reporter.log(f"{name}: written, {cost:.4f}x of at most {limit:.4f}x")
     record = {
-        **_write(session, name, plan, model, content),
+        **written,
         **facts,
-        "met": comparison.ratio <= limit,
+        "met": cost <= limit,
         "ratio": comparison.ratio,
         "ratio_interval": list(comparison.ratio_interval),
         "candidate": comparison.candidate.to_json(),
@@ -121,12 +121,18 @@ def finish_contender(
     return dict(session.directory.finish(name, record))
 
 
+def cost_of(record: Mapping[str, Any]) -> float:
+    """What the budget is on, as a ratio to the base: density or latency of the written file."""
+    return float(record.get("density", record["ratio"]))
+
+
 def copy_contender(
     session: Session, source: str, name: str, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Give a finished contender a second name: its files are neither scored nor measured again."""
     directory = session.directory
-    for suffix in ("onnx", "safetensors", "plan.json"):
+    sparse = () if session.counted is None else ("sparse.onnx",)
+    for suffix in ("onnx", "safetensors", "plan.json", *sparse):
         content = directory.contender(source, suffix).read_bytes()
         write_atomic(directory.contender(name, suffix), content)
     session.reporter.log(f"{name}: written, the same as {source}")
@@ -137,12 +143,8 @@ def copy_contender(
 def finished_source(session: Session, name: str) -> Source:
     """A contender that has been finished: its torch model and its ONNX file, from disk."""
     directory = session.directory
-    if session.config.prune.granularity == "weights":
-        model = copy.deepcopy(session.workload.model)  # masks change no shape
-    else:
-        # Its own plan: a baseline may keep other channels than the pipeline's criterion would.
-        plan = Plan.load(directory.contender(name, "plan.json"))
-        model = plan.apply(session.workload.model)
+    # Its own plan: a baseline may keep other channels than the pipeline's criterion would.
+    model = load_plan(directory.contender(name, "plan.json")).apply(session.workload.model)
     load_weights(model, directory.contender(name, "safetensors"))
     content = directory.contender(name, "onnx").read_bytes()
     return Source(model, content, session.workload.example_input)
@@ -206,29 +208,32 @@ def fine_tune(
     return seconds
 
 
-def _tune(
-    session: Session, name: str, widths: Widths, attempt: int
-) -> tuple[torch.nn.Module, bytes]:
-    model = session.recovery.recover(session.plan(widths))
-    checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
-    fine_tune(session, name, model, checkpoint)
-    return model, session.space.template.candidate(model.state_dict(), widths)
-
-
 def _write(
-    session: Session, name: str, plan: Plan, model: torch.nn.Module, content: bytes
+    session: Session, name: str, plan: CandidatePlan, model: torch.nn.Module, content: bytes
 ) -> dict[str, Any]:
-    directory, space = session.directory, session.space
-    path = directory.contender(name, "onnx")
+    directory, test = session.directory, session.workload.splits.test
+    path, costs = directory.contender(name, "onnx"), session.space.costs(plan.widths)
     write_atomic(path, content)
     plan.save(directory.contender(name, "plan.json"))
     weights = {key: value.contiguous() for key, value in model.state_dict().items()}
     write_atomic(directory.contender(name, "safetensors"), save(weights))
-    return {
+    record = {
         "name": name,
         "widths": plan.widths,
-        "macs": space.macs(plan.widths),
-        "parameters": space.params(plan.widths),
+        "macs": costs.macs,
+        "parameters": costs.parameters,
         "bytes": len(content),
-        "verification": asdict(verify_onnx(path, model, session.workload.splits.test)),
+        "verification": asdict(verify_onnx(path, model, test)),
+    }
+    density = session.density(content)
+    if density is None:
+        return record
+    sparse, path = sparse_onnx(content), directory.contender(name, "sparse.onnx")
+    write_atomic(path, sparse)
+    return record | {
+        "density": density,
+        "compressed": deflated(content),
+        "sparse_bytes": len(sparse),
+        "sparse_compressed": deflated(sparse),
+        "sparse_verification": asdict(verify_onnx(path, model, test)),
     }

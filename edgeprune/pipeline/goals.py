@@ -11,7 +11,7 @@ class Goal:
     """One budget of a run.
 
     Attributes:
-        text: as a person writes it: ``0.7x`` or ``8 ms``.
+        text: as a person writes it: ``0.7x``, ``8 ms`` or ``90% sparsity``.
         probed: what the device said before the search, with this budget.
         own: whether its result is the run directory's own bundle; it is the tightest one.
     """
@@ -22,7 +22,7 @@ class Goal:
 
     @property
     def limit(self) -> float:
-        """Largest latency as a ratio to the base model's."""
+        """Largest cost, latency or density, as a ratio to the base model's."""
         return self.probed.budget
 
     @property
@@ -46,7 +46,7 @@ def goals(budget: BudgetConfig, probed: Probe) -> list[Goal]:
         budget: what the user asks for.
         probed: what the device said before the search.
     """
-    base_ms = float(probed.base["median_ms"])
+    base_ms = None if probed.base is None else float(probed.base["level_ms"])
     return [
         Goal(one.text, replace(probed, budget=one.ratio(base_ms)), index == len(budget.each))
         for index, one in enumerate(budget.each, 1)

@@ -20,9 +20,10 @@ from edgeprune.joint import (
 )
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.probe import probe
+from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search_problem, uniform_widths
+from edgeprune.pipeline.searching import uniform_widths
 from edgeprune.pipeline.session import Session, open_session
 
 #: Told of an epoch and of the network after it.
@@ -76,7 +77,7 @@ def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
     )
     problem = search_problem(session, probed, probed.estimator(session))
     scorer = Scorer(
-        session.space,
+        session.channels,
         workload.model,
         workload.splits,
         session.recovery.execution,
@@ -95,7 +96,7 @@ def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
             workload.splits.train,
             Rounds(problem, scorer, schedule, seed, first=uniform_widths(session, problem)),
             scorer,
-            Alignment(session.space, workload.model, factor),
+            Alignment(session.channels, workload.model, factor),
             schedule,
             lr=settings.lr,
             batch_size=settings.batch_size,

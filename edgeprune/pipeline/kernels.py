@@ -25,15 +25,17 @@ def learn_kernels(session: Session) -> NetModel | None:
 
     Returns:
         The model's latency from its kernels; None where the runtime cannot tell layers apart, no
-        time is given for it, the history is switched off, or the search is in int8, whose kernels
-        the profile of a float32 file does not show.
+        time is given for it, the history is switched off, no latency is asked for, or the search
+        is in int8, whose kernels the profile of a float32 file does not show.
 
     Raises:
         HistoryError: the history cannot be read or written.
         MeasurementError: the device was lost.
     """
-    limit_s, space = session.target.measure.probe_s, session.space
+    limit_s, space = session.target.measure.probe_s, session.channels
     if session.config.history == "none" or limit_s == 0 or session.artifact is not None:
+        return None
+    if session.counted is not None:
         return None
     try:
         net = PrunableNet(space.template.base, space.layer_costs, space.full)
@@ -62,7 +64,10 @@ def _learn(session: Session, net: PrunableNet, limit_s: float) -> dict[str, Any]
             task.advance(note=f"net {profiled}")
             return session.candidate(widths)
 
-        choices, branches = session.space.choices, [one.groups for one in session.space.branches]
+        choices, branches = (
+            session.channels.choices,
+            [one.groups for one in session.channels.branches],
+        )
         table = known_kernels(
             *(session.device, history, net, candidate, choices),
             branches=branches,

@@ -1,18 +1,19 @@
 """The ladder: a bundle for each regime of a QLP search, or for each budget of a run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from edgeprune.files import write_json
 from edgeprune.latency import NetModel
-from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import copy_bundle, manifest_head
-from edgeprune.pipeline.contenders import BASELINES, settler_of
+from edgeprune.pipeline.contenders import settler_of
+from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal
+from edgeprune.pipeline.regimes import regimes
 from edgeprune.pipeline.session import Session
-from edgeprune.search import SearchResult, SearchTrial, Widths, sampler_spec
+from edgeprune.search import SearchResult, Widths
 
 
 @dataclass(frozen=True)
@@ -42,35 +43,11 @@ class Rung:
         return f"ladder/{self.kind}-{self.text.rstrip('%')}"
 
 
-def regimes(sampler: str, options: Mapping[str, Any], target: float) -> tuple[float, ...]:
-    """The costs that a search leads down over; the last is the budget.
-
-    Args:
-        sampler: its name.
-        options: the sampler's.
-        target: the budget, as a ratio to the base model.
-
-    Returns:
-        Nothing where there is no ladder.
-
-    Raises:
-        SearchError: an option is wrong.
-    """
-    led = None if sampler == JOINT else sampler_spec(sampler).regimes
-    found = () if led is None else led(options, target)
-    return found if len(found) > 1 else ()
-
-
-def rungs(
-    found: SearchResult,
-    wanted: Sequence[float],
-    cost: Callable[[SearchTrial], float],
-    kind: str,
-) -> list[Rung]:
+def rungs(found: SearchResult, wanted: Sequence[float], kind: str) -> list[Rung]:
     """The best trials within each regime; a regime that nothing met has no rung."""
     steps = []
     for regime in wanted:
-        within = [trial for trial in found.trials if cost(trial) <= regime]
+        within = [trial for trial in found.trials if trial.outcome.cost <= regime]
         if within:
             best = max(within, key=lambda trial: trial.reward)
             steps.append(Rung(f"ladder-{regime:g}", kind, regime, best.widths))
@@ -93,20 +70,22 @@ def climb(
         result: the record of the result.
         kernels: latency of the model from the target's kernels, where they are known.
     """
-    config = session.config.search
-    wanted = regimes(config.sampler, config.options, goal.limit)
+    wanted = regimes(session.config, goal.limit)
     if not wanted:
         return []
-    settler = settler_of(session, goal, (found,), kernels)
+    counted = session.counted is not None
+    kind = "sparsity" if counted else "latency"
+    settler = None if counted else settler_of(session, goal, (found,), kernels)
     climbed = []
-    for rung in rungs(found, wanted[:-1], lambda trial: trial.outcome.latency_ratio, "latency"):
+    for rung in rungs(found, wanted[:-1], kind):
         record = session.directory.record(rung.name)
         if record is None:
-            within = replace(settler, limit=rung.regime)
-            settled = within.settle(rung.widths)
-            record = finish(session, rung.name, settled, rung.regime, settler=within)
+            widths, within = rung.widths, settler and replace(settler, limit=rung.regime)
+            if within is not None:
+                widths = within.settle(widths).widths
+            record = finish(session, rung.name, widths, rung.regime, settler=within)
         climbed.append((rung, record))
-    return [*climbed, (Rung("result", "latency", goal.limit, {}), result)]
+    return [*climbed, (Rung("result", kind, goal.limit, {}), result)]
 
 
 def write_rungs(
@@ -156,7 +135,7 @@ def write_frontier(
         beside = {
             role: {"accuracy": one["verification"]["accuracy"], "cost": one["ratio"]}
             for role, one in found.items()
-            if role in BASELINES
+            if role in BASELINES["channels"]
         }
         line = _line(goal.text, goal.folder, result, kind="latency")
         lines.append({**line, "found_by": result["found_by"], "beside": beside})

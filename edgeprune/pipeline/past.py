@@ -87,7 +87,8 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
     Raises:
         HistoryError: the history cannot be read or written.
     """
-    if session.config.history == "none":
+    # Latencies of single weights are all the base model's: there is nothing to learn from them.
+    if session.config.history == "none" or session.counted is not None:
         yield Past()
         return
     with History.open(session.history_url) as history:
@@ -172,7 +173,7 @@ def _workload(session: Session) -> dict[str, Any]:
 
 
 def _space(session: Session) -> RunSpace:
-    space = session.space
+    space = session.channels
     return RunSpace(
         tuple(group.name for group in space.free),
         tuple(group.channels for group in space.free),
@@ -184,4 +185,4 @@ def _space(session: Session) -> RunSpace:
 
 def _base(session: Session) -> bytes:
     """What candidates are measured beside; of its kind are they themselves."""
-    return session.baseline or session.space.template.base
+    return session.baseline

@@ -7,9 +7,11 @@ latency estimator the points it starts from.
 from dataclasses import dataclass
 from typing import Any, Self
 
-from edgeprune.errors import UserError
+from edgeprune.errors import ConfigError, UserError
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.session import Session
+from edgeprune.pruning import CountedSpace
+from edgeprune.pruning.spaces.weights import LEAST_WEIGHTS
 from edgeprune.search import Widths
 
 #: Keep ratios of the uniform plans that are measured before the search.
@@ -21,13 +23,13 @@ class Probe:
     """What the device said before the search.
 
     Attributes:
-        base: the base model's measurement, as JSON.
-        budget: allowed latency as a ratio to the base; of several budgets the tightest.
+        base: the base model's measurement, as JSON; none where the budget is on a density.
+        budget: allowed cost as a ratio to the base; of several budgets the tightest.
         points: measured widths and their latency ratios.
-        smallest: latency ratio of the smallest widths allowed.
+        smallest: cost of the smallest widths allowed, as a ratio to the base.
     """
 
-    base: dict[str, Any]
+    base: dict[str, Any] | None
     budget: float
     points: tuple[tuple[Widths, float], ...]
     smallest: float
@@ -45,7 +47,7 @@ class Probe:
 
     def estimator(self, session: Session, kernels: NetModel | None = None) -> LatencyEstimator:
         """A fresh estimator that knows the target's kernels and the probe's points."""
-        estimator = LatencyEstimator(session.space.layer_costs, session.space.full, kernels)
+        estimator = LatencyEstimator(session.channels.layer_costs, session.channels.full, kernels)
         for widths, ratio in self.points:
             estimator.observe(widths, ratio)
         return estimator
@@ -56,16 +58,33 @@ def probe(session: Session) -> Probe:
 
     Raises:
         UserError: the budget asks for nothing: the base model already meets it.
+        ConfigError: no plan of single weights is as sparse as the budget asks for.
         MeasurementError: the device gave no latency that can be trusted.
     """
+    if session.counted is not None:
+        return _count(session, session.counted)
     record = session.directory.record("probe")
     if record is None:
         record = session.directory.finish("probe", _measure(session))
     return Probe.from_record(record)
 
 
+def _count(session: Session, space: CountedSpace) -> Probe:
+    """Densities are known without a device."""
+    budget = session.config.budget
+    least = space.density({name: choices[0] for name, choices in space.choices.items()})
+    if least > budget.ratio():
+        msg = (
+            f"budget.sparsity is {budget.sparsity:g}; allowed: at most "
+            f"{int(10_000 * (1 - least)) / 10_000:g}, as every layer keeps "
+            f"{LEAST_WEIGHTS} weights at least"
+        )
+        raise ConfigError(msg)
+    return Probe(None, budget.ratio(), (), least)
+
+
 def _measure(session: Session) -> dict[str, Any]:
-    space, budget = session.space, session.config.budget
+    space, budget = session.channels, session.config.budget
     smallest = {name: choices[0] for name, choices in space.choices.items()}
     plans = [space.scaled(ratio) for ratio in PROBE_RATIOS] + [smallest]
     with session.reporter.task("probe", len(plans)) as task:
@@ -76,15 +95,15 @@ def _measure(session: Session) -> dict[str, Any]:
             task.advance(note=f"{space.macs(widths) / 1e6:.1f}M MACs: {comparison.ratio:.2f}x")
     base = comparison.baseline
     for one in budget.each:
-        if one.ratio(base.median_ms) >= 1:
+        if one.ratio(base.level_ms) >= 1:
             msg = (
                 f"budget.latency_ms {one.latency_ms} asks for nothing: the base model takes "
-                f"{base.median_ms:.3g} ms on {session.config.target}"
+                f"{base.level_ms:.3g} ms on {session.config.target}"
             )
             raise UserError(msg)
     return {
         "base": base.to_json(),
-        "budget": budget.ratio(base.median_ms),
+        "budget": budget.ratio(base.level_ms),
         "points": points,
         "smallest": points[-1]["ratio"],
     }

@@ -8,8 +8,9 @@ them is the best there is, it is the result.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,17 @@ import torch
 
 from edgeprune.devices import Comparison
 from edgeprune.evaluation import accuracy
-from edgeprune.pipeline.contenders import BASELINES, Contender, Field
+from edgeprune.pipeline.field import BASELINES, Contender, Field
 from edgeprune.pipeline.finishing import (
     copy_contender,
+    cost_of,
     fine_tune,
     finish_contender,
 )
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.session import Session
-from edgeprune.pruning import Plan
+from edgeprune.pruning import CandidatePlan
 
 #: Parts of the schedule after which the worse half of the search's contenders is dropped.
 RUNGS = (0.25, 0.5)
@@ -49,13 +51,13 @@ def race(session: Session, goal: Goal, runners: Field) -> dict[str, dict[str, An
         runners: the contenders.
 
     Returns:
-        The records of ``result``, ``uniform``, ``filled`` and ``random``. The result is the
+        The records of ``result`` and of the baselines. The result is the
         contender with the highest accuracy on the reward split whose written file meets the
         budget, whoever found it; it says who in ``found_by``. Where no file does, it is the
         fastest one, with ``met`` False.
     """
     stage = goal.named("race")
-    names = ("result", *BASELINES)
+    names = ("result", *BASELINES[session.config.prune.granularity])
     if session.directory.record(stage) is None:
         running = _Race(session, goal, runners)
         alive = running.run()
@@ -127,9 +129,7 @@ class _Race:
                     task.advance(note=f"{one.found_by}, epoch {epoch + 1}: loss {loss:.3f}{best}")
 
             model = self._model(one)
-            spent = fine_tune(
-                self.session, one.name, model, self._checkpoint(one), until=rung, on_epoch=told
-            )
+            spent = self._tune(one, model, told, until=rung)
             scores[one.name] = accuracy(model, self.session.workload.splits.reward)
             if not self.epochs:
                 task.advance(note=f"{one.found_by}{self._best(scores)}")
@@ -157,13 +157,13 @@ class _Race:
         ranked = sorted(alive, key=lambda one: -scores[one.name])
         missed: list[tuple[float, Contender]] = []
         for one in ranked:
-            ratio = self._measured(one)
-            if ratio <= self.goal.limit:
+            cost = self._cost(one)
+            if cost <= self.goal.limit:
                 self._hand_over(one, scores[one.name])
                 return
-            missed.append((ratio, one))
+            missed.append((cost, one))
             self.session.reporter.say(
-                f"{self.goal.text}: the file of {one.found_by} takes {ratio:.3f}x, over "
+                f"{self.goal.text}: the file of {one.found_by} takes {cost:.3f}x, over "
                 f"{self.goal.limit:.3f}x: the next best is taken"
             )
         fastest = min(missed, key=lambda pair: pair[0])[1]
@@ -185,20 +185,20 @@ class _Race:
         else:
             copy_contender(self.session, first, name, facts)
 
-    def _measured(self, one: Contender) -> float:
-        """Latency of the written file as a ratio to the base's."""
+    def _cost(self, one: Contender) -> float:
+        """What the budget is on, of the written file, as a ratio to the base's."""
         if one.roles:
             record = self.session.directory.record(self.goal.named(one.roles[0])) or {}
-            return float(record["ratio"])
-        weights = self._trained(one).state_dict()
-        content = self.session.space.template.candidate(weights, one.widths)
+            return cost_of(record)
+        content = self.session.file(self._trained(one), self._plan(one))
         comparison = self._comparisons[one.name] = self.session.compare_file(content)
-        return comparison.ratio
+        density = self.session.density(content)
+        return comparison.ratio if density is None else density
 
     def _hand_over(self, one: Contender, score: float) -> None:
         facts = {
             "found_by": one.found_by,
-            "baseline": list(one.roles),
+            "roles": list(one.roles),
             "reward_accuracy": score,
             "finalists": self.runners.finalists("result"),
         }
@@ -246,7 +246,7 @@ class _Race:
             self._models[one.name] = self.session.recovery.recover(self._plan(one))
         return self._models[one.name]
 
-    def _plan(self, one: Contender) -> Plan:
+    def _plan(self, one: Contender) -> CandidatePlan:
         return self.session.plan(one.widths, one.importance)
 
     def _trained(self, one: Contender) -> torch.nn.Module:
@@ -254,10 +254,20 @@ class _Race:
         fresh = one.name not in self._models
         model = self._model(one)
         if fresh:
-            fine_tune(
-                self.session, one.name, model, self._checkpoint(one), on_epoch=lambda *told: None
-            )
+            self._tune(one, model, lambda *told: None)
         return model
+
+    def _tune(
+        self,
+        one: Contender,
+        model: torch.nn.Module,
+        told: Callable[[int, float], None],
+        until: int | None = None,
+    ) -> float:
+        hold, checkpoint = partial(self._plan(one).hold, model), self._checkpoint(one)
+        return fine_tune(
+            *(self.session, one.name, model, checkpoint, hold), until=until, on_epoch=told
+        )
 
     def _checkpoint(self, one: Contender) -> Path:
         return self.session.directory.contender(

@@ -7,17 +7,17 @@ from typing import Any
 from edgeprune.errors import RunError
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
-from edgeprune.pipeline.masked_reporting import write_masked_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Summary, write_report
 from edgeprune.search import SearchTrial, read_trials
 
-_ROLES = {
-    "base": ("base model", "base"),
-    "result": ("edgeprune", "result"),
-    "uniform": ("uniform-L1, same latency", "uniform"),
-    "filled": ("uniform-L1, filled", "filled"),
-    "random": ("random search, same trials", "random"),
+_NAMES = {
+    "base": "base model",
+    "result": "edgeprune",
+    "magnitude": "global magnitude",
+    "uniform": "uniform-L1, same latency",
+    "filled": "uniform-L1, filled",
+    "random": "random search, same trials",
 }
 
 _TARGET = ("name", "runtime", "version", "cpu", "threads", "clock")
@@ -37,9 +37,6 @@ def write_run_report(directory: RunDirectory) -> Path:
             f"`edgeprune resume {directory.path}` goes on with it"
         )
         raise RunError(msg)
-    if manifest.get("granularity") == "weights":
-        artifacts = [_artifact(one) for one in manifest["artifacts"]]
-        return write_masked_run_report(directory, manifest, _target(manifest), artifacts)
     write_report(_summary(directory, manifest), directory.report)
     return directory.report
 
@@ -60,17 +57,8 @@ def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
             "trials": [
                 _trial(trial, name, manifest) for name, found in trials.items() for trial in found
             ],
-            "groups": [
-                {
-                    "name": group["name"],
-                    "layers": group["layers"],
-                    "before": group["channels"],
-                    "after": manifest["widths"].get(group["name"], group["channels"]),
-                    "macs_share": group["macs_share"],
-                    "fixed": group["fixed"],
-                }
-                for group in manifest["groups"]
-            ],
+            "granularity": manifest["granularity"],
+            "groups": _groups(manifest),
             "layers": manifest["layers"],
             "seconds": _median_seconds(trials["search"]),
             "verification": manifest["result"]["verification"],
@@ -150,25 +138,43 @@ def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, An
     rows = []
     records = {"base": manifest["base"], "result": manifest["result"], **manifest["baselines"]}
     for key, record in records.items():
-        name, role = _ROLES[key]
+        name = _NAMES[key]
+        if key == "uniform" and "density" in record:
+            name = "uniform density"
         latency = record.get("candidate") or record["latency"]
         rows.append(
             {
                 "name": f"{name} ({record['found_by']})" if key == "result" else name,
-                "role": role,
+                "role": key,
                 "accuracy": record["verification"]["accuracy"],
-                "latency_ms": latency["median_ms"],
-                "latency_interval": latency["interval_ms"],
+                "median_ms": latency["median_ms"],
+                "interval_ms": latency["interval_ms"],
                 "ratio": record.get("ratio", 1.0),
                 "ratio_interval": record.get("ratio_interval", [1.0, 1.0]),
                 "macs": record["macs"],
                 "parameters": record["parameters"],
                 "bytes": record["bytes"],
                 "trials": {"result": trials["search"], "random": trials["random"]}.get(key),
+                **{name: record.get(name) for name in ("density", "compressed", "sparse_bytes")},
                 "note": "" if record.get("met", True) else "over the budget",
             }
         )
     return rows
+
+
+def _groups(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": group["name"],
+            "layers": group["layers"],
+            "before": group["size"],
+            "after": group["kept"],
+            "macs_share": group["macs_share"],
+            "fixed": group["fixed"],
+            "beside": group.get("magnitude"),
+        }
+        for group in manifest["groups"]
+    ]
 
 
 def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +190,8 @@ def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[st
         "latency_ms": outcome.latency_ms,
         "macs": outcome.macs,
         "reward": trial.reward,
-        "feasible": outcome.latency_ratio <= manifest["budget"]["ratio"],
+        "feasible": outcome.cost <= manifest["budget"]["ratio"],
+        "density": outcome.density,
         "finalist": trial.number in contender["finalists"],
         "predicted": outcome.details.get("predicted_ratio"),
     }

@@ -17,10 +17,10 @@ from edgeprune.pipeline.contenders import gather, gather_smallest
 from edgeprune.pipeline.curves import learn_curves
 from edgeprune.pipeline.finishing import finish_base, finished_source
 from edgeprune.pipeline.goals import Goal, goals
+from edgeprune.pipeline.granularity import check_granularity
 from edgeprune.pipeline.joint import train_together
 from edgeprune.pipeline.kernels import learn_kernels
 from edgeprune.pipeline.ladder import climb, write_frontier, write_rungs
-from edgeprune.pipeline.masked import masked_stages
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
@@ -29,7 +29,6 @@ from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
-from edgeprune.pipeline.weights import check_granularity
 from edgeprune.search import SearchResult, read_trials
 from edgeprune.training import mode_named
 
@@ -139,8 +138,7 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
             if manifest is None:
                 train_together(config, directory, reporter)
                 with open_session(config, directory, reporter) as session:
-                    weights = config.prune.granularity == "weights"
-                    manifest = masked_stages(session) if weights else _stages(session)
+                    manifest = _stages(session)
             report = write_run_report(directory)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
@@ -175,7 +173,7 @@ def _reach(
     """Search within one budget, and race what is found; None where another budget's result serves.
 
     Returns:
-        The records of ``result``, ``uniform``, ``filled`` and ``random``.
+        The records of ``result`` and of the baselines.
     """
     if goal.probed.reachable:
         sampler = session.config.search.sampler

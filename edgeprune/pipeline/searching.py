@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from optuna.samplers import BaseSampler
+from torch import nn
 
 from edgeprune.devices import Comparison
 from edgeprune.evaluation import Evaluator
-from edgeprune.latency import LatencyEstimator, NetModel
+from edgeprune.latency import NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
+from edgeprune.pipeline.problems import search_problem
+from edgeprune.pipeline.regimes import regimes, sampler_options
 from edgeprune.pipeline.session import Session
+from edgeprune.pruning import CandidatePlan
 from edgeprune.search import (
     Outcome,
     SearchProblem,
@@ -27,6 +32,7 @@ from edgeprune.search.allocation import CAPACITIES, Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
 from edgeprune.search.useful_widths import useful_widths
+from edgeprune.training import fit
 
 #: Points that a warm start evaluates first.
 WARM_STARTS = 5
@@ -61,7 +67,7 @@ def _search(
     past: Past,
 ) -> SearchResult:
     config = session.config.search
-    estimator = probe.estimator(session, kernels)
+    estimator = None if session.counted else probe.estimator(session, kernels)
     problem = replace(search_problem(session, probe, estimator), sources=past.sources)
     # Joint training has searched already: what is left is to score and measure what it found.
     spec = sampler_spec("random" if sampler == JOINT else sampler)
@@ -69,7 +75,7 @@ def _search(
         problem = replace(problem, curves=None)
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name.startswith("search")
-    options, seed = (config.options, config.seed) if own else ({}, config.seed + 1)
+    options, seed = (sampler_options(session.config), config.seed) if own else ({}, config.seed + 1)
     evaluator = session_evaluator(session, past.measured)
     first = _first_widths(session, probe, sampler, kernels)
     if config.warm_start == "history" and not spec.recalls:
@@ -77,7 +83,7 @@ def _search(
     trials = len(first) if sampler == JOINT else config.trials
 
     def evaluate(widths: Widths) -> Outcome:
-        predicted = estimator.ratio(widths)
+        predicted = None if estimator is None else estimator.ratio(widths)
         outcome = evaluator(widths)
         told = {
             "predicted_ratio": predicted,
@@ -93,13 +99,11 @@ def _search(
 
         def on_trial(trial: SearchTrial) -> None:
             outcome = trial.outcome
-            if outcome.latency_ratio <= probe.budget and (
-                not best or trial.reward > best[0].reward
-            ):
+            if outcome.cost <= probe.budget and (not best or trial.reward > best[0].reward):
                 best[:] = [trial]
             session.reporter.log(
                 f"{name} trial {trial.number}: reward {trial.reward:.4f}, "
-                f"accuracy {outcome.accuracy:.4f}, latency {outcome.latency_ratio:.3f}x"
+                f"accuracy {outcome.accuracy:.4f}, {_cost(outcome)}"
             )
             keep_clusters(folder, chosen, problem)
             past.keep(trial, getattr(chosen, "last_actions", None))
@@ -113,26 +117,8 @@ def _search(
             trials=trials,
             directory=folder,
             on_trial=on_trial,
-            enqueue=first,
+            enqueue=first[:trials],
         )
-
-
-def search_problem(session: Session, probe: Probe, estimator: LatencyEstimator) -> SearchProblem:
-    """What a sampler is told of a run; the estimator learns from the outcomes."""
-    space = session.space
-    return SearchProblem(
-        groups=tuple(group.name for group in space.free),
-        choices=space.choices,
-        features=space.features,
-        feature_names=space.feature_names,
-        macs=space.macs,
-        cost=estimator.bound,
-        target=probe.budget,
-        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
-        scores=space.reader_norms,
-        branches=tuple(branch.groups for branch in space.branches),
-        curves=session.curves.losses if session.curves is not None else None,
-    )
 
 
 def worth_measuring(
@@ -149,13 +135,30 @@ def session_evaluator(
     return Evaluator(
         plan=session.plan,
         space=session.space,
+        template=session.template,
         recovery=session.recovery,
         split=session.workload.splits.reward,
         device=session.device,
         remote=session.target.remote,
         artifact=session.artifact,
         baseline=session.baseline,
-        known=known,
+        known=known if session.counted is None else None,
+        retrain=partial(_retrain, session) if session.config.recover.retrain_images else None,
+    )
+
+
+def _retrain(session: Session, model: nn.Module, plan: CandidatePlan) -> None:
+    config, train = session.config, session.workload.splits.train
+    fit(
+        model,
+        train.subset(config.recover.retrain_images, config.search.seed),
+        epochs=1,
+        lr=config.finetune.lr,
+        batch_size=config.finetune.batch_size,
+        weight_decay=config.finetune.weight_decay,
+        clip=config.finetune.clip or None,
+        seed=config.search.seed,
+        after_step=partial(plan.hold, model),
     )
 
 
@@ -168,7 +171,13 @@ def _note(best: list[SearchTrial]) -> str:
     if not best:
         return "none within the budget yet"
     outcome = best[0].outcome
-    return f"best {outcome.accuracy:.1%} at {outcome.latency_ratio:.2f}x (trial {best[0].number})"
+    return f"best {outcome.accuracy:.1%} at {outcome.cost:.2f}x (trial {best[0].number})"
+
+
+def _cost(outcome: Outcome) -> str:
+    if outcome.density is None:
+        return f"latency {outcome.latency_ratio:.3f}x"
+    return f"density {outcome.density:.4f}"
 
 
 def _first_widths(
@@ -177,8 +186,9 @@ def _first_widths(
     """What a search begins with.
 
     Learning samplers begin with the allocation by the curves and with the uniform plan at the
-    budget, both of which are hard to beat; the knapsack sampler makes its allocations itself. The
-    random and uniform samplers are the comparison and stay what they are.
+    budget, both of which are hard to beat, and those of densities with global magnitude at the
+    budget and at every regime; the knapsack sampler makes its allocations itself. The random and
+    uniform samplers are the comparison and stay what they are.
     """
     if sampler == JOINT:
         record = session.directory.record("joint") or {}
@@ -186,6 +196,9 @@ def _first_widths(
     spec = sampler_spec(sampler)
     if not spec.learns or spec.begins:
         return []
+    if session.counted is not None:
+        steps = (probe.budget, *regimes(session.config, probe.budget)[:-1])
+        return [session.counted.by_magnitude(density) for density in steps]
     problem = search_problem(session, probe, probe.estimator(session, kernels))
     if not spec.informed:
         problem = replace(problem, curves=None)

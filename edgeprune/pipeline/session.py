@@ -16,13 +16,21 @@ from edgeprune.pipeline.multiples import history_url, learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pruning import ChannelSpace, Plan
+from edgeprune.pruning import (
+    CandidatePlan,
+    CandidateSpace,
+    ChannelSpace,
+    CountedSpace,
+    Template,
+    WeightSpace,
+)
 from edgeprune.search import Widths
 from edgeprune.sensitivity import Curves, obs_scores
 from edgeprune.workloads import Workload
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import nn
 
 #: Comparisons of a network of which the median counts where something is decided by it.
 DECIDING = 3
@@ -32,17 +40,18 @@ IMPORTANCE_IMAGES = 256
 
 @dataclass
 class Session:
-    """A run that is open: its settings, base model, channel space and device.
+    """A run that is open: its settings, base model, what may be cut of it, and device.
 
     Attributes:
         config: the resolved pipeline.
         directory: where everything is kept.
         reporter: tells the user.
         workload: the trained base model and its data.
-        space: the base model's channel groups.
+        channels: the base model's channel groups.
         target: the device's profile.
         device: measures latency; open.
         artifact: makes of a float32 file what the search scores and measures; None: the same.
+        counted: single weights, where those are cut and the budget is on their density.
         curves: what cutting each group alone costs, once it is measured.
     """
 
@@ -50,11 +59,22 @@ class Session:
     directory: RunDirectory
     reporter: Reporter
     workload: Workload
-    space: ChannelSpace
+    channels: ChannelSpace
     target: TargetConfig
     device: Device
     artifact: Callable[[bytes], bytes] | None = None
+    counted: CountedSpace | None = None
     curves: Curves | None = None
+
+    @property
+    def space(self) -> CandidateSpace:
+        """What is cut: the channel groups, or what has taken their place."""
+        return self.counted or self.channels
+
+    @property
+    def template(self) -> Template:
+        """Writes the base model and its candidates as ONNX files."""
+        return self.channels.template
 
     @cached_property
     def scores(self) -> "dict[str, np.ndarray]":
@@ -63,9 +83,9 @@ class Session:
         if criterion == "obs":
             train, model = self.workload.splits.train, self.workload.model
             refits = recovery.reconstruction or Reconstruction(model, train)
-            return obs_scores(self.space, model, refits).scores
+            return obs_scores(self.channels, model, refits).scores
         images = self.workload.splits.train.subset(IMPORTANCE_IMAGES, self.config.search.seed)
-        return self.space.importance(criterion, images.batches(64))
+        return self.channels.importance(criterion, images.batches(64))
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -77,13 +97,15 @@ class Session:
         """Where the history is; None: the user's own. Not to be asked where there is none."""
         return history_url(self.config)
 
-    def plan(self, widths: Widths, importance: str | None = None) -> Plan:
-        """The plan of these widths: the most important channels stay.
+    def plan(self, widths: Widths, importance: str | None = None) -> CandidatePlan:
+        """The plan of these widths: the most important channels, or the largest weights, stay.
 
         Args:
-            widths: kept channels.
+            widths: what is kept of every group.
             importance: a criterion that needs no images; None: the pipeline's.
         """
+        if self.counted is not None:
+            return self.counted.plan(widths)
         if importance is not None:
             return self.space.plan(widths, importance)
         return self.space.plan(widths, self.config.prune.importance, scores=self.scores)
@@ -91,12 +113,25 @@ class Session:
     @cached_property
     def baseline(self) -> bytes:
         """The base model's file, in the precision of the search."""
-        base = self.space.template.base
+        base = self.template.base
         return base if self.artifact is None else self.artifact(base)
 
     def candidate(self, widths: Widths) -> bytes:
-        """The float32 ONNX file of the sliced model of these widths."""
-        return self.space.template.candidate(self.space.slice_state(self.plan(widths)))
+        """The float32 ONNX file of the base model's weights, pruned to these widths."""
+        return self.template.candidate(self.plan(widths).cut(self.workload.model.state_dict()))
+
+    def file(self, model: "nn.Module", plan: CandidatePlan) -> bytes:
+        """The float32 ONNX file of a model that a plan has pruned, whatever its weights are now."""
+        widths = plan.widths if self.counted is None else None
+        return self.template.candidate(model.state_dict(), widths)
+
+    def density(self, content: bytes) -> float | None:
+        """The density of a file, where the budget is on it; counted in the file itself."""
+        return None if self.counted is None else self.counted.written_density(content)
+
+    def whole(self) -> CandidatePlan:
+        """The plan that keeps everything."""
+        return self.plan({group: choices[-1] for group, choices in self.space.choices.items()})
 
     def compare(self, widths: Widths) -> Comparison:
         """Measure the sliced model of these widths beside the base model; see `compare_file`."""
@@ -143,19 +178,27 @@ def open_session(
         workload = open_base(config, directory, reporter)
         multiple, least = learned_multiples(config, target, device, directory)
         # With granularity weights the patterns are of layers, and no channel is cut.
-        channels = config.prune.granularity == "channels"
-        space = ChannelSpace.from_model(
+        prune, cut = config.prune, config.prune.granularity == "channels"
+        channels = ChannelSpace.from_model(
             workload.model,
             workload.example_input,
-            include=config.prune.include if channels else (),
-            exclude=config.prune.exclude if channels else (),
+            include=prune.include if cut else (),
+            exclude=prune.exclude if cut else (),
             multiple=multiple,
             least_choices=least,
-            min_keep=config.prune.min_keep,
-            blocks=config.prune.blocks and channels,
+            min_keep=prune.min_keep,
+            blocks=prune.blocks and cut,
         )
-        if config.prune.blocks and channels and not space.branches:
+        counted = None
+        if not cut:
+            macs = channels.macs(channels.full)
+            counted = WeightSpace(
+                workload.model, include=prune.include, exclude=prune.exclude, macs=macs
+            )
+        elif prune.blocks and not channels.branches:
             reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
         ranges = directory.path / "int8-ranges.json"
-        artifact = artifact_maker(config, workload, space.template.base, ranges)
-        yield Session(config, directory, reporter, workload, space, target, device, artifact)
+        artifact = artifact_maker(config, workload, channels.template.base, ranges)
+        yield Session(
+            *(config, directory, reporter, workload, channels, target, device, artifact, counted)
+        )

@@ -49,6 +49,11 @@ class Plan:
     criterion: str
     edits: tuple[Edit, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is cut."""
+        return not self.slices and not self.edits
+
     def apply(self, model: nn.Module) -> nn.Module:
         """Make the pruned model.
 
@@ -78,6 +83,13 @@ class Plan:
                 resize(module)
         finish_edits(pruned, self.edits)
         return pruned
+
+    def cut(self, state: Mapping[str, torch.Tensor]) -> "SlicedState":
+        """The base model's weights and buffers as the plan cuts them, each when asked for."""
+        return SlicedState(state, self)
+
+    def hold(self, model: nn.Module) -> None:
+        """Nothing: channels that are gone cannot come back."""
 
     def check(self, model: nn.Module) -> None:
         """Check that a model is of the architecture this plan was made for.

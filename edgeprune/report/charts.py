@@ -21,12 +21,14 @@ _EXTRA_COLOURS = ("var(--extra-1)", "var(--extra-2)", "var(--extra-3)")
 _ROLE_COLOURS: dict[Role, str] = {
     "uniform": "var(--uniform)",
     "filled": "var(--filled)",
+    "magnitude": "var(--extra-2)",
     "random": "var(--random)",
     "result": "var(--result)",
 }
 _ROLE_NAMES: dict[Role, str] = {
     "uniform": "uniform-L1, finished",
     "filled": "uniform-L1 filled, finished",
+    "magnitude": "global magnitude, finished",
     "random": "random search, finished",
     "result": "result, finished",
 }
@@ -34,7 +36,7 @@ _HOVER = "%{text}<extra></extra>"
 
 
 def trials_figure(summary: Summary) -> Figure:
-    """All trials by latency and accuracy, with front, budget, finalists and finished models.
+    """All trials by cost and accuracy, with front, budget, finalists and finished models.
 
     Args:
         summary: with at least one trial.
@@ -49,17 +51,19 @@ def trials_figure(summary: Summary) -> Figure:
     traces.append(_front(pareto_front(trials)))
     if finalists := [trial for trial in trials if trial.finalist]:
         traces.append(_rings(finalists))
-    finished: tuple[Role, ...] = ("uniform", "filled", "random", "result")
+    _, result, *baselines = summary.roles
+    finished = (*baselines, result)
     traces += [_diamond(role, summary.row(role)) for role in finished]
-    ratios = [trial.ratio for trial in trials] + [summary.row(role).ratio for role in finished]
-    low, high = min(*ratios, summary.budget.ratio), max(*ratios, summary.budget.ratio)
+    costs = [trial.cost for trial in trials] + [summary.row(role).cost for role in finished]
+    low, high = min(*costs, summary.budget.ratio), max(*costs, summary.budget.ratio)
     pad = 0.05 * (high - low) or 0.05
-    base = summary.row("base")
+    base, channels = summary.row("base"), summary.granularity == "channels"
+    limit = numbers.ratio(summary.budget.ratio) if channels else summary.budget.text
     layout = {
         "xaxis": {
-            "title": {"text": "latency, relative to the base model"},
+            "title": {"text": cost_axis(summary)},
             "range": [low - pad, high + pad],
-            "ticksuffix": "x",
+            **({"ticksuffix": "x"} if channels else {"tickformat": ".0%"}),
         },
         "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".0%"},
         # The base model itself is far to the right: its accuracy is what matters here.
@@ -71,7 +75,7 @@ def trials_figure(summary: Summary) -> Figure:
                 "y": 0,
                 "yref": "paper",
                 "yanchor": "bottom",
-                "text": f"over the budget of {numbers.ratio(summary.budget.ratio)}",
+                "text": f"over the budget of {limit}",
                 "showarrow": False,
                 "font": {"color": "var(--budget)"},
             },
@@ -81,13 +85,20 @@ def trials_figure(summary: Summary) -> Figure:
                 "xanchor": "left",
                 "y": base.accuracy,
                 "yanchor": "bottom",
-                "text": f"base model {numbers.percent(base.accuracy)} at 1x",
+                "text": f"base model {numbers.percent(base.accuracy)}" + " at 1x" * channels,
                 "showarrow": False,
                 "font": {"color": "var(--soft)"},
             },
         ],
     }
     return {"data": traces, "layout": layout}
+
+
+def cost_axis(summary: Summary) -> str:
+    """What the budget is on, as the title of an axis."""
+    if summary.granularity == "weights":
+        return "share of the weights that is kept"
+    return "latency, relative to the base model"
 
 
 def progress_figure(summary: Summary) -> Figure:
@@ -208,7 +219,7 @@ def _markers(
                 "name": escape(f"{name} trials"),
                 "legendgroup": escape(name),
                 "showlegend": not traces,
-                "x": [trial.ratio for trial in found],
+                "x": [trial.cost for trial in found],
                 "y": [trial.accuracy for trial in found],
                 "text": [_describe(trial, summary) for trial in found],
                 "hovertemplate": _HOVER,
@@ -223,7 +234,7 @@ def _front(front: Sequence[Trial]) -> dict[str, Any]:
         "type": "scatter",
         "mode": "lines",
         "name": "Pareto front of the trials",
-        "x": [trial.ratio for trial in front],
+        "x": [trial.cost for trial in front],
         "y": [trial.accuracy for trial in front],
         "hoverinfo": "skip",
         "line": {"shape": "hv", "color": "var(--ink)", "width": 1.5},
@@ -235,7 +246,7 @@ def _rings(trials: Sequence[Trial]) -> dict[str, Any]:
         "type": "scatter",
         "mode": "markers",
         "name": "finalists",
-        "x": [trial.ratio for trial in trials],
+        "x": [trial.cost for trial in trials],
         "y": [trial.accuracy for trial in trials],
         "hoverinfo": "skip",
         "marker": {
@@ -250,13 +261,13 @@ def _rings(trials: Sequence[Trial]) -> dict[str, Any]:
 def _diamond(role: Role, row: Row) -> dict[str, Any]:
     text = (
         f"<b>{escape(row.name)}</b><br>{numbers.percent(row.accuracy)} on the test split"
-        f"<br>{numbers.ratio(row.ratio, 3)}"
+        f"<br>{_cost(row, 3)}"
     )
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": _ROLE_NAMES[role],
-        "x": [row.ratio],
+        "name": _ROLE_NAMES[role] if row.density is None else escape(f"{row.name}, finished"),
+        "x": [row.cost],
         "y": [row.accuracy],
         "text": [text],
         "hovertemplate": _HOVER,
@@ -293,11 +304,17 @@ def _budget_shapes(budget: float, right: float) -> list[dict[str, Any]]:
 
 
 def _describe(trial: Trial, summary: Summary) -> str:
+    latency = f" ({numbers.three_digits(trial.latency_ms)} {summary.target.unit})"
     return (
         f"<b>{escape(trial.sampler)}, trial {trial.number}</b>"
         f"<br>{numbers.percent(trial.accuracy)} on the reward split"
-        f"<br>{numbers.ratio(trial.ratio, 3)}"
-        f" ({numbers.three_digits(trial.latency_ms)} {summary.target.unit})"
+        f"<br>{_cost(trial, 3)}{latency if trial.density is None else ''}"
         f"<br>{numbers.count(trial.macs)} MACs, reward {trial.reward:.4g}"
         f"{'' if trial.feasible else '<br>over the budget'}"
     )
+
+
+def _cost(model: Row | Trial, digits: int) -> str:
+    if model.density is None:
+        return numbers.ratio(model.ratio, digits)
+    return f"{numbers.percent(model.density)} of the weights"

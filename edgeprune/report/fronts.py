@@ -39,12 +39,12 @@ def frontier(models: Sequence[Model], cost: Callable[[Model], float]) -> list[Mo
 
 
 def pareto_front(trials: "Sequence[Trial]") -> "list[Trial]":
-    """The `frontier` of trials in latency and accuracy, fastest first.
+    """The `frontier` of trials in what the budget is on and accuracy, cheapest first.
 
     Args:
         trials: in any order.
     """
-    return frontier(trials, lambda trial: trial.ratio)
+    return frontier(trials, lambda trial: trial.cost)
 
 
 def best_so_far(trials: "Sequence[Trial]") -> "list[Trial | None]":

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from edgeprune.files import write_atomic
 from edgeprune.report import numbers
-from edgeprune.report.charts import estimates_figure, progress_figure, trials_figure
+from edgeprune.report.charts import cost_axis, estimates_figure, progress_figure, trials_figure
 from edgeprune.report.curves import curves_figure, curves_sentences
 from edgeprune.report.joint_charts import joint_figures
 from edgeprune.report.ladder import Beside, frontier_figure, ladder_figure
@@ -22,10 +22,11 @@ from edgeprune.report.sentences import (
     clusters_sentence,
     estimator_sentence,
     headline,
+    latency_sentence,
     result_ratio,
     verdicts,
 )
-from edgeprune.report.summary import ROLES, Role, Summary
+from edgeprune.report.summary import Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -52,7 +53,7 @@ def render(summary: Summary) -> str:
         RunError: the summary is incomplete or impossible, for example has no uniform-L1 row.
     """
     summary = Summary.from_json(summary.to_json())
-    return page_environment().get_template("page.html.j2").render(_context(summary))
+    return _environment().get_template("page.html.j2").render(_context(summary))
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
@@ -93,13 +94,14 @@ def _context(summary: Summary) -> dict[str, Any]:
         charts["curves"] = curves_figure(summary.curves)
     return {
         "summary": summary,
-        "roles": ROLES,
+        "weights": summary.granularity == "weights",
         "unit": summary.target.unit,
         "base": base,
         "result": result,
         "headline": headline(summary),
         "result_ratio": result_ratio(summary),
-        "latency_pair": numbers.alike(base.latency_ms, result.latency_ms),
+        "latency_pair": numbers.alike(base.median_ms, result.median_ms),
+        "latency_sentence": latency_sentence(summary),
         "verdicts": verdicts(summary),
         "estimator_sentence": estimator_sentence(summary),
         "clusters": summary.clusters[0].members if summary.clusters else [],
@@ -127,17 +129,18 @@ def _context(summary: Summary) -> dict[str, Any]:
 
 
 def _ladder(summary: Summary) -> dict[str, Any]:
-    axis, accuracy = "latency, relative to the base model", summary.row("base").accuracy
+    axis, accuracy = cost_axis(summary), summary.row("base").accuracy
     if summary.frontier:
         return frontier_figure(summary.ladder, axis, accuracy)
-    roles: tuple[Role, ...] = ("uniform", "filled", "random")
-    beside = [Beside(row.name, row.ratio, row.accuracy) for row in map(summary.row, roles)]
+    beside = [
+        Beside(row.name, row.cost, row.accuracy) for row in map(summary.row, summary.roles[2:])
+    ]
     return ladder_figure(summary.ladder, beside, axis, accuracy)
 
 
 @cache
-def page_environment() -> Environment:
-    """The templates of all pages: escaping, formats of numbers, style sheet and script."""
+def _environment() -> Environment:
+    """The templates: escaping, formats of numbers, style sheet and script."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,

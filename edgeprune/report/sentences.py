@@ -13,13 +13,19 @@ _Z = 1.959964
 
 
 def headline(summary: Summary) -> str:
-    """``0.49x the latency (1.21 → 0.59 ms) for -0.3 points of accuracy; budget 0.5x met``."""
+    """``0.49x the latency (1.21 → 0.59 ms) for -0.3 points of accuracy; budget 0.5x met``.
+
+    Of single weights ``90.1% zeros (172 → 35 kB deflated) for …``.
+    """
     base, result = summary.row("base"), summary.row("result")
     difference = result.accuracy - base.accuracy
-    before, after = numbers.alike(base.latency_ms, result.latency_ms)
-    latency = f"{result_ratio(summary)} the latency ({before} → {after} {summary.target.unit})"
+    before, after = numbers.alike(base.median_ms, result.median_ms)
+    saved = f"{result_ratio(summary)} the latency ({before} → {after} {summary.target.unit})"
+    if result.density is not None:
+        sizes = f"{numbers.size(base.compressed or 0)} → {numbers.size(result.compressed or 0)}"
+        saved = f"{zeros(result)} zeros ({sizes} deflated)"
     outcome = "met" if summary.budget.met else "missed"
-    return f"{latency} {_for_accuracy(difference)}; budget {summary.budget.text} {outcome}"
+    return f"{saved} {_for_accuracy(difference)}; budget {summary.budget.text} {outcome}"
 
 
 def result_ratio(summary: Summary) -> str:
@@ -40,9 +46,11 @@ def verdicts(summary: Summary) -> list[str]:
     """
     result, random = summary.row("result"), summary.row("random")
     trials = "" if random.trials is None else f" with {random.trials} trials"
+    channels = summary.granularity == "channels"
     names: dict[Role, str] = {
-        "uniform": "Uniform-L1",
+        "uniform": "Uniform-L1" if channels else "Uniform density",
         "filled": "Uniform-L1, filled up to the budget,",
+        "magnitude": "Global magnitude",
         "random": f"Random search{trials}",
     }
     chosen = winner(summary.race)
@@ -53,9 +61,33 @@ def verdicts(summary: Summary) -> list[str]:
             if role in own
             else _comparison(name, summary.row(role), result)
             for role, name in names.items()
+            if role in summary.roles
         ),
         _resolution(result.accuracy, summary.verification.images),
     ]
+
+
+def zeros(row: Row) -> str:
+    """Share of the prunable weights that is zero."""
+    return numbers.percent(1 - (row.density or 0.0))
+
+
+def latency_sentence(summary: Summary) -> str:
+    """What zeros did to the latency, as measured; empty where channels were cut."""
+    base, result = summary.row("base"), summary.row("result")
+    if result.density is None:
+        return ""
+    before, after = numbers.alike(base.median_ms, result.median_ms)
+    measured = (
+        f"measured {numbers.ratio(result.ratio, 3)} of the base model's latency "
+        f"({before} → {after} {summary.target.unit})"
+    )
+    if result.ratio < 1 - SAME_LATENCY:
+        return f"The zeros made it faster on this target: {measured}."
+    return (
+        f"{summary.target.runtime} is a dense runtime, which gains nothing from zeros: {measured}. "
+        "For a faster model prune channels."
+    )
 
 
 def estimator_sentence(summary: Summary) -> str:
@@ -112,8 +144,8 @@ def _for_accuracy(difference: float) -> str:
 
 
 def _is_result(name: str, row: Row) -> str:
-    reached = f"{numbers.percent(row.accuracy)} at {numbers.ratio(row.ratio)}"
-    return f"{name} reaches {reached}: its plan is the result."
+    at = f"at {numbers.ratio(row.ratio)}" if row.density is None else f"with {zeros(row)} zeros"
+    return f"{name} reaches {numbers.percent(row.accuracy)} {at}: its plan is the result."
 
 
 def _comparison(name: str, other: Row, result: Row) -> str:
@@ -124,6 +156,9 @@ def _comparison(name: str, other: Row, result: Row) -> str:
     else:
         size = f"{text[1:]} {numbers.points_noun(difference)}"
         outcome = f"{size} {'better' if difference > 0 else 'worse'} than the result"
+    if other.density is not None:
+        reached = f"{numbers.percent(other.accuracy)} with {zeros(other)} zeros"
+        return f"{name} reaches {reached}: {outcome}."
     apart = other.ratio / result.ratio - 1
     latency = f"the same latency ({numbers.ratio(other.ratio)})"
     if abs(apart) > SAME_LATENCY:

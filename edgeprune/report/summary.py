@@ -27,11 +27,14 @@ from edgeprune.report.fields import (
 from edgeprune.report.ladder import Rung
 from edgeprune.report.race import Raced
 
-Role = Literal["base", "result", "uniform", "filled", "random"]
+Role = Literal["base", "result", "magnitude", "uniform", "filled", "random"]
 
 #: Every page shows these: AMC replications have lost to uniform one-shot L1, so a result without
-#: its comparisons says little (architecture, decision 9).
-ROLES: tuple[Role, ...] = ("base", "result", "uniform", "filled", "random")
+#: its comparisons says little (architecture, decision 9). By what is cut.
+ROLES: dict[str, tuple[Role, ...]] = {
+    "channels": ("base", "result", "uniform", "filled", "random"),
+    "weights": ("base", "result", "magnitude", "uniform", "random"),
+}
 
 
 def _iso_time(text: str) -> str:
@@ -87,8 +90,8 @@ class Row:
         name: shown as it is.
         role: exactly one row of each role belongs to a summary.
         accuracy: of the written file on the test split, 0 to 1.
-        latency_ms: median latency.
-        latency_interval: 95 % interval of that median, in ms.
+        median_ms: median latency.
+        interval_ms: 95 % interval of that median.
         ratio: latency relative to the base, timed interleaved with it; 1 for the base.
         ratio_interval: 95 % interval of `ratio`.
         macs: multiply-accumulate operations of one image.
@@ -96,6 +99,9 @@ class Row:
         bytes: size of the written file.
         reward_accuracy: on the reward split, before fine-tuning, where known.
         trials: how many candidates its search evaluated, where there was one.
+        density: share of the prunable weights that is not zero in the file, where those are cut.
+        compressed: size of the file after deflate, where weights are cut.
+        sparse_bytes: size of the file with sparse initialisers, where weights are cut.
         note: anything a reader must know about this row.
     """
 
@@ -104,8 +110,8 @@ class Row:
     name: str
     role: Role
     accuracy: Share
-    latency_ms: Positive
-    latency_interval: Interval
+    median_ms: Positive
+    interval_ms: Interval
     ratio: Positive
     ratio_interval: Interval
     macs: Count
@@ -113,7 +119,15 @@ class Row:
     bytes: Count
     reward_accuracy: Share | None = None
     trials: Count | None = None
+    density: Share | None = None
+    compressed: Count | None = None
+    sparse_bytes: Count | None = None
     note: str = ""
+
+    @property
+    def cost(self) -> float:
+        """What the budget is on, relative to the base: the density, or the latency."""
+        return self.ratio if self.density is None else self.density
 
 
 @dataclass(frozen=True)
@@ -125,11 +139,12 @@ class Trial:
         sampler: which search it belongs to.
         accuracy: on the reward split, before fine-tuning, 0 to 1.
         ratio: latency relative to the base.
-        latency_ms: median latency.
+        latency_ms: level of its latency, see `edgeprune.devices.Measurement`.
         macs: multiply-accumulate operations of one image.
         reward: what the sampler maximises.
         feasible: whether it is within the budget.
         finalist: whether it was measured again, to race for being the result.
+        density: share of the prunable weights that it keeps, where those are cut.
         predicted: the ratio that the latency estimator gave before it was measured.
     """
 
@@ -144,14 +159,21 @@ class Trial:
     reward: Finite
     feasible: bool
     finalist: bool = False
+    density: Share | None = None
     predicted: Positive | None = None
+
+    @property
+    def cost(self) -> float:
+        """What the budget is on, relative to the base: the density, or the latency."""
+        return self.ratio if self.density is None else self.density
 
 
 @dataclass(frozen=True)
 class Group:
-    """A channel group's width `before` and `after`; `fixed` says why it could not be cut.
+    """Channels of a group, or weights of a layer, `before` and `after`.
 
-    At width 0 the branch that the group is in is gone: the block is removed.
+    At 0 channels the branch that the group is in is gone: the block is removed. `fixed` says why
+    it could not be cut, `beside` what global magnitude keeps of it.
     """
 
     __pydantic_config__ = EXACT
@@ -162,6 +184,7 @@ class Group:
     after: Count
     macs_share: Share
     fixed: str | None = None
+    beside: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -248,10 +271,11 @@ class Summary:
         budget: what was asked for.
         rows: the finished models, exactly one of each of `ROLES`.
         trials: of every search, in the order they ran.
-        groups: channel groups in the model's order.
+        groups: channel groups, or layers whose weights were cut, in the model's order.
         layers: per-layer latency in the model's order.
         seconds: median seconds of a trial by step, such as ``{"recover": 0.4}``.
         verification: of the result's written file.
+        granularity: what was cut.
         artifacts: the result in other formats and precisions.
         clusters: what sampler bocr tied together, stage by stage.
         past: what earlier searches contributed; None where no history was kept.
@@ -277,6 +301,7 @@ class Summary:
     layers: tuple[Layer, ...]
     seconds: dict[str, NotNegative]
     verification: Verification
+    granularity: Literal["channels", "weights"] = "channels"
     artifacts: tuple[Artifact, ...] = ()
     clusters: tuple[Clusters, ...] = ()
     past: Past | None = None
@@ -303,7 +328,7 @@ class Summary:
             problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
             msg = f"the run's summary cannot be reported:\n{problems}"
             raise RunError(msg) from error
-        _check_roles(summary.rows)
+        _check_roles(summary)
         return summary
 
     def to_json(self) -> dict[str, Any]:
@@ -313,6 +338,11 @@ class Summary:
     def row(self, role: Role) -> Row:
         """The one row of a role."""
         return next(row for row in self.rows if row.role == role)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles of its rows: base, result and the baselines."""
+        return ROLES[self.granularity]
 
     @property
     def frontier(self) -> bool:
@@ -353,13 +383,19 @@ def _explain(problem: Any) -> str:
     return f"{path}: {problem['msg']} (got {got if len(got) <= 80 else got[:79] + '…'})"
 
 
-def _check_roles(rows: tuple[Row, ...]) -> None:
-    counts = Counter(row.role for row in rows)
-    wrong = [f"{role}: {counts[role]} rows" for role in ROLES if counts[role] != 1]
+_BASELINES = {
+    "channels": "uniform-L1, plain and filled",
+    "weights": "global magnitude, uniform density",
+}
+
+
+def _check_roles(summary: Summary) -> None:
+    counts = Counter(row.role for row in summary.rows)
+    wrong = [f"{role}: {counts[role]} rows" for role in summary.roles if counts[role] != 1]
     if wrong:
         msg = (
             "the run's summary cannot be reported: its rows must hold the base model, the result, "
-            "uniform-L1, plain and filled, and random search, each exactly once; "
+            f"{_BASELINES[summary.granularity]}, and random search, each exactly once; "
             f"got {', '.join(wrong)}"
         )
         raise RunError(msg)

@@ -10,11 +10,13 @@ class Outcome:
 
     Attributes:
         accuracy: top-1 on the reward split, 0 to 1.
-        latency_ms: median latency of one inference, milliseconds.
+        latency_ms: latency of one inference that nothing disturbed, milliseconds: the level of
+            `edgeprune.devices.Measurement`, of which the ratio is made too.
         latency_ratio: latency as a ratio to the base model timed in between.
         macs: multiply-accumulates of one inference.
         parameters: number of weights.
-        bytes: size of the candidate's file.
+        bytes: size of the candidate's file; deflated where only zeros make it smaller.
+        density: share of the prunable weights that is kept, where the budget is on it.
         details: anything else as plain JSON: raw samples, ``seconds`` per step, conditions.
     """
 
@@ -24,7 +26,13 @@ class Outcome:
     macs: int
     parameters: int
     bytes: int
+    density: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> float:
+        """What the budget is on, as a ratio to the base model: its density, or its latency."""
+        return self.latency_ratio if self.density is None else self.density
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON of this outcome."""
@@ -33,4 +41,6 @@ class Outcome:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read back what `to_json` wrote; other keys are left aside."""
+        # 0.1 kept the density among the details.
+        value = {"density": value["details"].get("density"), **value}
         return cls(**{item.name: value[item.name] for item in fields(cls)})

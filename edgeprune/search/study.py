@@ -34,7 +34,7 @@ class SearchResult:
 
     Attributes:
         trials: in the order of evaluation.
-        budget: largest allowed latency ratio.
+        budget: largest allowed cost, as a ratio to the base model.
     """
 
     trials: tuple[SearchTrial, ...]
@@ -43,10 +43,10 @@ class SearchResult:
     @property
     def best(self) -> SearchTrial:
         """The highest reward measured within the budget; the nearest miss where nothing is."""
-        within = [trial for trial in self.trials if trial.outcome.latency_ratio <= self.budget]
+        within = [trial for trial in self.trials if trial.outcome.cost <= self.budget]
         if within:
             return max(within, key=lambda trial: trial.reward)
-        return min(self.trials, key=lambda trial: trial.outcome.latency_ratio)
+        return min(self.trials, key=lambda trial: trial.outcome.cost)
 
 
 def run_search(

@@ -13,7 +13,7 @@ from edgeprune.evaluation import Recovery, flush_denormals
 from edgeprune.sensitivity.curves import Curves, interpolated
 
 if TYPE_CHECKING:
-    from edgeprune.pruning import ChannelSpace, Plan, Widths
+    from edgeprune.pruning import CandidatePlan, ChannelSpace, Widths
     from edgeprune.workloads import Split
 
 #: Images each loss is a mean over.
@@ -30,7 +30,7 @@ Measured = dict[str, dict[int, float]]
 def measure_curves(
     space: "ChannelSpace",
     model: nn.Module,
-    plan: "Callable[[Widths], Plan]",
+    plan: "Callable[[Widths], CandidatePlan]",
     recovery: Recovery,
     split: "Split",
     *,
@@ -101,7 +101,7 @@ class _Meter:
         self.images = len(split)
         self._expected = self._answers(model)
 
-    def loss(self, plan: "Plan") -> float:
+    def loss(self, plan: "CandidatePlan") -> float:
         """Divergence of a plan's recovered candidate, in nats; not finite if its answers are."""
         found = self._answers(self._recovery.recover(plan))
         return float(F.kl_div(found, self._expected, reduction="batchmean", log_target=True))

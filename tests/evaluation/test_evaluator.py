@@ -53,7 +53,13 @@ def parts() -> dict[str, object]:
     model, split = tiny_cnn().eval(), noise_split(128, 32)
     space = ChannelSpace.from_model(model, all_images(split)[:1])
     recovery = Recovery(model, split, RecoverConfig(images=64))
-    return {"plan": space.plan, "space": space, "recovery": recovery, "split": split}
+    return {
+        "plan": space.plan,
+        "space": space,
+        "template": space.template,
+        "recovery": recovery,
+        "split": split,
+    }
 
 
 def test_an_outcome_says_what_was_measured(parts: dict[str, object]) -> None:

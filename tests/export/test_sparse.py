@@ -6,15 +6,15 @@ import onnxruntime
 import torch
 
 from edgeprune.export.sparse import sparse_onnx
-from edgeprune.pruning import ChannelSpace, MaskSpace
+from edgeprune.pruning import ChannelSpace, WeightSpace
 from tests.models import tiny_cnn
 
 
 def _masked(density: float) -> bytes:
     torch.manual_seed(0)
     model = tiny_cnn().eval()
-    space = MaskSpace(model)
-    masked = space.apply(model, space.masks(space.uniform(density)))
+    space = WeightSpace(model)
+    masked = space.plan(space.scaled(density)).apply(model)
     template = ChannelSpace.from_model(model, torch.zeros(1, 3, 32, 32)).template
     return template.candidate(masked.state_dict())
 

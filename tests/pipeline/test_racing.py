@@ -11,7 +11,7 @@ import pytest
 
 import edgeprune as ep
 from edgeprune.pipeline import racing
-from edgeprune.pipeline.contenders import FINALISTS, Contender, Field, promising
+from edgeprune.pipeline.field import FINALISTS, Contender, Field, promising
 from edgeprune.pipeline.racing import rungs
 from edgeprune.search import Outcome, SearchTrial
 from tests.conftest import TINY
@@ -164,7 +164,7 @@ def test_a_baseline_that_wins_is_handed_over_and_said_to_have_won(
     winner = manifest["race"][-1]
     role = winner["roles"][0]
     assert manifest["result"]["found_by"] == winner["found_by"]
-    assert manifest["result"]["baseline"] == winner["roles"]
+    assert manifest["result"]["roles"] == winner["roles"]
     assert manifest["widths"] == winner["widths"] == manifest["baselines"][role]["widths"]
     for name in ("verification", "ratio", "candidate"):  # scored and measured once
         assert manifest["result"][name] == manifest["baselines"][role][name]
@@ -176,7 +176,7 @@ def test_a_file_that_misses_the_budget_gives_way_to_the_next_best(
     tmp_path: Path, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _rigged(monkeypatch, lambda number: 0.9 - 0.01 * number)
-    measured = racing._Race._measured
+    measured = racing._Race._cost
     refused: list[str] = []
 
     def slow_at_first(self: Any, one: Contender) -> float:
@@ -184,7 +184,7 @@ def test_a_file_that_misses_the_budget_gives_way_to_the_next_best(
         refused.append(one.found_by)
         return 0.61 if len(refused) == 1 else ratio
 
-    monkeypatch.setattr(racing._Race, "_measured", slow_at_first)
+    monkeypatch.setattr(racing._Race, "_cost", slow_at_first)
     overrides = ["finetune.epochs=0", "workload.train.epochs=1", "search.trials=8"]
     result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
     race = result.manifest["race"]

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from edgeprune.config import load_target
+from edgeprune.config import RecoverConfig, load_target
 from edgeprune.devices import Device, open_device
-from edgeprune.evaluation import MaskedEvaluator
-from edgeprune.pipeline.weights import weights_problem
-from edgeprune.pruning import ChannelSpace, MaskSpace
+from edgeprune.evaluation import Evaluator, Recovery
+from edgeprune.pipeline.problems import density_problem
+from edgeprune.pruning import CandidatePlan, ChannelSpace, WeightSpace
 from edgeprune.search import make_sampler, run_search
 from edgeprune.search.distributions import distributions
 from edgeprune.testing.samplers import accuracy_reward
@@ -40,18 +40,17 @@ def trained() -> nn.Module:
 def _evaluator(
     model: nn.Module,
     device: Device,
-    retrain: Callable[[nn.Module, Callable[[], None]], None] | None = None,
-) -> MaskedEvaluator:
+    retrain: Callable[[nn.Module, CandidatePlan], None] | None = None,
+) -> Evaluator:
     channels = ChannelSpace.from_model(model, torch.zeros(1, 3, 32, 32))
-    return MaskedEvaluator(
-        model=model,
-        space=MaskSpace(model),
+    space = WeightSpace(model, macs=channels.macs(channels.full))
+    return Evaluator(
+        plan=space.plan,
+        space=space,
         template=channels.template,
-        train=_split(),
-        reward=_split(),
+        recovery=Recovery(model, _split(), RecoverConfig(images=64)),
+        split=_split(),
         device=device,
-        images=64,
-        macs=channels.macs(channels.full),
         retrain=retrain,
     )
 
@@ -61,8 +60,8 @@ def _evaluator(
 def test_a_search_over_densities_meets_its_budget_and_resumes(
     trained: nn.Module, sampler: str, target: str, tmp_path: Path
 ) -> None:
-    space = MaskSpace(trained)
-    problem = weights_problem(space, 0.2)
+    space = WeightSpace(trained)
+    problem = density_problem(space, 0.2)
     found = []
     with open_device(load_target(target)) as device:
         evaluate = _evaluator(trained, device)
@@ -83,7 +82,7 @@ def test_a_search_over_densities_meets_its_budget_and_resumes(
 
 @pytest.mark.parametrize("sampler", ["amc", "random", "uniform", "optuna:TPESampler"])
 def test_other_samplers_search_densities_too(sampler: str) -> None:
-    problem = weights_problem(MaskSpace(tiny_cnn()), 0.3)
+    problem = density_problem(WeightSpace(tiny_cnn()), 0.3)
     study = optuna.create_study(sampler=make_sampler(sampler, problem, 0, 5, {}))
     for _ in range(3):
         trial = study.ask(distributions(problem))
@@ -92,19 +91,19 @@ def test_other_samplers_search_densities_too(sampler: str) -> None:
 
 
 def test_zeros_save_bytes_but_no_latency(trained: nn.Module) -> None:
-    space = MaskSpace(trained)
+    space = WeightSpace(trained)
     with open_device(load_target("simulated")) as device:
         evaluate = _evaluator(trained, device)
-        full, sparse = (evaluate(space.uniform(share)) for share in (1.0, 0.1))
+        full, sparse = (evaluate(space.scaled(share)) for share in (1.0, 0.1))
     assert sparse.bytes < 0.35 * full.bytes
     assert sparse.latency_ratio == pytest.approx(1.0, abs=0.05)
     assert sparse.parameters < full.parameters and sparse.macs == full.macs
 
 
 def test_fine_tuning_keeps_what_is_masked_at_zero_and_trains_the_rest(trained: nn.Module) -> None:
-    space = MaskSpace(trained)
-    masks = space.masks(space.by_magnitude(0.2))
-    model = space.apply(trained, masks)
+    space = WeightSpace(trained)
+    plan = space.plan(space.by_magnitude(0.2))
+    model = plan.apply(trained)
     start = {name: value.clone() for name, value in model.named_parameters()}
     fit(
         model,
@@ -114,7 +113,7 @@ def test_fine_tuning_keeps_what_is_masked_at_zero_and_trains_the_rest(trained: n
         batch_size=16,
         weight_decay=1e-3,
         seed=0,
-        after_step=lambda: space.hold(model, masks),
+        after_step=lambda: plan.hold(model),
     )
     modules = dict(model.named_modules())
     for name in space.layers:
@@ -124,8 +123,8 @@ def test_fine_tuning_keeps_what_is_masked_at_zero_and_trains_the_rest(trained: n
 
 
 def test_purl_cuts_at_its_threshold_of_the_layers_own_weights(trained: nn.Module) -> None:
-    space = MaskSpace(trained)
-    problem = weights_problem(space, 0.2)
+    space = WeightSpace(trained)
+    problem = density_problem(space, 0.2)
     sampler = make_sampler("purl", problem, 0, 20, {"alphas": [0.0, 1.0]})
     weight = trained.conv1.weight.detach()
     share = float((weight.abs() >= weight.std(unbiased=False)).float().mean())
@@ -133,13 +132,13 @@ def test_purl_cuts_at_its_threshold_of_the_layers_own_weights(trained: nn.Module
 
 
 def test_retraining_before_the_score_lifts_it_and_holds_the_zeros(trained: nn.Module) -> None:
-    space = MaskSpace(trained)
-    densities = space.uniform(0.08)
+    space = WeightSpace(trained)
+    densities = space.scaled(0.08)
     seen = []
 
-    def retrain(model: nn.Module, after_step: Callable[[], None]) -> None:
+    def retrain(model: nn.Module, plan: CandidatePlan) -> None:
         recipe = {"epochs": 2, "lr": 0.05, "batch_size": 16, "weight_decay": 1e-4, "seed": 0}
-        fit(model, _split(), **recipe, after_step=after_step)
+        fit(model, _split(), **recipe, after_step=lambda: plan.hold(model))
         seen.append(sum(int((one == 0).sum()) for one in model.state_dict().values()))
 
     with open_device(load_target("simulated")) as device:
@@ -147,5 +146,5 @@ def test_retraining_before_the_score_lifts_it_and_holds_the_zeros(trained: nn.Mo
         outcomes = [_evaluator(trained, device, retrain)(densities) for _ in range(2)]
     assert outcomes[0].accuracy > plain.accuracy
     assert outcomes[0].accuracy == outcomes[1].accuracy
-    removed = sum(space.full.values()) - sum(space.masks(densities).kept.values())
+    removed = sum(space.full.values()) - sum(space.plan(densities).kept.values())
     assert seen[0] >= removed

@@ -31,7 +31,7 @@ def test_one_message_names_every_problem() -> None:
     data["rows"][2]["accuracy"] = 97.4
     data["trials"][3]["ratio"] = float("nan")
     data["layers"][0]["before_channels"] = "3 to 16"
-    data["rows"][1]["latency_interval"] = [2.0, 1.0]
+    data["rows"][1]["interval_ms"] = [2.0, 1.0]
     with pytest.raises(RunError) as raised:
         Summary.from_json(data)
     message = str(raised.value)
@@ -41,7 +41,7 @@ def test_one_message_names_every_problem() -> None:
     assert "rows.2.accuracy: " in message and "97.4" in message
     assert "trials.3.ratio: " in message and "nan" in message
     assert "layers.0.before_channels: " in message
-    assert "rows.1.latency_interval: " in message and "above the upper end 1.0" in message
+    assert "rows.1.interval_ms: " in message and "above the upper end 1.0" in message
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from onnx import numpy_helper
 
 import edgeprune as ep
 from edgeprune.errors import ConfigError, SpaceError
-from edgeprune.evaluation import MaskedEvaluator
+from edgeprune.evaluation import Evaluator
 from edgeprune.export import read_manifest
+from edgeprune.pipeline.field import FINALISTS
 from edgeprune.search import read_trials
 from tests.conftest import TINY
 from tests.models import tiny_cnn
@@ -77,14 +78,31 @@ def test_the_search_begins_with_global_magnitude(finished: ep.RunResult) -> None
     assert len(read_trials(finished.directory / "random")) == 18
 
 
-def test_the_better_of_search_and_global_magnitude_after_fine_tuning_is_the_result(
+def test_the_searchs_best_race_with_the_baselines_and_the_most_accurate_is_the_result(
     finished: ep.RunResult,
 ) -> None:
-    stages = finished.directory / "stages"
-    both = [json.loads((stages / f"{name}.json").read_text()) for name in ("searched", "magnitude")]
-    best = max(both, key=lambda one: one["reward_accuracy"])
-    result = finished.manifest["result"]
-    assert result["chosen"] == best["name"] and result["widths"] == best["widths"]
+    manifest, race = finished.manifest, finished.manifest["race"]
+    own = [one for one in race if not one["roles"]]
+    roles = {role for one in race for role in one["roles"]}
+    assert roles == {"magnitude", "uniform", "random"} and 1 <= len(own) <= FINALISTS
+    ended = [one for one in race if one["dropped_after"] is None]
+    best = max(ended, key=lambda one: max(one["reward_accuracy"].items())[1])
+    result = manifest["result"]
+    assert result["found_by"] == best["found_by"] and result["widths"] == best["widths"]
+    assert all(row["met"] for row in (result, *manifest["baselines"].values()))
+    page = finished.report.read_text()
+    assert "How the result was chosen" in page and result["found_by"] in page
+    assert not list(finished.directory.rglob("*.checkpoint"))
+
+
+def test_the_worse_half_of_the_finalists_is_dropped(tmp_path: Path) -> None:
+    result = _run(tmp_path, "finetune.epochs=2", "search.sampler=random", "search.trials=8")
+    own = [one for one in result.manifest["race"] if not one["roles"]]
+    dropped = [one for one in own if one["dropped_after"] == 1]
+    assert len(own) > 1 and len(dropped) == len(own) // 2
+    assert "(own search)" in own[0]["found_by"]
+    ran = [one for one in result.manifest["race"] if one["dropped_after"] is None]
+    assert {one["epochs"] for one in ran} == {2}
 
 
 def test_every_regime_has_a_bundle_that_loads(finished: ep.RunResult) -> None:
@@ -109,16 +127,16 @@ def _interrupted(
 ) -> tuple[ep.RunResult, int]:
     """A run that is stopped in its ninth evaluation, and taken up again."""
     calls = 0
-    evaluate = MaskedEvaluator.__call__
+    evaluate = Evaluator.__call__
 
-    def stop(self: MaskedEvaluator, densities: dict[str, int]) -> Any:
+    def stop(self: Evaluator, densities: dict[str, int]) -> Any:
         nonlocal calls
         calls += 1
         if calls == 9:
             raise KeyboardInterrupt
         return evaluate(self, densities)
 
-    monkeypatch.setattr(MaskedEvaluator, "__call__", stop)
+    monkeypatch.setattr(Evaluator, "__call__", stop)
     with pytest.raises(KeyboardInterrupt):
         _run(folder, *changes, name="stopped")
     return ep.resume(folder / "stopped", progress=False), calls

@@ -1,4 +1,4 @@
-"""Masks: which weights go, that they never come back, and the rules that choose densities."""
+"""Single weights: which of them go, that they never come back, and what chooses densities."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from edgeprune.errors import SpaceError
-from edgeprune.pruning import Masks, MaskSpace
-from edgeprune.pruning.masks import LEAST_WEIGHTS
+from edgeprune.pruning import WeightPlan, WeightSpace, load_plan
+from edgeprune.pruning.spaces.weights import LEAST_WEIGHTS
 from tests.models import tiny_cnn
 
 
@@ -19,14 +19,14 @@ def model() -> nn.Module:
     return tiny_cnn().eval()
 
 
-def _weights(model: nn.Module, space: MaskSpace) -> dict[str, torch.Tensor]:
+def _weights(model: nn.Module, space: WeightSpace) -> dict[str, torch.Tensor]:
     modules = dict(model.named_modules())
     return {name: modules[name].weight.detach() for name in space.layers}
 
 
 def test_the_largest_magnitudes_stay(model: nn.Module) -> None:
-    space = MaskSpace(model)
-    masked = space.apply(model, space.masks(space.uniform(0.3)))
+    space = WeightSpace(model)
+    masked = space.plan(space.scaled(0.3)).apply(model)
     before = _weights(model, space)
     for name, after in _weights(masked, space).items():
         kept = after != 0
@@ -38,27 +38,24 @@ def test_the_largest_magnitudes_stay(model: nn.Module) -> None:
 def test_masks_are_monotone_even_where_magnitudes_are_equal(model: nn.Module) -> None:
     for weight in model.parameters():
         weight.data = weight.data.sign()
-    space = MaskSpace(model)
-    found = [
-        _weights(space.apply(model, space.masks(space.uniform(share))), space)
-        for share in (0.2, 0.5)
-    ]
+    space = WeightSpace(model)
+    found = [_weights(space.plan(space.scaled(share)).apply(model), space) for share in (0.2, 0.5)]
     for name in space.layers:
         smaller, larger = (one[name] != 0 for one in found)
         assert larger[smaller].all() and larger.sum() > smaller.sum()
 
 
 def test_the_model_itself_is_not_masked(model: nn.Module) -> None:
-    space = MaskSpace(model)
+    space = WeightSpace(model)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    space.apply(model, space.masks(space.uniform(0.1)))
+    space.plan(space.scaled(0.1)).apply(model)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_no_layer_is_emptied(model: nn.Module) -> None:
-    space = MaskSpace(model)
-    for densities in (space.uniform(0.0), space.by_magnitude(0.001), space.by_deviations(9.0)):
-        kept = space.masks(densities).kept
+    space = WeightSpace(model)
+    for densities in (space.scaled(0.0), space.by_magnitude(0.001), space.by_deviations(9.0)):
+        kept = space.plan(densities).kept
         assert all(kept[name] >= min(LEAST_WEIGHTS, size) for name, size in space.full.items())
 
 
@@ -67,13 +64,13 @@ def test_global_magnitude_has_one_threshold_and_keeps_the_budget(
     model: nn.Module, density: float
 ) -> None:
     model.conv2.weight.data *= 0.2
-    space = MaskSpace(model)
+    space = WeightSpace(model)
     densities = space.by_magnitude(density)
     assert 0.93 * density <= space.density(densities) <= density
     assert densities["conv2"] < densities["conv1"]
     everything = torch.cat([one.flatten().abs() for one in _weights(model, space).values()])
     limit = float(everything.quantile(1 - density))
-    after = _weights(space.apply(model, space.masks(densities)), space)
+    after = _weights(space.plan(densities).apply(model), space)
     above = {
         name: (one.abs() > limit).float().mean() for name, one in _weights(model, space).items()
     }
@@ -84,7 +81,7 @@ def test_global_magnitude_has_one_threshold_and_keeps_the_budget(
 
 
 def test_a_threshold_in_deviations_is_that_of_the_layer(model: nn.Module) -> None:
-    space = MaskSpace(model)
+    space = WeightSpace(model)
     weight = model.conv1.weight.detach()
     share = float((weight.abs() >= 0.7 * weight.std(unbiased=False)).float().mean())
     assert space.above("conv1", 0.7) / 1000 == pytest.approx(share, abs=1e-6)
@@ -93,44 +90,47 @@ def test_a_threshold_in_deviations_is_that_of_the_layer(model: nn.Module) -> Non
 
 
 def test_density_and_parameters_count_what_is_kept(model: nn.Module) -> None:
-    space = MaskSpace(model)
-    densities = {**space.uniform(0.5), "head": 1000}
-    masked = space.apply(model, space.masks(densities))
+    space = WeightSpace(model)
+    densities = {**space.scaled(0.5), "head": 1000}
+    masked = space.plan(densities).apply(model)
     zeros = sum(int((one == 0).sum()) for one in _weights(masked, space).values())
     total = sum(space.full.values())
     assert space.density(densities) == pytest.approx(1 - zeros / total)
-    assert space.parameters(densities) == sum(p.numel() for p in model.parameters()) - zeros
+    assert space.costs(densities).parameters == sum(p.numel() for p in model.parameters()) - zeros
 
 
-def test_saved_masks_are_the_same_masks(model: nn.Module, tmp_path: Path) -> None:
-    space = MaskSpace(model)
-    masks = space.masks(space.uniform(0.25))
-    masks.save(tmp_path / "masks.json")
-    assert Masks.load(tmp_path / "masks.json") == masks
+def test_a_saved_plan_is_the_same_plan(model: nn.Module, tmp_path: Path) -> None:
+    space = WeightSpace(model)
+    plan = space.plan(space.scaled(0.25))
+    plan.save(tmp_path / "plan.json")
+    read = load_plan(tmp_path / "plan.json")
+    assert read == plan
+    expected, found = plan.apply(model).state_dict(), read.apply(model).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
 def test_wrong_densities_files_and_models_are_named(model: nn.Module, tmp_path: Path) -> None:
-    space = MaskSpace(model)
-    good = space.uniform(0.5)
+    space = WeightSpace(model)
+    good = space.scaled(0.5)
     with pytest.raises(SpaceError, match=r"unknown layer 'conv3'.*did you mean 'conv"):
-        space.masks({**good, "conv3": 500})
+        space.plan({**good, "conv3": 500})
     with pytest.raises(SpaceError, match="'conv1' is 1001; allowed: whole thousandths from 5"):
-        space.masks({**good, "conv1": 1001})
+        space.plan({**good, "conv1": 1001})
     with pytest.raises(SpaceError, match="'head' is None"):
-        space.masks({name: good[name] for name in space.layers if name != "head"})
+        space.plan({name: good[name] for name in space.layers if name != "head"})
     with pytest.raises(SpaceError, match="another architecture"):
-        space.apply(model, replace(space.masks(good), fingerprint="0" * 64))
+        replace(space.plan(good), fingerprint="0" * 64).apply(model)
     with pytest.raises(SpaceError, match="no convolution"):
-        MaskSpace(nn.ReLU())
+        WeightSpace(nn.ReLU())
     with pytest.raises(SpaceError, match="cannot be read"):
-        Masks.load(tmp_path / "none.json")
+        WeightPlan.load(tmp_path / "none.json")
     (tmp_path / "plan.json").write_text('{"format": 1, "widths": {}}')
-    with pytest.raises(SpaceError, match="no masks"):
-        Masks.load(tmp_path / "plan.json")
+    with pytest.raises(SpaceError, match="no edgeprune plan of single weights"):
+        WeightPlan.load(tmp_path / "plan.json")
 
 
 def test_completing_takes_the_smallest_weights_of_those_that_are_left() -> None:
-    space = MaskSpace(tiny_cnn())
+    space = WeightSpace(tiny_cnn())
     full = dict.fromkeys(space.layers, 1000)
     assert space.completed(full, 0.3) == space.by_magnitude(0.3)
     starved = {**full, "conv2": 50}
@@ -143,9 +143,9 @@ def test_completing_takes_the_smallest_weights_of_those_that_are_left() -> None:
 
 
 def test_only_layers_that_are_named_lose_weights() -> None:
-    space = MaskSpace(tiny_cnn(), include=["conv*"], exclude=["conv1"])
+    space = WeightSpace(tiny_cnn(), include=["conv*"], exclude=["conv1"])
     assert space.layers == ("conv2",)
     with pytest.raises(SpaceError, match=r"'conv9\*' matches no layer"):
-        MaskSpace(tiny_cnn(), include=["conv9*"])
+        WeightSpace(tiny_cnn(), include=["conv9*"])
     with pytest.raises(SpaceError, match="nothing is left to prune"):
-        MaskSpace(tiny_cnn(), exclude=["*"])
+        WeightSpace(tiny_cnn(), exclude=["*"])

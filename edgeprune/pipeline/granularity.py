@@ -1,18 +1,9 @@
-"""Pruning single weights in the words of a search: groups are layers, widths are densities."""
-
-from typing import Any
-
-import numpy as np
+"""Whether a pipeline's settings fit what is cut."""
 
 from edgeprune.config import PipelineConfig, PruneConfig
 from edgeprune.errors import ConfigError
 from edgeprune.pipeline.base import JOINT
-from edgeprune.pruning import MaskSpace
-from edgeprune.pruning.masks import PER_MILLE
-from edgeprune.search import SearchProblem, sampler_spec, samplers_of_weights
-
-#: Densities that QLP's curriculum leads over: 50, 80, 90, 95 and 98 % sparsity.
-REGIMES = (0.5, 0.2, 0.1, 0.05, 0.02)
+from edgeprune.search import sampler_spec, samplers_of_weights
 
 
 def check_granularity(config: PipelineConfig) -> None:
@@ -44,52 +35,6 @@ def check_granularity(config: PipelineConfig) -> None:
         raise ConfigError(msg)
     if weights:
         _check_settings(config)
-
-
-def sampler_options(config: PipelineConfig) -> dict[str, Any]:
-    """The sampler's options; its regimes are those of weights where it has some and none given."""
-    options = dict(config.search.options)
-    target = target_density(config)
-    spec = sampler_spec(config.search.sampler)
-    if spec.regimes is not None and options.get("regimes") is None:
-        options["regimes"] = [*(one for one in REGIMES if one > target), target]
-    return options
-
-
-def target_density(config: PipelineConfig) -> float:
-    """Largest share of the prunable weights that is kept."""
-    return round(1 - float(config.budget.sparsity or 0), 9)
-
-
-def weights_problem(space: MaskSpace, density: float) -> SearchProblem:
-    """What a sampler is told: the budget is on the share of weights that is kept.
-
-    Densities in thousandths take the place of widths, so every sampler can search them; those
-    that learn from measured latency (`bocr`) learn nothing of use, as it does not change.
-
-    Args:
-        space: the model's layers.
-        density: largest allowed share of all prunable weights; 0.2 is 80 % sparsity.
-
-    Raises:
-        SearchError: the density is not positive.
-    """
-    sizes = np.array([space.full[name] for name in space.layers], np.float64)
-    features = np.column_stack([np.arange(len(sizes)), np.log(sizes), sizes / sizes.sum()])
-    return SearchProblem(
-        groups=space.layers,
-        choices=space.choices,
-        features=features,
-        feature_names=("index", "log_weights", "share"),
-        macs=lambda densities: sum(
-            space.full[name] * densities[name] / PER_MILLE for name in space.layers
-        ),
-        cost=space.density,
-        target=density,
-        above=space.above,
-        complete=space.completed,
-        exact=True,
-    )
 
 
 def _check_settings(config: PipelineConfig) -> None:

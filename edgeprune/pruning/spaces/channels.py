@@ -20,6 +20,7 @@ from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Scores
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
 from edgeprune.pruning.soundness import culprits, problem_with, template_runs
+from edgeprune.pruning.spaces.protocol import Costs, Part
 from edgeprune.pruning.structure import Structure, read_structure
 from edgeprune.pruning.template import Template
 from edgeprune.pruning.tracing import evaluating, module_of
@@ -188,6 +189,22 @@ class ChannelSpace:
     def params(self, widths: Mapping[str, int]) -> int:
         """Number of parameters; batch-norm statistics are none."""
         return self._costs.parameters(self._rules.units(widths))
+
+    def costs(self, widths: Mapping[str, int]) -> Costs:
+        """MACs and parameters; latency, which the budget is on, is measured."""
+        return Costs(self.macs(widths), self.params(widths))
+
+    def describe(self, widths: Mapping[str, int]) -> tuple[Part, ...]:
+        """Kept channels of every group, with the reason of those that may not be cut."""
+        return tuple(
+            Part(
+                *(group.name, tuple(group.layers), group.channels),
+                kept=widths.get(group.name, group.channels),
+                macs_share=group.macs_share,
+                fixed=group.fixed,
+            )
+            for group in self.groups
+        )
 
     def layer_costs(self, widths: Mapping[str, int]) -> LayerCosts:
         """Costs of every convolution and linear layer, for one image."""

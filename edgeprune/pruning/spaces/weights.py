@@ -1,25 +1,27 @@
-"""Masks: pruning single weights by magnitude, beside plans, which prune whole channels."""
+"""Single weights: which of a model's weights may go, by magnitude, and the plans that say so."""
 
 import copy
 import fnmatch
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from edgeprune.errors import SpaceError, nearest
 from edgeprune.files import write_json
-from edgeprune.pruning.plan import fingerprint
+from edgeprune.pruning.plan import Slices, Widths, fingerprint
+from edgeprune.pruning.spaces.protocol import Costs, Part
 
-#: Kept weights of every layer, in thousandths of its own: a candidate's identity.
-Densities = dict[str, int]
-
+#: Densities are whole thousandths of a layer's weights: they take the place of widths.
 PER_MILLE = 1000
 #: No layer keeps fewer weights than this (all it has, if it has fewer): an empty layer cuts the
 #: network in two, which global magnitude does at high sparsity.
@@ -28,31 +30,88 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Masks:
+class WeightPlan:
     """Densities of one model's layers; magnitude says which weights those are.
 
     Attributes:
-        densities: kept weights of every layer in thousandths.
+        widths: densities: kept weights of every layer in thousandths.
         kept: the same as numbers of weights.
         full: weights of every layer in the base model.
         fingerprint: of the base architecture, as a `Plan` has it.
+        ranks: each weight's position by magnitude among those of its layer; of a plan that was
+            read back they are those of the model that it is applied to first.
     """
 
-    densities: Densities
+    widths: Widths
     kept: dict[str, int]
     full: dict[str, int]
     fingerprint: str
+    ranks: dict[str, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def slices(self) -> Slices:
+        """No tensor loses positions."""
+        return {}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all weights stay."""
+        return self.kept == self.full
+
+    def apply(self, model: nn.Module) -> nn.Module:
+        """A copy of the base model with the other weights at zero.
+
+        Raises:
+            SpaceError: the model is of another architecture.
+        """
+        if (found := fingerprint(model)) != self.fingerprint:
+            msg = (
+                f"the plan was made for another architecture: fingerprint "
+                f"{self.fingerprint[:12]}…, this model has {found[:12]}…"
+            )
+            raise SpaceError(msg)
+        if not self.ranks:
+            modules = dict(model.named_modules())
+            self.ranks.update({name: _ranks(_weight(modules[name])) for name in self.kept})
+        pruned = copy.deepcopy(model)
+        self.hold(pruned)
+        return pruned
+
+    def cut(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The base model's weights and buffers with the other weights at zero."""
+        masked = {
+            f"{name}.weight": state[f"{name}.weight"].masked_fill(self._gone(name), 0.0)
+            for name in self.kept
+        }
+        return {**state, **masked}
+
+    def hold(self, model: nn.Module) -> None:
+        """Put the weights that went back to zero, as after a step of training."""
+        modules = dict(model.named_modules())
+        with torch.no_grad():
+            for name in self.kept:
+                weight = modules[name].weight
+                if isinstance(weight, torch.Tensor):
+                    weight.masked_fill_(self._gone(name).to(weight.device), 0.0)
 
     def save(self, path: str | Path) -> None:
-        """Write the masks as JSON, atomically."""
-        write_json(Path(path), {"format": _FORMAT, "granularity": "weights"} | vars(self))
+        """Write the plan as JSON, atomically."""
+        record = {
+            "format": _FORMAT,
+            "granularity": "weights",
+            "densities": self.widths,
+            "kept": self.kept,
+            "full": self.full,
+            "fingerprint": self.fingerprint,
+        }
+        write_json(Path(path), record)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Masks":
+    def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote.
 
         Raises:
-            SpaceError: there is no such file, or it holds no masks.
+            SpaceError: there is no such file, or it holds no plan of single weights.
         """
         try:
             record = json.loads(Path(path).read_text())
@@ -65,23 +124,27 @@ class Masks:
             )
             return cls(densities, kept, full, str(record["fingerprint"]))
         except OSError as error:
-            msg = f"the masks {path} cannot be read: {error.strerror}"
+            msg = f"the plan {path} cannot be read: {error.strerror}"
             raise SpaceError(msg) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            msg = f"{path} holds no masks of edgeprune: {error!r}"
+            msg = f"{path} is no edgeprune plan of single weights: {error!r}"
             raise SpaceError(msg) from error
 
+    def _gone(self, name: str) -> torch.Tensor:
+        return self.ranks[name] >= self.kept[name]
 
-class MaskSpace:
+
+class WeightSpace:
     """Which weights of a model may go: all of its convolutions and linear layers.
 
-    Masks are monotone: of two densities of a layer the larger keeps all that the smaller keeps.
+    Plans are monotone: of two densities of a layer the larger keeps all that the smaller keeps.
     Equal magnitudes are ranked by position.
 
     Args:
         model: trained; its weights are the magnitudes.
         include: patterns of layer names; where given, only these may lose weights.
         exclude: patterns of layer names that keep all of their weights.
+        macs: multiply-accumulates of the model, which a dense runtime does for every candidate.
 
     Attributes:
         layers: names of the layers' modules, in the order of the model.
@@ -93,16 +156,23 @@ class MaskSpace:
             nothing is left to prune.
     """
 
+    feature_names: tuple[str, ...] = ("index", "log_weights", "share")
+
     def __init__(
-        self, model: nn.Module, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+        self,
+        model: nn.Module,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        macs: int = 0,
     ) -> None:
         weights = {
-            name: module.weight.detach().float().cpu()
+            name: _weight(module)
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
         }
         weights = {name: weights[name] for name in _wanted(tuple(weights), include, exclude)}
-        self._fingerprint = fingerprint(model)
+        self._fingerprint, self._macs = fingerprint(model), macs
         self._total = sum(one.numel() for one in model.parameters())
         self._ranks = {name: _ranks(weight) for name, weight in weights.items()}
         self._sorted = {
@@ -115,64 +185,71 @@ class MaskSpace:
             name: tuple(range(_least(size), PER_MILLE + 1)) for name, size in self.full.items()
         }
 
-    def masks(self, densities: Mapping[str, int]) -> Masks:
-        """The masks of these densities.
+    @cached_property
+    def features(self) -> np.ndarray:
+        """Position, logarithm of the weights and share of all weights of each layer."""
+        sizes = np.array([self.full[name] for name in self.layers], np.float64)
+        return np.column_stack([np.arange(len(sizes)), np.log(sizes), sizes / sizes.sum()])
+
+    def plan(
+        self,
+        widths: Mapping[str, int],
+        importance: str = "l1",
+        *,
+        scores: Mapping[str, Any] | None = None,
+    ) -> WeightPlan:
+        """The largest magnitudes stay.
+
+        Args:
+            widths: thousandths of its weights that each layer keeps.
+            importance: of channels; weights go by magnitude, whatever it says.
+            scores: of channels.
 
         Raises:
             SpaceError: a layer is missing or unknown, or its density is not allowed.
         """
-        for name in densities:
+        for name in widths:
             if name not in self.full:
                 msg = f"unknown layer {name!r}{nearest(name, self.layers)}"
                 raise SpaceError(msg)
         for name in self.layers:
-            least, density = self.choices[name][0], densities.get(name)
+            least, density = self.choices[name][0], widths.get(name)
             if density not in self.choices[name]:
                 msg = (
                     f"density of layer {name!r} is {density}; allowed: whole thousandths from "
                     f"{least} to {PER_MILLE}"
                 )
                 raise SpaceError(msg)
-        kept = {name: self._kept(name, densities[name]) for name in self.layers}
-        chosen = {name: int(densities[name]) for name in self.layers}
-        return Masks(chosen, kept, dict(self.full), self._fingerprint)
+        kept = {name: self._kept(name, widths[name]) for name in self.layers}
+        chosen = {name: int(widths[name]) for name in self.layers}
+        return WeightPlan(chosen, kept, dict(self.full), self._fingerprint, self._ranks)
 
-    def apply(self, model: nn.Module, masks: Masks) -> nn.Module:
-        """A copy of the model with the other weights at zero.
+    def costs(self, widths: Mapping[str, int]) -> Costs:
+        """Parameters that are left, biases and normalisations included, and the density."""
+        removed = sum(self.full[name] - self._kept(name, widths[name]) for name in self.layers)
+        return Costs(self._macs, self._total - removed, self.density(widths))
 
-        Raises:
-            SpaceError: the masks or the model are of another architecture.
-        """
-        masked = copy.deepcopy(model)
-        for found in (masks.fingerprint, fingerprint(model)):
-            if found != self._fingerprint:
-                msg = (
-                    f"the masks were made for another architecture: fingerprint {found[:12]}…, "
-                    f"expected {self._fingerprint[:12]}…"
-                )
-                raise SpaceError(msg)
-        self.hold(masked, masks)
-        return masked
+    def describe(self, widths: Mapping[str, int]) -> tuple[Part, ...]:
+        """The kept weights of every layer that may lose some."""
+        return tuple(
+            Part(name, (name,), self.full[name], self._kept(name, widths[name]))
+            for name in self.layers
+        )
 
-    def hold(self, model: nn.Module, masks: Masks) -> None:
-        """Put the masked weights of a model back to zero, as after a step of training."""
-        modules = dict(model.named_modules())
-        with torch.no_grad():
-            for name in self.layers:
-                weight = modules[name].weight
-                if isinstance(weight, torch.Tensor):
-                    gone = self._ranks[name] >= masks.kept[name]
-                    weight.masked_fill_(gone.to(weight.device), 0.0)
-
-    def density(self, densities: Mapping[str, int]) -> float:
+    def density(self, widths: Mapping[str, int]) -> float:
         """Share of all prunable weights that is kept."""
-        kept = sum(self._kept(name, densities[name]) for name in self.layers)
+        kept = sum(self._kept(name, widths[name]) for name in self.layers)
         return kept / sum(self.full.values())
 
-    def parameters(self, densities: Mapping[str, int]) -> int:
-        """Parameters that are not masked, biases and normalisations included."""
-        removed = sum(self.full[name] - self._kept(name, densities[name]) for name in self.layers)
-        return self._total - removed
+    def written_density(self, content: bytes) -> float:
+        """Share of the prunable weights that is not zero in an ONNX file."""
+        wanted = {f"{name}.weight" for name in self.layers}
+        kept = sum(
+            int(np.count_nonzero(numpy_helper.to_array(tensor)))
+            for tensor in onnx.load_from_string(content).graph.initializer
+            if tensor.name in wanted
+        )
+        return kept / sum(self.full.values())
 
     def above(self, layer: str, deviations: float) -> float:
         """Thousandths of a layer's weights whose magnitude is so many standard deviations."""
@@ -180,15 +257,15 @@ class MaskSpace:
         kept = int(np.searchsorted(-self._sorted[layer], -limit, side="right"))
         return PER_MILLE * kept / self.full[layer]
 
-    def uniform(self, density: float) -> Densities:
+    def scaled(self, ratio: float) -> Widths:
         """The same density for every layer, none below its least."""
-        return {name: self._allowed(name, PER_MILLE * density) for name in self.layers}
+        return {name: self._allowed(name, PER_MILLE * ratio) for name in self.layers}
 
-    def by_deviations(self, deviations: float) -> Densities:
+    def by_deviations(self, deviations: float) -> Widths:
         """One threshold for all layers, in standard deviations of each one's weights."""
         return {name: self._allowed(name, self.above(name, deviations)) for name in self.layers}
 
-    def by_magnitude(self, density: float) -> Densities:
+    def by_magnitude(self, density: float) -> Widths:
         """Global magnitude (arXiv 2209.14624): one threshold for all weights of the model.
 
         Args:
@@ -196,30 +273,30 @@ class MaskSpace:
         """
         return self.completed({name: PER_MILLE for name in self.layers}, density)
 
-    def completed(self, densities: Mapping[str, int], density: float) -> Densities:
+    def completed(self, widths: Mapping[str, int], density: float) -> Widths:
         """Global magnitude among the weights that some densities keep.
 
         Args:
-            densities: no layer keeps more than here.
+            widths: no layer keeps more than here.
             density: share of all weights that is kept at most, but for layers at their least.
         """
         low, high = 0, len(self._everything)
         # Rounding to thousandths and the least densities move the sum: bisect on the threshold.
         while low < high:
             middle = (low + high + 1) // 2
-            found = self._over(float(self._everything[middle - 1]), densities)
+            found = self._over(float(self._everything[middle - 1]), widths)
             if self.density(found) <= density:
                 low = middle
             else:
                 high = middle - 1
-        return self._over(float(self._everything[low - 1]) if low else math.inf, densities)
+        return self._over(float(self._everything[low - 1]) if low else math.inf, widths)
 
     @cached_property
     def _everything(self) -> np.ndarray:
         """All magnitudes of the model, falling."""
         return np.sort(np.concatenate(list(self._sorted.values())))[::-1]
 
-    def _over(self, limit: float, most: Mapping[str, int]) -> Densities:
+    def _over(self, limit: float, most: Mapping[str, int]) -> Widths:
         counts = {
             name: int(np.searchsorted(-self._sorted[name], -limit, side="right"))
             for name in self.layers
@@ -257,6 +334,11 @@ def _wanted(layers: Sequence[str], include: Sequence[str], exclude: Sequence[str
         msg = f"nothing is left to prune: prune.exclude {list(exclude)} takes all layers out"
         raise SpaceError(msg)
     return chosen
+
+
+def _weight(module: nn.Module) -> torch.Tensor:
+    assert isinstance(module.weight, torch.Tensor)
+    return module.weight.detach().float().cpu()
 
 
 def _ranks(weight: torch.Tensor) -> torch.Tensor:

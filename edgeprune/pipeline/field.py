@@ -1,0 +1,139 @@
+"""Who may race for being the result, whatever is cut."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from edgeprune.pipeline.session import Session
+from edgeprune.search import SearchResult, SearchTrial, Widths
+from edgeprune.search.promise import WORTHS, promise
+
+#: How many trials of the user's own search race.
+FINALISTS = 4
+#: Plans whose groups all differ by no more than this share of their channels are alike.
+_ALIKE = 0.1
+#: The baselines that every report shows (decision 9), by what is cut, and what their plans are
+#: called.
+BASELINES = {
+    "channels": {"uniform": "uniform-L1", "filled": "uniform-L1, filled", "random": "random"},
+    "weights": {"magnitude": "global magnitude", "uniform": "uniform density", "random": "random"},
+}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Widths that race, measured within the budget.
+
+    Attributes:
+        name: of it and its files.
+        found_by: where its widths come from, in words: ``knapsack trial 12``.
+        widths: kept channels by group.
+        roles: the baselines whose plan this is; one with roles is always trained to the end.
+        importance: chooses its channels; None: as the pipeline says.
+        trial: number of the trial that it comes from, where it comes from one.
+    """
+
+    name: str
+    found_by: str
+    widths: Widths
+    roles: tuple[str, ...] = ()
+    importance: str | None = None
+    trial: int | None = None
+
+    def equals(self, other: "Contender") -> bool:
+        """Whether it is the same network."""
+        return self.widths == other.widths and self.importance == other.importance
+
+
+@dataclass(frozen=True)
+class Field:
+    """All contenders of one budget.
+
+    Attributes:
+        contenders: no two are the same network.
+    """
+
+    contenders: tuple[Contender, ...]
+
+    @classmethod
+    def of(cls, contenders: Sequence[Contender]) -> Self:
+        """Contenders that are the same network become one: they are trained once."""
+        distinct: list[Contender] = []
+        for one in contenders:
+            index = next((i for i, each in enumerate(distinct) if each.equals(one)), None)
+            if index is None:
+                distinct.append(one)
+                continue
+            first = distinct[index]
+            both = f"{first.found_by} = {one.found_by}"
+            roles = first.roles + one.roles
+            distinct[index] = dataclasses.replace(first, found_by=both, roles=roles)
+        return cls(tuple(distinct))
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Self:
+        """Read back what `to_json` gave."""
+        found = [Contender(**{**one, "roles": tuple(one["roles"])}) for one in record["contenders"]]
+        return cls(tuple(found))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self)
+
+    def finalists(self, role: str) -> list[int]:
+        """Numbers of the trials among which a role's plan was chosen: ``result`` or a baseline."""
+        own = [
+            one
+            for one in self.contenders
+            if (one.name.startswith("search-") if role == "result" else role in one.roles)
+        ]
+        return [one.trial for one in own if one.trial is not None]
+
+
+def choose(found: SearchResult, limit: float, full: Widths | None = None) -> list[SearchTrial]:
+    """The trials within the budget that promise most, none of them a near copy of another.
+
+    Args:
+        found: the search.
+        limit: largest cost.
+        full: what a difference is small beside; None: what a trial keeps itself.
+    """
+    chosen: list[SearchTrial] = []
+    for trial in promising(within(found, limit)):
+        if not any(_alike(trial.widths, one.widths, full or one.widths) for one in chosen):
+            chosen.append(trial)
+    return chosen
+
+
+def trial_words(session: Session, trial: SearchTrial) -> str:
+    """``knapsack trial 12``: who found a contender of the user's own search."""
+    sampler = session.config.search.sampler
+    whose = " (own search)" if sampler == "random" else ""
+    return f"{sampler} trial {trial.number}{whose}"
+
+
+def promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+    """All trials, the best by each promise in turns: first those of the largest capacity."""
+
+    def ranked(worth: float) -> list[SearchTrial]:
+        return sorted(trials, key=lambda one: -promise(one.reward, one.outcome.macs, worth))
+
+    orders = [ranked(worth) for worth in reversed(WORTHS)]
+    in_turns = [trial for place in zip(*orders, strict=True) for trial in place]
+    return list({trial.number: trial for trial in in_turns}.values())
+
+
+def _alike(one: Widths, other: Widths, full: Widths) -> bool:
+    """Whether two plans are so near to each other that training both would say nothing more."""
+    return all(
+        abs(one[group] - other[group]) <= _ALIKE * channels
+        and (one[group] == 0) == (other[group] == 0)
+        for group, channels in full.items()
+    )
+
+
+def within(found: SearchResult, limit: float) -> list[SearchTrial]:
+    """The trials within the budget, best first; the nearest miss if there is none."""
+    within = [trial for trial in found.trials if trial.outcome.cost <= limit]
+    return sorted(within, key=lambda trial: -trial.reward) or [found.best]
