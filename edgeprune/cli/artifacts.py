@@ -9,47 +9,45 @@ from rich.table import Table
 from edgeprune.cli.outcomes import print_json
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
+from edgeprune.pipeline.records import ArtifactRecord
 
 
-def show_artifacts(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def show_artifacts(records: Sequence[ArtifactRecord], *, as_json: bool) -> None:
     """Print written artifacts.
 
     Raises:
         BudgetError: one was rejected; everything has been printed and written.
     """
     if as_json:
-        print_json({"artifacts": list(records)})
+        print_json({"artifacts": [one.model_dump(mode="json") for one in records]})
     else:
         table = Table()
         table.add_column("file", no_wrap=True)
         for heading in ("accuracy", "agreement", "latency", "size"):
             table.add_column(heading, justify="right")
         for one in records:
-            found = one.get("verification")
+            found = one.verification
             table.add_row(
-                one["path"] or f"{one['format']} {one['precision']}: not written",
-                f"{found['accuracy']:.2%}" if found else "-",
-                f"{found['top1_agreement']:.2%}" if found else "-",
+                one.path or f"{one.format} {one.precision}: not written",
+                f"{found.accuracy:.2%}" if found else "-",
+                f"{found.top1_agreement:.2%}" if found else "-",
                 _latency(one),
-                f"{one['bytes'] / 1e3:.0f} kB",
-                style=None if one["kept"] else "dim",
+                f"{one.bytes / 1e3:.0f} kB",
+                style=None if one.kept else "dim",
             )
         Console(highlight=False).print(table)
-    rejected = [
-        f"{one['format']} {one['precision']}: {one['reason']}" for one in records if not one["kept"]
-    ]
+    rejected = [f"{one.format} {one.precision}: {one.reason}" for one in records if not one.kept]
     if rejected:
         raise BudgetError("rejected: " + "; ".join(rejected))
 
 
-def _latency(record: dict[str, Any]) -> str:
+def _latency(record: ArtifactRecord) -> str:
     """To that of float32; for float32 itself as measured."""
-    if "ratio" in record:
-        return f"{record['ratio']:.3f}x"
-    if "latency" not in record:
+    if record.ratio is not None:
+        return f"{record.ratio:.3f}x"
+    if record.latency is None:
         return "-"
-    measured = record["latency"]
-    return f"{measured['level_ms']:.4g} {unit_of(measured['conditions']['clock'])}"
+    return f"{record.latency.level_ms:.4g} {unit_of(record.latency.conditions['clock'])}"
 
 
 def show_verified(record: dict[str, Any], *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """What `run` and `resume` print when they are done."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -10,9 +11,8 @@ from edgeprune.cli.outcomes import print_json
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 from edgeprune.pipeline import RunResult
-
-#: What only records of single weights have: zeros are counted, and deflated files measured.
-_OF_WEIGHTS = ("density", "compressed", "sparse_bytes")
+from edgeprune.pipeline.records import Finished, Manifest
+from edgeprune.report.ladder import Rung
 
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
@@ -26,52 +26,60 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
     else:
         _table(result)
     if not result.met:
-        budget = result.manifest["budget"]
-        if result.manifest["granularity"] == "weights":
-            zeros = 1 - result.manifest["result"]["density"]
-            msg = f"the budget of {budget['text']} is not met: {zeros:.2%} of the weights are zero"
+        budget, best = result.bundle.budget, result.bundle.result
+        if best.density is not None:
+            zeros = 1 - best.density
+            msg = f"the budget of {budget.text} is not met: {zeros:.2%} of the weights are zero"
             raise BudgetError(msg)
         msg = (
-            f"the budget of {budget['text']} is not met: the fastest candidate measures "
-            f"{result.manifest['result']['ratio']:.3f}x; the best artifact is in {result.directory}"
+            f"the budget of {budget.text} is not met: the fastest candidate measures "
+            f"{best.ratio:.3f}x; the best artifact is in {result.directory}"
         )
         raise BudgetError(msg)
 
 
 def _record(result: RunResult) -> dict[str, Any]:
-    manifest = result.manifest
-    rows = _rows(manifest)
+    bundle, manifest = result.bundle, result.manifest
     return {
         "directory": str(result.directory),
         "report": str(result.report),
         "budget": manifest["budget"],
-        "widths": manifest["widths"],
-        "found_by": manifest["result"].get("found_by"),
+        "widths": bundle.widths,
+        "found_by": bundle.result.found_by,
         "ladder": manifest["ladder"],
         "contenders": {
             name: {
-                "accuracy": row["verification"]["accuracy"],
-                "latency_ratio": row.get("ratio", 1.0),
-                "macs": row["macs"],
-                "parameters": row["parameters"],
-                "bytes": row["bytes"],
-                **{key: row[key] for key in _OF_WEIGHTS if key in row},
+                "accuracy": row.verification.accuracy,
+                "latency_ratio": row.ratio,
+                "macs": row.macs,
+                "parameters": row.parameters,
+                "bytes": row.bytes,
+                **{key: value for key, value in _of_weights(row).items() if value is not None},
             }
-            for name, row in rows.items()
+            for name, row in _rows(bundle).items()
         },
     }
 
 
-def _rows(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {"base": manifest["base"], "result": manifest["result"], **manifest["baselines"]}
+def _of_weights(row: Finished) -> dict[str, float | None]:
+    """What only records of single weights have: zeros are counted, deflated files measured."""
+    return {
+        "density": row.density,
+        "compressed": row.compressed,
+        "sparse_bytes": row.sparse_bytes,
+    }
+
+
+def _rows(bundle: Manifest) -> dict[str, Finished]:
+    return {"base": bundle.base, "result": bundle.result, **bundle.baselines}
 
 
 def _table(result: RunResult) -> None:
-    manifest = result.manifest
-    weights = manifest["granularity"] == "weights"
+    bundle = result.bundle
+    weights = bundle.granularity == "weights"
     labels = {
         "base": "base model",
-        "result": f"edgeprune ({manifest['result'].get('found_by', manifest['sampler'])})",
+        "result": f"edgeprune ({bundle.result.found_by or bundle.sampler})",
         "magnitude": "global magnitude",
         "uniform": "uniform density" if weights else "uniform-L1, same latency",
         "filled": "uniform-L1, filled",
@@ -81,27 +89,27 @@ def _table(result: RunResult) -> None:
     last = ("zeros", "deflated file") if weights else ("MACs", "file")
     for heading in ("", "test accuracy", "latency", *last):
         table.add_column(heading, justify="left" if not heading else "right")
-    unit = unit_of(manifest["target"]["clock"])
-    for name, row in _rows(manifest).items():
-        ratio = row.get("ratio", 1.0)
-        latency = row.get("candidate", row.get("latency", {}))
+    unit = unit_of(bundle.target["clock"])
+    for name, row in _rows(bundle).items():
+        latency = "-" if row.candidate is None else f"{row.candidate.median_ms:.3g} {unit}"
+        density, size = row.density or 0.0, row.compressed if weights else row.bytes
         table.add_row(
             labels[name],
-            f"{row['verification']['accuracy']:.2%}",
-            f"{latency['median_ms']:.3g} {unit} ({ratio:.2f}x)",
-            f"{1 - row['density']:.1%}" if weights else f"{row['macs'] / 1e6:.1f} M",
-            f"{row['compressed' if weights else 'bytes'] / 1e3:.0f} kB",
+            f"{row.verification.accuracy:.2%}",
+            f"{latency} ({row.ratio:.2f}x)",
+            f"{1 - density:.1%}" if weights else f"{row.macs / 1e6:.1f} M",
+            f"{(size or 0) / 1e3:.0f} kB",
             style="bold" if name == "result" else None,
         )
     console = Console(highlight=False)
     console.print(table)
-    if any("beside" in rung for rung in manifest["ladder"]):
-        console.print(_frontier(manifest))
+    if any(rung.beside for rung in bundle.ladder):
+        console.print(_frontier(bundle.ladder))
     typer.echo(f"model:  {result.directory / 'model.onnx'}")
     typer.echo(f"report: {result.report}")
 
 
-def _frontier(manifest: dict[str, Any]) -> Table:
+def _frontier(ladder: Sequence[Rung]) -> Table:
     """The result and the baselines of every budget, so that a person picks a point."""
     table = Table(title=None)
     columns = {
@@ -112,14 +120,14 @@ def _frontier(manifest: dict[str, Any]) -> Table:
     for heading in ("budget", "result", *columns.values(), "bundle"):
         left = heading in {"budget", "bundle"}
         table.add_column(heading, justify="left" if left else "right", overflow="fold")
-    for rung in manifest["ladder"]:
+    for rung in ladder:
         table.add_row(
-            rung["regime"] if rung["met"] else f"{rung['regime']} (missed)",
-            f"{rung['accuracy']:.2%} ({rung['ratio']:.2f}x)",
+            rung.regime if rung.met else f"{rung.regime} (missed)",
+            f"{rung.accuracy:.2%} ({rung.ratio:.2f}x)",
             *(
-                f"{rung['beside'][role]['accuracy']:.2%} ({rung['beside'][role]['cost']:.2f}x)"
+                f"{rung.beside[role].accuracy:.2%} ({rung.beside[role].cost:.2f}x)"
                 for role in columns
             ),
-            rung["path"],
+            rung.path,
         )
     return table

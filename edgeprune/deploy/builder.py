@@ -83,7 +83,7 @@ def build(
                 "cpu": profile.cpu,
                 "glibc": profile.glibc,
             },
-            "run": bundle.manifest["files"],
+            "run": {name: one.model_dump() for name, one in bundle.manifest.files.items()},
             **made.details,
             "runners": tried,
             "skipped": skipped,

@@ -8,6 +8,7 @@ from typing import Any
 from edgeprune.deploy.generated import OnnxInterface
 from edgeprune.errors import RunError
 from edgeprune.export import read_manifest
+from edgeprune.export.manifest import BundleManifest
 from edgeprune.files import sha256
 
 
@@ -22,7 +23,7 @@ class Bundle:
     """
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: BundleManifest
     interface: OnnxInterface
 
     @property
@@ -37,11 +38,11 @@ class Bundle:
             RunError: a file is missing or was changed.
         """
         shutil.copyfile(self.folder / "model.onnx", folder / "model.onnx")
-        for record in self.manifest.get("artifacts", []):
-            if record["kept"] and record["format"] == "tflite":
+        for record in self.manifest.artifacts:
+            if record.kept and record.format == "tflite" and record.path is not None:
                 # The name alone: a manifest cannot make us read outside its folder.
-                path = self.folder / Path(record["path"]).name
-                if not path.is_file() or sha256(path) != record["sha256"]:
+                path = self.folder / Path(record.path).name
+                if not path.is_file() or sha256(path) != record.sha256:
                     msg = f"{path} is missing or was changed after the run: its SHA-256 differs"
                     raise RunError(msg)
                 shutil.copyfile(path, folder / path.name)

@@ -1,17 +1,18 @@
 """The bundle: what a run hands over, and how to get the torch model back from it."""
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file
 
 from edgeprune.config import ModelConfig
 from edgeprune.errors import RunError
+from edgeprune.export.manifest import BundleManifest
 from edgeprune.files import sha256
 from edgeprune.pruning import load_plan
+from edgeprune.records import read_record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 FILES = ("model.onnx", "plan.json", "weights.safetensors")
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> BundleManifest:
     """Read a bundle's manifest and check that its files are the ones that were written.
 
     Args:
@@ -32,21 +33,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         msg = f"{folder} holds no bundle: manifest.json is missing (has the run finished?)"
         raise RunError(msg)
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-        expected = {name: manifest["files"][name]["sha256"] for name in FILES}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        msg = f"{path} is no edgeprune manifest: {error!r}"
-        raise RunError(msg) from error
+    manifest = read_record(path, BundleManifest)
+    if missing := set(FILES) - set(manifest.files):
+        msg = f"{path} is no edgeprune manifest: it lacks {', '.join(sorted(missing))}"
+        raise RunError(msg)
     # The names are ours, not the manifest's: a bundle cannot make us read outside its folder.
-    for name, digest in expected.items():
+    for name in FILES:
+        digest = manifest.files[name].sha256
         if not (folder / name).is_file():
             msg = f"{folder} is incomplete: {name} is missing"
             raise RunError(msg)
         if (found := sha256(folder / name)) != digest:
             msg = (
                 f"{folder / name} was changed after the run: "
-                f"SHA-256 {found[:12]}…, manifest says {str(digest)[:12]}…"
+                f"SHA-256 {found[:12]}…, manifest says {digest[:12]}…"
             )
             raise RunError(msg)
     return manifest
@@ -73,7 +73,7 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
     folder = Path(path)
     manifest = read_manifest(folder)
     if build is None:
-        config = ModelConfig.model_validate(manifest["model"])
+        config = ModelConfig.model_validate(manifest.model)
         if ":" in config.name:
             msg = (
                 f"the model of {folder} is {config.name!r}, your own code: "

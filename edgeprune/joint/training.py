@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -59,10 +59,6 @@ class JointResult:
     widths: Widths
     epochs: tuple[JointEpoch, ...]
     rounds: tuple[Round, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for the record."""
-        return asdict(self)
 
 
 def train_jointly(

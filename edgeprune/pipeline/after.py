@@ -10,15 +10,16 @@ from edgeprune.devices import open_device
 from edgeprune.errors import ConfigError, RunError, nearest
 from edgeprune.export import compare_file
 from edgeprune.export.formats import FORMATS, check_writable, device_content, format_of, open_format
-from edgeprune.files import write_json
 from edgeprune.pipeline.artifacts import stage_of, write_artifacts
 from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.records import ArtifactRecord, Manifest
 from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.timing import beside
+from edgeprune.records import write_record
 
 _PRECISIONS = ("float32", "float16", "int8")
 
@@ -31,7 +32,7 @@ def export_run(
     calibration: str | None = None,
     drop: float | None = None,
     progress: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[ArtifactRecord]:
     """Write a finished run's result in other formats and precisions; manifest and report know it.
 
     Args:
@@ -65,19 +66,13 @@ def export_run(
         for form in formats:
             check_writable(form, session.target)
         for form, one in wanted:  # asked for anew, perhaps with another recipe
-            stage = directory.path / "stages" / f"{stage_of(form, one)}.json"
-            stage.unlink(missing_ok=True)
-        result = manifest["result"]
+            directory.forget(stage_of(form, one))
         source = finished_source(session, "result")
-        accuracy = result["verification"]["accuracy"]
+        accuracy = manifest.result.verification.accuracy
         records = write_artifacts(session, source, accuracy, settings, wanted)
-    others = [
-        one
-        for one in manifest.get("artifacts", [])
-        if (one["format"], one["precision"]) not in wanted
-    ]
-    manifest["artifacts"] = [*others, *records]
-    write_json(directory.path / "manifest.json", manifest)
+    others = [one for one in manifest.artifacts if (one.format, one.precision) not in wanted]
+    manifest = manifest.model_copy(update={"artifacts": (*others, *records)})
+    write_record(directory.path / "manifest.json", manifest)
     directory.finish("bundle", manifest)
     write_run_report(directory)
     return records
@@ -96,7 +91,8 @@ def verify_file(
         progress: show progress bars on standard error.
 
     Returns:
-        Accuracy, agreement and differences; ``ratio`` and ``latency_ms`` with a target;
+        Accuracy, agreement and differences; ``ratio``, ``level_ms`` (what the ratio is made of)
+        and ``median_ms`` with a target;
         ``warnings`` of the lint.
 
     Raises:
@@ -122,7 +118,8 @@ def verify_file(
             content = device_content(path)
             with open_device(beside(load_target(target), form), session.reporter.say) as device:
                 comparison = device.compare(content, source.onnx if form == "onnx" else content)
-            record["latency_ms"] = comparison.candidate.level_ms
+            record["level_ms"] = comparison.candidate.level_ms
+            record["median_ms"] = comparison.candidate.median_ms
             record["ratio"] = comparison.ratio
             record["ratio_interval"] = list(comparison.ratio_interval)
     return record
@@ -137,9 +134,9 @@ def _check_words(what: str, given: Sequence[str], allowed: Sequence[str]) -> Non
 
 
 @contextmanager
-def _finished(directory: RunDirectory, progress: bool) -> Iterator[tuple[Session, dict[str, Any]]]:
+def _finished(directory: RunDirectory, progress: bool) -> Iterator[tuple[Session, Manifest]]:
     directory.check()
-    manifest = directory.record("bundle")
+    manifest = directory.record("bundle", Manifest)
     if manifest is None:
         msg = (
             f"{directory.path} has not finished: "

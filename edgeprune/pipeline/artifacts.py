@@ -10,6 +10,7 @@ from edgeprune.errors import EdgepruneError, VerificationError
 from edgeprune.export.formats import Made, Source, open_format
 from edgeprune.pipeline.aware import trained_for_int8
 from edgeprune.pipeline.judging import Judge
+from edgeprune.pipeline.records import ArtifactRecord
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
 from edgeprune.quantization import CalibrationImages
@@ -41,7 +42,7 @@ def write_artifacts(
     accuracy: float,
     settings: ExportConfig,
     wanted: Sequence[tuple[str, str]],
-) -> list[dict[str, Any]]:
+) -> list[ArtifactRecord]:
     """Write, judge and measure the result in every format and precision that is asked for.
 
     Args:
@@ -57,13 +58,13 @@ def write_artifacts(
         to the float32 file of the same format or why it was ``not_timed``, lint. What cannot be
         converted is rejected with the reason, and has no path.
     """
-    records: list[dict[str, Any]] = []
+    records: list[ArtifactRecord] = []
     if not wanted:
         return records
     makers: dict[str, _Maker] = {}
     with session.reporter.task("artifacts", len(wanted)) as task, ArtifactTimer(session) as timer:
         for form, precision in wanted:
-            record = session.directory.record(stage_of(form, precision))
+            record = session.directory.record(stage_of(form, precision), ArtifactRecord)
             if record is None:
                 if form not in makers:
                     opened = open_format(form, session.target, session.reporter.say)
@@ -71,8 +72,8 @@ def write_artifacts(
                     makers[form] = _Maker(judge)
                 tries = makers[form].make(precision)
                 record = session.directory.finish(stage_of(form, precision), tries)
-            records.append(dict(record))
-            verdict = "kept" if record["kept"] else record["reason"]
+            records.append(record)
+            verdict = "kept" if record.kept else record.reason
             task.advance(note=f"{form} {precision}: {verdict}")
     return records
 
@@ -84,7 +85,7 @@ class _Maker:
     judge: Judge
     made: Made | None = None
 
-    def make(self, precision: str) -> dict[str, Any]:
+    def make(self, precision: str) -> ArtifactRecord:
         """The artifact; for an int8 one that is not accurate enough, a second with float layers.
 
         Where that is not enough either, a third one of weights that were trained for it.
@@ -96,7 +97,7 @@ class _Maker:
         images = CalibrationImages(self.judge.session.workload.splits.train, recipe, shape)
         known: dict[str, Any] = {"calibration": recipe.name, "calibration_sha256": images.digest()}
         first = self._tried(precision, known, images)
-        if first["kept"] or not first["inaccurate"] or self.made is None:
+        if first.kept or not first.inaccurate or self.made is None:
             return first
         try:
             noise = self.judge.format.noise(self.judge.source, self.made, images)
@@ -105,16 +106,16 @@ class _Maker:
         worst = dict(list(noise.items())[:_NAMED])
         kept_float = list(noise)[:KEPT_IN_FLOAT]
         self.judge.session.reporter.say(
-            f"{self.judge.form} int8: {first['reason']}; noisiest layers: "
+            f"{self.judge.form} int8: {first.reason}; noisiest layers: "
             + ", ".join(f"{name} ({value:.1f} dB)" for name, value in worst.items())
         )
         known |= {"noisiest_db": worst, "first_try": first}
         second = self._tried(precision, known | {"float_layers": kept_float}, images, kept_float)
         epochs = self.judge.settings.qat_epochs
-        if second["kept"] or not second["inaccurate"] or epochs == 0:
+        if second.kept or not second.inaccurate or epochs == 0:
             return second
         self.judge.session.reporter.say(
-            f"{self.judge.form} int8: {second['reason']}; training for int8, {epochs} epochs"
+            f"{self.judge.form} int8: {second.reason}; training for int8, {epochs} epochs"
         )
         known |= {"second_try": second, "qat_epochs": epochs}
         source = trained_for_int8(self.judge.session, self.judge.source, epochs)
@@ -127,7 +128,7 @@ class _Maker:
         images: CalibrationImages | None = None,
         keep_float: Sequence[str] = (),
         source: Source | None = None,
-    ) -> dict[str, Any]:
+    ) -> ArtifactRecord:
         """Convert and judge; what cannot be converted is no reason to lose the rest of the run."""
         record: dict[str, Any] = {
             "format": self.judge.form,
@@ -139,13 +140,9 @@ class _Maker:
             source = source or self.judge.source
             made = self.made = self.judge.format.convert(source, precision, images, keep_float)
         except EdgepruneError as error:
-            nothing: dict[str, Any] = {
-                "path": None,
-                "sha256": None,
-                "bytes": 0,
-                "lint": {"warnings": []},
-            }
+            nothing: dict[str, Any] = {"path": None, "sha256": None, "bytes": 0}
+            nothing["lint"] = {"warnings": []}
             verdict = {"kept": False, "inaccurate": False, "reason": str(error)}
-            return record | nothing | verdict
+            return ArtifactRecord.model_validate(record | nothing | verdict)
         record |= {"bytes": len(made.content), "convert_s": time.perf_counter() - start}
         return self.judge.judge(precision, made, record | dict(made.details))

@@ -1,9 +1,8 @@
 """Stage 7, the bundle: the result's files under their final names, and the manifest."""
 
-import dataclasses
 import datetime
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,18 @@ import torch
 
 from edgeprune import __version__
 from edgeprune.export import FILES
-from edgeprune.files import sha256, write_atomic, write_json
+from edgeprune.export.manifest import FileEntry
+from edgeprune.files import sha256, write_atomic
 from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
+from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest, Race
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session
+from edgeprune.pruning import Part
+from edgeprune.records import write_record
+from edgeprune.report import Budget, Group, Layer
+from edgeprune.report.ladder import Rung
 
 #: The file with sparse initialisers, beside ``model.onnx``; written where it is smaller.
 SPARSE = "model.sparse.onnx"
@@ -30,10 +35,10 @@ _SOURCES = {
 def write_bundle(
     session: Session,
     goal: Goal,
-    contenders: dict[str, dict[str, Any]],
-    artifacts: list[dict[str, Any]],
-    ladder: list[dict[str, Any]],
-) -> dict[str, Any]:
+    contenders: Mapping[str, Finished],
+    artifacts: Sequence[ArtifactRecord],
+    ladder: Sequence[Rung],
+) -> Manifest:
     """Write the bundle's files and its manifest.
 
     Args:
@@ -49,48 +54,64 @@ def write_bundle(
     config, directory = session.config, session.directory
     files = copy_bundle(directory, "result", directory.path)
     before, base, result = session.template.base, contenders["base"], contenders["result"]
-    if "sparse_bytes" in result and result["sparse_bytes"] < result["bytes"]:
+    if result.sparse_bytes is not None and result.sparse_bytes < result.bytes:
         files |= copy_files(directory, "result", directory.path, {SPARSE: "sparse.onnx"})
     after = (directory.path / "model.onnx").read_bytes()
+    base = base.model_copy(update={"candidate": goal.probed.base or result.baseline})
+    raced = directory.record(goal.named("race"), Race) or Race()
+    parts = session.space.describe(result.widths)
+    manifest = Manifest(
+        **manifest_head(session),
+        trials=config.search.trials if goal.probed.reachable else 0,
+        budget=Budget(goal.text, goal.limit, result.met),
+        files=files,
+        artifacts=tuple(artifacts),
+        ladder=tuple(ladder),
+        notes=_notes(session),
+        race=raced.contenders,
+        widths=result.widths,
+        full_widths={one.name: one.size for one in parts if one.fixed is None},
+        base=base,
+        result=result,
+        baselines={name: contenders[name] for name in BASELINES[config.prune.granularity]},
+        groups=_groups(session, parts, contenders),
+        layers=_layers(session, before, after),
+    )
+    write_record(directory.path / "manifest.json", manifest)
+    return directory.finish("bundle", manifest)
+
+
+def _groups(
+    session: Session, parts: Sequence[Part], contenders: Mapping[str, Finished]
+) -> tuple[Group, ...]:
     beside = {}
     if "magnitude" in contenders:
-        plans = session.space.describe(contenders["magnitude"]["widths"])
-        beside = {part.name: {"magnitude": part.kept} for part in plans}
-    parts = session.space.describe(result["widths"])
-    manifest = {
-        **manifest_head(session),
-        "trials": config.search.trials if goal.probed.reachable else 0,
-        "budget": {"text": goal.text, "ratio": goal.limit, "met": result["met"]},
-        "files": files,
-        "artifacts": artifacts,
-        "ladder": ladder,
-        "notes": _notes(session),
-        "race": directory.record(goal.named("race")) or [],
-        "widths": result["widths"],
-        "full_widths": {one.name: one.size for one in parts if one.fixed is None},
-        "base": base | {"latency": goal.probed.base or result["baseline"]},
-        "result": result,
-        "baselines": {name: contenders[name] for name in BASELINES[config.prune.granularity]},
-        "groups": [dataclasses.asdict(part) | beside.get(part.name, {}) for part in parts],
-        "layers": _layers(session, before, after),
-    }
-    write_json(directory.path / "manifest.json", manifest)
-    return dict(directory.finish("bundle", manifest))
+        plan = session.space.describe(contenders["magnitude"].widths)
+        beside = {part.name: part.kept for part in plan}
+    return tuple(
+        Group(
+            *(part.name, part.layers, part.size, part.kept, part.macs_share, part.fixed),
+            beside=beside.get(part.name),
+        )
+        for part in parts
+    )
 
 
-def _layers(session: Session, before: bytes, after: bytes) -> list[dict[str, Any]]:
+def _layers(session: Session, before: bytes, after: bytes) -> tuple[Layer, ...]:
     """Latency layer by layer, which zeros do not change."""
     if session.counted is not None:
-        return []
+        return ()
     profiles = [session.device.profile(content) for content in (before, after)]
     return layer_rows(before, after, *profiles)
 
 
-def _notes(session: Session) -> list[str]:
+def _notes(session: Session) -> tuple[str, ...]:
     """What a reader of the report must know of what was asked for and could not be done."""
     if session.counted or not session.config.prune.blocks or session.channels.branches:
-        return []
-    return ["No residual branch of this network may go: no blocks could be removed, only channels."]
+        return ()
+    return (
+        "No residual branch of this network may go: no blocks could be removed, only channels.",
+    )
 
 
 def manifest_head(session: Session) -> dict[str, Any]:
@@ -112,14 +133,14 @@ def manifest_head(session: Session) -> dict[str, Any]:
     }
 
 
-def copy_bundle(directory: RunDirectory, contender: str, folder: Path) -> dict[str, Any]:
+def copy_bundle(directory: RunDirectory, contender: str, folder: Path) -> dict[str, FileEntry]:
     """Copy a contender's files under their final names, and give their hashes and sizes."""
     return copy_files(directory, contender, folder, {name: _SOURCES[name] for name in FILES})
 
 
 def copy_files(
     directory: RunDirectory, contender: str, folder: Path, names: Mapping[str, str]
-) -> dict[str, Any]:
+) -> dict[str, FileEntry]:
     """Copy some of a contender's files.
 
     Args:
@@ -135,5 +156,5 @@ def copy_files(
     for name, suffix in names.items():
         content = directory.contender(contender, suffix).read_bytes()
         write_atomic(folder / name, content)
-        files[name] = {"sha256": sha256(folder / name), "bytes": len(content)}
+        files[name] = FileEntry(sha256=sha256(folder / name), bytes=len(content))
     return files

@@ -45,15 +45,15 @@ def gather(
         kernels: latency of the model from the target's kernels, where they are known.
     """
     stage = goal.named("contenders")
-    record = session.directory.record(stage)
-    if record is None:
+    field = session.directory.record(stage, Field)
+    if field is None:
         if session.counted is None:
             session.reporter.log(f"{stage}: measuring the finalists again")
             everyone = _measured_field(session, goal, found, compared, kernels)
         else:
             everyone = counted_field(session, session.counted, goal, found, compared)
-        record = session.directory.finish(stage, Field.of(everyone).to_json())
-    return Field.from_json(record)
+        field = session.directory.finish(stage, Field.of(everyone))
+    return field
 
 
 def _measured_field(
@@ -78,16 +78,16 @@ def _measured_field(
 def gather_smallest(session: Session, goal: Goal) -> Field:
     """The contenders of a budget that nothing meets: the smallest widths, and uniform ones."""
     stage = goal.named("contenders")
-    record = session.directory.record(stage)
-    if record is None:
+    field = session.directory.record(stage, Field)
+    if field is None:
         uniform = settle_uniform(session, goal.limit).widths
         smallest = smallest_widths(session)
         everyone = [
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
             Contender("uniform", _CHANNELS["uniform"], uniform, ("uniform", "filled"), "l1"),
         ]
-        record = session.directory.finish(stage, Field.of(everyone).to_json())
-    return Field.from_json(record)
+        field = session.directory.finish(stage, Field.of(everyone))
+    return field
 
 
 def settler_of(

@@ -1,9 +1,9 @@
 """The curves: what cutting each group alone costs, measured once a run for all its searches."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from edgeprune.pipeline.base import JOINT
+from edgeprune.pipeline.records import MeasuredPoints
 from edgeprune.pipeline.session import Session
 from edgeprune.search import sampler_spec
 from edgeprune.sensitivity import Curves, measure_curves, points_wanted
@@ -29,10 +29,9 @@ def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | Non
     told = config.sampler != JOINT and sampler_spec(config.sampler).informed
     if config.curves_s == 0 or not told or not session.channels.free:
         return None
-    record = session.directory.record("curves")
-    if record is None:
-        record = session.directory.finish("curves", _measure(session, useful()).to_json())
-    session.curves = Curves.from_json(record)
+    session.curves = session.directory.record("curves", Curves)
+    if session.curves is None:
+        session.curves = session.directory.finish("curves", _measure(session, useful()))
     for warning in session.curves.warnings:
         session.reporter.say(f"sensitivity: {warning}")
     return session.curves
@@ -40,11 +39,7 @@ def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | Non
 
 def _measure(session: Session, useful: Useful) -> Curves:
     directory, space = session.directory, session.channels
-    measured: dict[str, Any] = directory.record("curves-measured") or {}
-    known = {
-        group: {int(width): loss for width, loss in points.items()}
-        for group, points in measured.items()
-    }
+    measured = directory.record("curves-measured", MeasuredPoints)
     with session.reporter.task("sensitivity", points_wanted(space, useful)) as task:
         return measure_curves(
             space,
@@ -55,7 +50,7 @@ def _measure(session: Session, useful: Useful) -> Curves:
             seed=session.config.search.seed,
             seconds=session.config.search.curves_s,
             useful=useful,
-            known=known,
-            keep=lambda found: directory.finish("curves-measured", found),
+            known={} if measured is None else measured.losses,
+            keep=lambda found: directory.finish("curves-measured", MeasuredPoints(losses=found)),
             advance=lambda note: task.advance(note=note),
         )

@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
+
+from pydantic import BaseModel
 
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchResult, SearchTrial, Widths
@@ -46,8 +48,7 @@ class Contender:
         return self.widths == other.widths and self.importance == other.importance
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(BaseModel):
     """All contenders of one budget.
 
     Attributes:
@@ -69,26 +70,16 @@ class Field:
             both = f"{first.found_by} = {one.found_by}"
             roles = first.roles + one.roles
             distinct[index] = dataclasses.replace(first, found_by=both, roles=roles)
-        return cls(tuple(distinct))
+        return cls(contenders=tuple(distinct))
 
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """Read back what `to_json` gave."""
-        found = [Contender(**{**one, "roles": tuple(one["roles"])}) for one in record["contenders"]]
-        return cls(tuple(found))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return dataclasses.asdict(self)
-
-    def finalists(self, role: str) -> list[int]:
+    def finalists(self, role: str) -> tuple[int, ...]:
         """Numbers of the trials among which a role's plan was chosen: ``result`` or a baseline."""
         own = [
             one
             for one in self.contenders
             if (one.name.startswith("search-") if role == "result" else role in one.roles)
         ]
-        return [one.trial for one in own if one.trial is not None]
+        return tuple(one.trial for one in own if one.trial is not None)
 
 
 def choose(found: SearchResult, limit: float, full: Widths | None = None) -> list[SearchTrial]:

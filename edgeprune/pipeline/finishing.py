@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ import torch
 from safetensors.torch import save
 
 from edgeprune.devices import Comparison
+from edgeprune.errors import RunError
 from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import deflated, write_atomic
+from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
 from edgeprune.pruning import CandidatePlan, load_plan
@@ -25,13 +26,13 @@ from edgeprune.training import fit
 MAX_ATTEMPTS = 3
 
 
-def finish_base(session: Session) -> dict[str, Any]:
+def finish_base(session: Session) -> Finished:
     """Write the unpruned model, and score it on the test split: the only time it is."""
-    if (record := session.directory.record("base")) is not None:
-        return dict(record)
+    if (record := session.directory.record("base", Finished)) is not None:
+        return record
     model, content = session.workload.model, session.template.base
     record = _write(session, "base", session.whole(), model, content)
-    return dict(session.directory.finish("base", record))
+    return session.directory.finish("base", record)
 
 
 def finish(
@@ -42,7 +43,7 @@ def finish(
     *,
     settler: Settler | None = None,
     finalists: Sequence[int] = (),
-) -> dict[str, Any]:
+) -> Finished:
     """Fine-tune a contender's plan, write it, verify the file and measure it.
 
     Args:
@@ -56,8 +57,8 @@ def finish(
     Returns:
         The contender's record, as kept in ``stages/``.
     """
-    if (record := session.directory.record(name)) is not None:
-        return dict(record)
+    if (record := session.directory.record(name, Finished)) is not None:
+        return record
     for attempt in range(MAX_ATTEMPTS):
         plan = session.plan(widths)
         model = session.recovery.recover(plan)
@@ -74,7 +75,7 @@ def finish(
         )
         widths = narrower
     record = finish_contender(
-        session, name, plan, model, limit, {"finalists": list(finalists)}, comparison
+        session, name, plan, model, limit, {"finalists": tuple(finalists)}, comparison
     )
     for checkpoint in session.directory.path.glob(f"contenders/{name}-*.checkpoint"):
         checkpoint.unlink()
@@ -89,7 +90,7 @@ def finish_contender(
     limit: float,
     facts: Mapping[str, Any],
     comparison: Comparison | None = None,
-) -> dict[str, Any]:
+) -> Finished:
     """Write a tuned model under a contender's name, verify the file on the test split, measure it.
 
     Args:
@@ -107,28 +108,18 @@ def finish_contender(
     content = session.file(model, plan)
     comparison = comparison or session.compare_file(content)
     written = _write(session, name, plan, model, content)
-    cost = cost_of({"ratio": comparison.ratio, **written})
-    session.reporter.log(f"{name}: written, {cost:.4f}x of at most {limit:.4f}x")
-    record = {
-        **written,
-        **facts,
-        "met": cost <= limit,
+    measured = {
         "ratio": comparison.ratio,
-        "ratio_interval": list(comparison.ratio_interval),
-        "candidate": comparison.candidate.to_json(),
-        "baseline": comparison.baseline.to_json(),
+        "ratio_interval": comparison.ratio_interval,
+        "candidate": comparison.candidate,
+        "baseline": comparison.baseline,
     }
-    return dict(session.directory.finish(name, record))
+    record = written.model_copy(update={**facts, **measured})
+    session.reporter.log(f"{name}: written, {record.cost:.4f}x of at most {limit:.4f}x")
+    return session.directory.finish(name, record.model_copy(update={"met": record.cost <= limit}))
 
 
-def cost_of(record: Mapping[str, Any]) -> float:
-    """What the budget is on, as a ratio to the base: density or latency of the written file."""
-    return float(record.get("density", record["ratio"]))
-
-
-def copy_contender(
-    session: Session, source: str, name: str, facts: Mapping[str, Any]
-) -> dict[str, Any]:
+def copy_contender(session: Session, source: str, name: str, facts: Mapping[str, Any]) -> Finished:
     """Give a finished contender a second name: its files are neither scored nor measured again."""
     directory = session.directory
     sparse = () if session.counted is None else ("sparse.onnx",)
@@ -136,8 +127,21 @@ def copy_contender(
         content = directory.contender(source, suffix).read_bytes()
         write_atomic(directory.contender(name, suffix), content)
     session.reporter.log(f"{name}: written, the same as {source}")
-    record = {**(directory.record(source) or {}), **facts, "name": name}
-    return dict(directory.finish(name, record))
+    record = finished(session, source)
+    return directory.finish(name, record.model_copy(update={**facts, "name": name}))
+
+
+def finished(session: Session, name: str) -> Finished:
+    """The record of a contender that has been finished.
+
+    Raises:
+        RunError: it has not.
+    """
+    record = session.directory.record(name, Finished)
+    if record is None:
+        msg = f"{session.directory.path} has no record of {name}: was stages/{name}.json removed?"
+        raise RunError(msg)
+    return record
 
 
 def finished_source(session: Session, name: str) -> Source:
@@ -210,30 +214,31 @@ def fine_tune(
 
 def _write(
     session: Session, name: str, plan: CandidatePlan, model: torch.nn.Module, content: bytes
-) -> dict[str, Any]:
+) -> Finished:
     directory, test = session.directory, session.workload.splits.test
     path, costs = directory.contender(name, "onnx"), session.space.costs(plan.widths)
     write_atomic(path, content)
     plan.save(directory.contender(name, "plan.json"))
     weights = {key: value.contiguous() for key, value in model.state_dict().items()}
     write_atomic(directory.contender(name, "safetensors"), save(weights))
-    record = {
-        "name": name,
-        "widths": plan.widths,
-        "macs": costs.macs,
-        "parameters": costs.parameters,
-        "bytes": len(content),
-        "verification": asdict(verify_onnx(path, model, test)),
-    }
+    record = Finished(
+        name=name,
+        widths=plan.widths,
+        macs=costs.macs,
+        parameters=costs.parameters,
+        bytes=len(content),
+        verification=verify_onnx(path, model, test),
+    )
     density = session.density(content)
     if density is None:
         return record
     sparse, path = sparse_onnx(content), directory.contender(name, "sparse.onnx")
     write_atomic(path, sparse)
-    return record | {
+    of_weights = {
         "density": density,
         "compressed": deflated(content),
         "sparse_bytes": len(sparse),
         "sparse_compressed": deflated(sparse),
-        "sparse_verification": asdict(verify_onnx(path, model, test)),
+        "sparse_verification": verify_onnx(path, model, test),
     }
+    return record.model_copy(update=of_weights)

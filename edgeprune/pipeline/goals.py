@@ -1,6 +1,6 @@
 """The budgets of a run, one after the other: a run has one, or several from loose to tight."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgeprune.config import BudgetConfig
 from edgeprune.pipeline.probe import Probe
@@ -46,8 +46,12 @@ def goals(budget: BudgetConfig, probed: Probe) -> list[Goal]:
         budget: what the user asks for.
         probed: what the device said before the search.
     """
-    base_ms = None if probed.base is None else float(probed.base["level_ms"])
+    base_ms = None if probed.base is None else probed.base.level_ms
     return [
-        Goal(one.text, replace(probed, budget=one.ratio(base_ms)), index == len(budget.each))
+        Goal(
+            one.text,
+            probed.model_copy(update={"budget": one.ratio(base_ms)}),
+            index == len(budget.each),
+        )
         for index, one in enumerate(budget.each, 1)
     ]

@@ -50,7 +50,7 @@ def train_together(
         ConfigError: the pipeline names trained weights.
         UserError: the workload or the target cannot be used, or the loss is not finite any more.
     """
-    if config.search.sampler != JOINT or directory.record("joint") is not None:
+    if config.search.sampler != JOINT or directory.done("joint"):
         return
     if config.workload.model.weights is not None:
         msg = (
@@ -63,7 +63,7 @@ def train_together(
         model = session.workload.model.eval()
         weights = {key: value.contiguous() for key, value in model.state_dict().items()}
         write_atomic(directory.contender("base", "safetensors"), save(weights))
-        directory.finish("joint", result.to_json())
+        directory.finish("joint", result)
 
 
 def _train(session: Session, on_epoch: OnEpoch) -> JointResult:

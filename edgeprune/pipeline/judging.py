@@ -15,6 +15,7 @@ from edgeprune.export.formats import Format, Made, Source, device_content, file_
 from edgeprune.export.verification import Runner
 from edgeprune.files import sha256, write_atomic
 from edgeprune.pipeline.gates import accuracy_reasons, latency_reasons, transpose_reasons
+from edgeprune.pipeline.records import ArtifactRecord
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
 
@@ -44,7 +45,7 @@ class Judge:
     accuracy: float
     settings: ExportConfig
 
-    def judge(self, precision: str, made: Made, record: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, precision: str, made: Made, record: dict[str, Any]) -> ArtifactRecord:
         """Write an artifact, read it back, run it, time it beside the float32 file, and decide.
 
         Args:
@@ -66,7 +67,7 @@ class Judge:
             reasons, inaccurate = [str(error)], True
             record.setdefault("lint", {"warnings": []})
         else:
-            record |= {"lint": lint.to_json(), "verification": found.to_json()}
+            record |= {"lint": lint.to_json(), "verification": found}
             classes = self.session.workload.classes
             wrong = accuracy_reasons(found, precision, self.accuracy, classes, self.settings)
             inaccurate = bool(wrong)
@@ -85,7 +86,7 @@ class Judge:
         }
         if not any((folder / "rejected").iterdir()):
             (folder / "rejected").rmdir()
-        return record
+        return ArtifactRecord.model_validate(record)
 
     def _compared(self, path: Path, made: Made, record: dict[str, Any]) -> Verification:
         """The written file over the test split, in its own runtime."""
@@ -138,7 +139,7 @@ class Judge:
             record["not_timed"] = str(error)
             # Of float32 no speed is claimed; another precision has nothing else to be kept for.
             return [] if plain else [f"was not timed, so it is not known to be faster: {error}"]
-        record["latency"] = comparison.candidate.to_json()
+        record["latency"] = comparison.candidate
         if plain:
             return []
         record |= {

@@ -5,11 +5,10 @@ missing is profiled now, kept for later runs, and recorded in the run itself, so
 predicts what the interrupted one did whatever other runs have measured since.
 """
 
-from typing import Any
-
 from edgeprune.errors import MeasurementError
 from edgeprune.history import History
 from edgeprune.latency import PROFILES, KernelTable, NetModel, PrunableNet, known_kernels
+from edgeprune.pipeline.records import Kernels
 from edgeprune.pipeline.session import Session
 from edgeprune.search import Widths
 
@@ -42,16 +41,16 @@ def learn_kernels(session: Session) -> NetModel | None:
     except MeasurementError as error:
         session.reporter.log(f"kernels: {error}")
         return None
-    record = session.directory.record("kernels")
+    record = session.directory.record("kernels", Kernels)
     if record is None:
         record = session.directory.finish("kernels", _learn(session, net, limit_s))
-    table = KernelTable.from_json(record["table"])
+    table = KernelTable.from_json(record.table)
     if sum(rest.net == net.signature for rest in table.rests) < FEWEST_PROFILES:
         return None
     return NetModel(net, table)
 
 
-def _learn(session: Session, net: PrunableNet, limit_s: float) -> dict[str, Any]:
+def _learn(session: Session, net: PrunableNet, limit_s: float) -> Kernels:
     profiled = 0
     with (
         History.open(session.history_url) as history,
@@ -74,4 +73,4 @@ def _learn(session: Session, net: PrunableNet, limit_s: float) -> dict[str, Any]
             seconds=limit_s,
         )
     session.reporter.log(f"kernels: {profiled} nets profiled, {len(table.times)} kernels known")
-    return {"profiled": profiled, "table": table.to_json()}
+    return Kernels(profiled=profiled, table=table.to_json())

@@ -4,20 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgeprune.files import write_json
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.bundling import copy_bundle, manifest_head
 from edgeprune.pipeline.contenders import settler_of
 from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal
+from edgeprune.pipeline.records import Finished, Race, RungManifest
 from edgeprune.pipeline.regimes import regimes
 from edgeprune.pipeline.session import Session
+from edgeprune.records import write_record
+from edgeprune.report import Budget
+from edgeprune.report.ladder import Point, Rung
 from edgeprune.search import SearchResult, Widths
 
 
 @dataclass(frozen=True)
-class Rung:
+class Step:
     """What one regime of a search found.
 
     Attributes:
@@ -43,14 +46,14 @@ class Rung:
         return f"ladder/{self.kind}-{self.text.rstrip('%')}"
 
 
-def rungs(found: SearchResult, wanted: Sequence[float], kind: str) -> list[Rung]:
+def rungs(found: SearchResult, wanted: Sequence[float], kind: str) -> list[Step]:
     """The best trials within each regime; a regime that nothing met has no rung."""
     steps = []
     for regime in wanted:
         within = [trial for trial in found.trials if trial.outcome.cost <= regime]
         if within:
             best = max(within, key=lambda trial: trial.reward)
-            steps.append(Rung(f"ladder-{regime:g}", kind, regime, best.widths))
+            steps.append(Step(f"ladder-{regime:g}", kind, regime, best.widths))
     return steps
 
 
@@ -58,9 +61,9 @@ def climb(
     session: Session,
     found: SearchResult,
     goal: Goal,
-    result: dict[str, Any],
+    result: Finished,
     kernels: NetModel | None,
-) -> list[tuple[Rung, dict[str, Any]]]:
+) -> list[tuple[Step, Finished]]:
     """Finish what a search with regimes found for each; the last regime is the result.
 
     Args:
@@ -78,19 +81,17 @@ def climb(
     settler = None if counted else settler_of(session, goal, (found,), kernels)
     climbed = []
     for rung in rungs(found, wanted[:-1], kind):
-        record = session.directory.record(rung.name)
+        record = session.directory.record(rung.name, Finished)
         if record is None:
             widths, within = rung.widths, settler and replace(settler, limit=rung.regime)
             if within is not None:
                 widths = within.settle(widths).widths
             record = finish(session, rung.name, widths, rung.regime, settler=within)
         climbed.append((rung, record))
-    return [*climbed, (Rung("result", kind, goal.limit, {}), result)]
+    return [*climbed, (Step("result", kind, goal.limit, {}), result)]
 
 
-def write_rungs(
-    session: Session, finished: Sequence[tuple[Rung, dict[str, Any]]]
-) -> list[dict[str, Any]]:
+def write_rungs(session: Session, finished: Sequence[tuple[Step, Finished]]) -> list[Rung]:
     """Write ``ladder/<regime>/``: model, plan, weights and a manifest, as `load_bundle` reads.
 
     Args:
@@ -103,13 +104,13 @@ def write_rungs(
     lines = []
     for rung, record in finished:
         _write_bundle(session, rung.folder, rung.name, record, {"regime": rung.text})
-        lines.append(_line(rung.text, rung.folder, record, kind=rung.kind))
+        lines.append(_line(rung.text, rung.folder, record))
     return lines
 
 
 def write_frontier(
-    session: Session, reached: Sequence[tuple[Goal, Mapping[str, dict[str, Any]] | None]]
-) -> list[dict[str, Any]]:
+    session: Session, reached: Sequence[tuple[Goal, Mapping[str, Finished] | None]]
+) -> list[Rung]:
     """Write ``ladder/latency-<budget>/`` for every budget of a run but its own, the tightest.
 
     Args:
@@ -127,45 +128,49 @@ def write_frontier(
         found = own if records is None else records
         result = found["result"]
         if not goal.own:
+            raced = session.directory.record(goal.named("race"), Race) or Race()
             more = {
-                "budget": {"text": goal.text, "ratio": goal.limit, "met": result["met"]},
-                "race": session.directory.record(goal.named("race")) or [],
+                "budget": Budget(goal.text, goal.limit, result.met),
+                "race": raced.contenders,
             }
-            _write_bundle(session, goal.folder, result["name"], result, more)
+            _write_bundle(session, goal.folder, result.name, result, more)
         beside = {
-            role: {"accuracy": one["verification"]["accuracy"], "cost": one["ratio"]}
+            role: Point(one.verification.accuracy, one.cost)
             for role, one in found.items()
             if role in BASELINES["channels"]
         }
-        line = _line(goal.text, goal.folder, result, kind="latency")
-        lines.append({**line, "found_by": result["found_by"], "beside": beside})
+        lines.append(_line(goal.text, goal.folder, result, beside))
     return lines
 
 
 def _write_bundle(
-    session: Session, folder: str, contender: str, record: dict[str, Any], more: dict[str, Any]
+    session: Session, folder: str, contender: str, record: Finished, more: dict[str, Any]
 ) -> None:
     path = session.directory.path / folder
     path.mkdir(parents=True, exist_ok=True)
-    manifest = {
+    manifest = RungManifest(
         **manifest_head(session),
         **more,
-        "files": copy_bundle(session.directory, contender, path),
-        "widths": record["widths"],
-        "result": record,
-    }
-    write_json(path / "manifest.json", manifest)
+        files=copy_bundle(session.directory, contender, path),
+        widths=record.widths,
+        result=record,
+    )
+    write_record(path / "manifest.json", manifest)
 
 
-def _line(regime: str, path: str, record: dict[str, Any], *, kind: str) -> dict[str, Any]:
-    return {
-        "regime": regime,
-        "path": path,
-        "accuracy": record["verification"]["accuracy"],
-        "cost": record["ratio"] if kind == "latency" else record["density"],
-        "ratio": record["ratio"],
-        "bytes": record["bytes"],
-        "compressed": record.get("compressed"),
-        "parameters": record["parameters"],
-        "met": record["met"],
-    }
+def _line(
+    regime: str, path: str, record: Finished, beside: Mapping[str, Point] | None = None
+) -> Rung:
+    return Rung(
+        regime=regime,
+        path=path,
+        accuracy=record.verification.accuracy,
+        cost=record.cost,
+        ratio=record.ratio,
+        bytes=record.bytes,
+        compressed=record.compressed,
+        parameters=record.parameters,
+        met=record.met,
+        found_by=record.found_by,
+        beside=dict(beside or {}),
+    )

@@ -1,11 +1,11 @@
 """Layer by layer: what each took before and after, and how many channels it has."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import onnx
 
 from edgeprune.devices import LayerTime
+from edgeprune.report import Layer
 
 
 def layer_rows(
@@ -13,7 +13,7 @@ def layer_rows(
     after: bytes,
     times_before: Sequence[LayerTime],
     times_after: Sequence[LayerTime],
-) -> list[dict[str, Any]]:
+) -> tuple[Layer, ...]:
     """Line up the profiles of the base file and of the result's file.
 
     Args:
@@ -34,28 +34,10 @@ def layer_rows(
     rows = []
     for time in times_before:
         module, channels = layers_before.get(time.name, (time.name, None))
-        rows.append(
-            {
-                "name": module,
-                "op": time.op,
-                "before_ms": time.ms,
-                "after_ms": milliseconds.get(time.name),
-                "before_channels": channels,
-                "after_channels": layers_after.get(time.name, (module, None))[1],
-            }
-        )
-    for time in added:
-        rows.append(
-            {
-                "name": time.name,
-                "op": time.op,
-                "before_ms": None,
-                "after_ms": time.ms,
-                "before_channels": None,
-                "after_channels": None,
-            }
-        )
-    return rows
+        _, after_channels = layers_after.get(time.name, (module, None))
+        after_ms = milliseconds.get(time.name)
+        rows.append(Layer(module, time.op, time.ms, after_ms, channels, after_channels))
+    return (*rows, *(Layer(time.name, time.op, None, time.ms) for time in added))
 
 
 def _weighted(content: bytes) -> dict[str, tuple[str, str]]:

@@ -3,6 +3,7 @@
 from edgeprune.config import PipelineConfig, TargetConfig
 from edgeprune.devices import Device
 from edgeprune.history import History, target_facts, target_key
+from edgeprune.pipeline.records import Multiples
 from edgeprune.pipeline.run_directory import RunDirectory
 
 #: Learned multiples that save less than this share of a layer's latency are left aside.
@@ -30,11 +31,11 @@ def learned_multiples(
     """
     if config.prune.channel_multiple is not None:
         return config.prune.channel_multiple.model_dump(), 1
-    record = directory.record("multiples")
+    record = directory.record("multiples", Multiples)
     if record is None:
         found = target.channel_multiple.model_dump() | _learned(config, device)
-        record = directory.finish("multiples", found)
-    return dict(record), LEAST_CHOICES
+        record = directory.finish("multiples", Multiples(by_kind=found))
+    return record.by_kind, LEAST_CHOICES
 
 
 def history_url(config: PipelineConfig) -> str | None:

@@ -22,6 +22,7 @@ from edgeprune.history import (
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.graph import graph_signature
 from edgeprune.pipeline.probe import Probe
+from edgeprune.pipeline.records import HistoryRecord
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchTrial, SourceRun, Widths, sampler_spec
 
@@ -95,21 +96,21 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
         facts = target_facts(session.device.conditions())
         key = target_key(facts)
         history.target(key, facts)
-        record = session.directory.record(f"history-{name}")
+        record = session.directory.record(f"history-{name}", HistoryRecord)
         if record is None:
             wanted = name.startswith("search") and sampler != JOINT and sampler_spec(sampler).learns
             earlier = _sources(history, session, key, probe) if wanted else []
-            found = {"run": uuid.uuid4().hex, "sources": [one.to_json() for one in earlier]}
+            found = HistoryRecord(run=uuid.uuid4().hex, sources=[one.to_json() for one in earlier])
             record = session.directory.finish(f"history-{name}", found)
         run = RunRecord(
-            record["run"],
+            record.run,
             key,
             _workload(session),
             _facts(session, probe, name, sampler),
             _space(session),
         )
         history.runs.start(run)
-        sources = tuple(SourceRun.from_json(one) for one in record["sources"])
+        sources = tuple(SourceRun.from_json(one) for one in record.sources)
         yield Past(sources, history, run, session.config.search.remeasure)
 
 

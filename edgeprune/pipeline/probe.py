@@ -5,10 +5,10 @@ latency estimator the points it starts from.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
 
 from edgeprune.errors import ConfigError, UserError
 from edgeprune.latency import LatencyEstimator, NetModel
+from edgeprune.pipeline.records.compact import Compact, Measured
 from edgeprune.pipeline.session import Session
 from edgeprune.pruning import CountedSpace
 from edgeprune.pruning.spaces.weights import LEAST_WEIGHTS
@@ -19,19 +19,26 @@ PROBE_RATIOS = (0.85, 0.7, 0.55, 0.4, 0.25)
 
 
 @dataclass(frozen=True)
-class Probe:
+class Point:
+    """Measured ``widths`` and their latency ``ratio``."""
+
+    widths: Widths
+    ratio: float
+
+
+class Probe(Compact):
     """What the device said before the search.
 
     Attributes:
-        base: the base model's measurement, as JSON; none where the budget is on a density.
+        base: the base model's measurement; none where the budget is on a density.
         budget: allowed cost as a ratio to the base; of several budgets the tightest.
         points: measured widths and their latency ratios.
         smallest: cost of the smallest widths allowed, as a ratio to the base.
     """
 
-    base: dict[str, Any] | None
+    base: Measured | None
     budget: float
-    points: tuple[tuple[Widths, float], ...]
+    points: tuple[Point, ...]
     smallest: float
 
     @property
@@ -39,17 +46,11 @@ class Probe:
         """Whether the smallest candidate meets the budget."""
         return self.smallest <= self.budget
 
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Self:
-        """Read back what `probe` recorded."""
-        points = tuple((point["widths"], point["ratio"]) for point in record["points"])
-        return cls(record["base"], record["budget"], points, record["smallest"])
-
     def estimator(self, session: Session, kernels: NetModel | None = None) -> LatencyEstimator:
         """A fresh estimator that knows the target's kernels and the probe's points."""
         estimator = LatencyEstimator(session.channels.layer_costs, session.channels.full, kernels)
-        for widths, ratio in self.points:
-            estimator.observe(widths, ratio)
+        for point in self.points:
+            estimator.observe(point.widths, point.ratio)
         return estimator
 
 
@@ -63,10 +64,8 @@ def probe(session: Session) -> Probe:
     """
     if session.counted is not None:
         return _count(session, session.counted)
-    record = session.directory.record("probe")
-    if record is None:
-        record = session.directory.finish("probe", _measure(session))
-    return Probe.from_record(record)
+    found = session.directory.record("probe", Probe)
+    return found or session.directory.finish("probe", _measure(session))
 
 
 def _count(session: Session, space: CountedSpace) -> Probe:
@@ -80,10 +79,10 @@ def _count(session: Session, space: CountedSpace) -> Probe:
             f"{LEAST_WEIGHTS} weights at least"
         )
         raise ConfigError(msg)
-    return Probe(None, budget.ratio(), (), least)
+    return Probe(base=None, budget=budget.ratio(), points=(), smallest=least)
 
 
-def _measure(session: Session) -> dict[str, Any]:
+def _measure(session: Session) -> Probe:
     space, budget = session.channels, session.config.budget
     smallest = {name: choices[0] for name, choices in space.choices.items()}
     plans = [space.scaled(ratio) for ratio in PROBE_RATIOS] + [smallest]
@@ -91,7 +90,7 @@ def _measure(session: Session) -> dict[str, Any]:
         points = []
         for widths in plans:
             comparison = session.compare(widths)
-            points.append({"widths": widths, "ratio": comparison.ratio})
+            points.append(Point(widths, comparison.ratio))
             task.advance(note=f"{space.macs(widths) / 1e6:.1f}M MACs: {comparison.ratio:.2f}x")
     base = comparison.baseline
     for one in budget.each:
@@ -101,9 +100,9 @@ def _measure(session: Session) -> dict[str, Any]:
                 f"{base.level_ms:.3g} ms on {session.config.target}"
             )
             raise UserError(msg)
-    return {
-        "base": base.to_json(),
-        "budget": budget.ratio(base.level_ms),
-        "points": points,
-        "smallest": points[-1]["ratio"],
-    }
+    return Probe(
+        base=base,
+        budget=budget.ratio(base.level_ms),
+        points=tuple(points),
+        smallest=points[-1].ratio,
+    )

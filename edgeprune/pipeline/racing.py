@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -21,12 +20,13 @@ from edgeprune.evaluation import accuracy
 from edgeprune.pipeline.field import BASELINES, Contender, Field
 from edgeprune.pipeline.finishing import (
     copy_contender,
-    cost_of,
     fine_tune,
     finish_contender,
+    finished,
 )
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.progress import Task
+from edgeprune.pipeline.records import Finished, Heat, Race, RaceLine
 from edgeprune.pipeline.session import Session
 from edgeprune.pruning import CandidatePlan
 
@@ -40,7 +40,7 @@ def rungs(epochs: int) -> tuple[int, ...]:
     return (*sorted(step for step in steps if step < epochs), epochs)
 
 
-def race(session: Session, goal: Goal, runners: Field) -> dict[str, dict[str, Any]]:
+def race(session: Session, goal: Goal, runners: Field) -> dict[str, Finished]:
     """Find out which contender is best after fine-tuning, and finish it and the baselines.
 
     A run that was interrupted goes on with the epoch it was in.
@@ -58,13 +58,14 @@ def race(session: Session, goal: Goal, runners: Field) -> dict[str, dict[str, An
     """
     stage = goal.named("race")
     names = ("result", *BASELINES[session.config.prune.granularity])
-    if session.directory.record(stage) is None:
+    if not session.directory.done(stage):
         running = _Race(session, goal, runners)
         alive = running.run()
         running.finish(alive)
-        session.directory.finish(stage, running.lines())
+        session.directory.finish(stage, Race(contenders=running.lines()))
         running.clean()
-    return {name: dict(session.directory.record(goal.named(name)) or {}) for name in names}
+    done = [name for name in names if session.directory.done(goal.named(name))]
+    return {name: finished(session, goal.named(name)) for name in done}
 
 
 @dataclass
@@ -81,7 +82,7 @@ class _Race:
     session: Session
     goal: Goal
     runners: Field
-    states: dict[int, dict[str, Any]] = field(default_factory=dict)
+    states: dict[int, Heat] = field(default_factory=dict)
     _models: dict[str, torch.nn.Module] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
 
@@ -98,7 +99,7 @@ class _Race:
         with self.session.reporter.task(name, self._planned()) as task:
             for rung in rungs(self.epochs):
                 stage = f"{name}-{rung}"
-                state = self.session.directory.record(stage)
+                state = self.session.directory.record(stage, Heat)
                 if state is None:
                     state = self._rung(alive, rung, task, done)
                     state = self.session.directory.finish(stage, state)
@@ -106,16 +107,16 @@ class _Race:
                 else:
                     task.advance(sum(rung - done[one.name] for one in alive))
                     done |= dict.fromkeys((one.name for one in alive), rung)
-                self.states[rung] = dict(state)
+                self.states[rung] = state
                 for one in alive:
-                    if one.name in state["dropped"]:
+                    if one.name in state.dropped:
                         self._forget(one)
-                alive = [one for one in alive if one.name not in state["dropped"]]
+                alive = [one for one in alive if one.name not in state.dropped]
         return alive
 
     def _rung(
         self, alive: Sequence[Contender], rung: int, task: Task, done: dict[str, int]
-    ) -> dict[str, Any]:
+    ) -> Heat:
         scores: dict[str, float] = {}
         seconds: dict[str, float] = {}
         for one in alive:
@@ -134,7 +135,8 @@ class _Race:
             if not self.epochs:
                 task.advance(note=f"{one.found_by}{self._best(scores)}")
             seconds[one.name] = spent or time.perf_counter() - start
-        return {"scores": scores, "seconds": seconds, "dropped": self._dropped(alive, scores, rung)}
+        dropped = self._dropped(alive, scores, rung)
+        return Heat(scores=scores, seconds=seconds, dropped=tuple(dropped))
 
     def _dropped(
         self, alive: Sequence[Contender], scores: dict[str, float], rung: int
@@ -147,11 +149,11 @@ class _Race:
 
     def finish(self, alive: Sequence[Contender]) -> None:
         """Write the baselines and the result; each file is scored on the test split once."""
-        directory, scores = self.session.directory, self.states[self.epochs]["scores"]
+        directory, scores = self.session.directory, self.states[self.epochs].scores
         for one in alive:
             for role in one.roles:
                 self._finish_role(one, role, scores[one.name])
-        if directory.record(self.goal.named("result")) is not None:
+        if directory.done(self.goal.named("result")):
             return
         # Sorting keeps the order of equals: the search's own come first.
         ranked = sorted(alive, key=lambda one: -scores[one.name])
@@ -172,7 +174,7 @@ class _Race:
     def _finish_role(self, one: Contender, role: str, score: float) -> None:
         directory = self.session.directory
         first, name = self.goal.named(one.roles[0]), self.goal.named(role)
-        if directory.record(name) is not None:
+        if directory.done(name):
             return
         facts = {
             "found_by": one.found_by,
@@ -188,8 +190,7 @@ class _Race:
     def _cost(self, one: Contender) -> float:
         """What the budget is on, of the written file, as a ratio to the base's."""
         if one.roles:
-            record = self.session.directory.record(self.goal.named(one.roles[0])) or {}
-            return cost_of(record)
+            return finished(self.session, self.goal.named(one.roles[0])).cost
         content = self.session.file(self._trained(one), self._plan(one))
         comparison = self._comparisons[one.name] = self.session.compare_file(content)
         density = self.session.density(content)
@@ -198,7 +199,7 @@ class _Race:
     def _hand_over(self, one: Contender, score: float) -> None:
         facts = {
             "found_by": one.found_by,
-            "roles": list(one.roles),
+            "roles": one.roles,
             "reward_accuracy": score,
             "finalists": self.runners.finalists("result"),
         }
@@ -211,30 +212,24 @@ class _Race:
         plan = self._plan(one)
         finish_contender(self.session, name, plan, model, self.goal.limit, facts, comparison)
 
-    def lines(self) -> list[dict[str, Any]]:
+    def lines(self) -> tuple[RaceLine, ...]:
         """What became of every contender, for the manifest."""
         found = []
         for one in self.runners.contenders:
-            ran = {
-                rung: state for rung, state in self.states.items() if one.name in state["scores"]
-            }
+            ran = {rung: heat for rung, heat in self.states.items() if one.name in heat.scores}
             last = max(ran)
-            dropped = one.name in ran[last]["dropped"]
-            found.append(
-                {
-                    "name": one.name,
-                    "found_by": one.found_by,
-                    "widths": one.widths,
-                    "roles": list(one.roles),
-                    "reward_accuracy": {
-                        str(rung): state["scores"][one.name] for rung, state in ran.items()
-                    },
-                    "epochs": last,
-                    "seconds": ran[last]["seconds"][one.name],
-                    "dropped_after": last if dropped else None,
-                }
+            line = RaceLine(
+                name=one.name,
+                found_by=one.found_by,
+                widths=one.widths,
+                roles=one.roles,
+                reward_accuracy={rung: heat.scores[one.name] for rung, heat in ran.items()},
+                epochs=last,
+                seconds=ran[last].seconds[one.name],
+                dropped_after=last if one.name in ran[last].dropped else None,
             )
-        return found
+            found.append(line)
+        return tuple(found)
 
     def clean(self) -> None:
         """Remove what only an unfinished race needs."""
@@ -290,17 +285,17 @@ class _Race:
 
     def _best(self, scores: dict[str, float]) -> str:
         """The best so far in this rung, else in the one before."""
-        known = scores or (self.states[max(self.states)]["scores"] if self.states else {})
+        known = scores or (self.states[max(self.states)].scores if self.states else {})
         if not known:
             return ""
         name = max(known, key=lambda one: known[one])
         words = next(one.found_by for one in self.runners.contenders if one.name == name)
         return f"; best {known[name]:.1%} ({words})"
 
-    def _tell(self, alive: Sequence[Contender], state: dict[str, Any], rung: int) -> None:
+    def _tell(self, alive: Sequence[Contender], state: Heat, rung: int) -> None:
         for one in alive:
-            fate = ", dropped" if one.name in state["dropped"] else ""
+            fate = ", dropped" if one.name in state.dropped else ""
             self.session.reporter.log(
                 f"{self.goal.named('race')} epoch {rung}: {one.found_by} "
-                f"{state['scores'][one.name]:.4f} on the reward split{fate}"
+                f"{state.scores[one.name]:.4f} on the reward split{fate}"
             )

@@ -1,17 +1,25 @@
 """Stage 8, the report: everything the page shows, read back from the run directory."""
 
 import statistics
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from edgeprune.errors import RunError
+from edgeprune.joint import JointResult
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
+from edgeprune.pipeline.records import ArtifactRecord, Manifest, RaceLine
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.report import Summary, write_report
+from edgeprune.report import Row, Summary, Target, Trial, Verification, write_report
+from edgeprune.report.course import Clusters, JointEpoch
+from edgeprune.report.curves import Curves as CurvesShown
+from edgeprune.report.race import Raced
+from edgeprune.report.summary import ROLES, Artifact, Role
 from edgeprune.search import SearchTrial, read_trials
+from edgeprune.sensitivity import Curves
 
-_NAMES = {
+_NAMES: dict[Role, str] = {
     "base": "base model",
     "result": "edgeprune",
     "magnitude": "global magnitude",
@@ -30,7 +38,7 @@ def write_run_report(directory: RunDirectory) -> Path:
         RunError: the run has not finished.
     """
     directory.check()
-    manifest = directory.record("bundle")
+    manifest = directory.record("bundle", Manifest)
     if manifest is None:
         msg = (
             f"{directory.path} has not finished, so there is nothing to report yet: "
@@ -41,53 +49,48 @@ def write_run_report(directory: RunDirectory) -> Path:
     return directory.report
 
 
-def _summary(directory: RunDirectory, manifest: dict[str, Any]) -> Summary:
+def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
     trials = {name: read_trials(directory.path / name) for name in ("search", "random")}
-    pipeline = directory.pipeline
-    return Summary.from_json(
-        {
-            "title": directory.path.name,
-            "created": manifest["created"],
-            "version": manifest["edgeprune"],
-            "seed": manifest["seed"],
-            "pipeline": pipeline.read_text(),
-            "target": _target(manifest),
-            "budget": manifest["budget"],
-            "rows": _rows(manifest, {name: len(found) for name, found in trials.items()}),
-            "trials": [
-                _trial(trial, name, manifest) for name, found in trials.items() for trial in found
-            ],
-            "granularity": manifest["granularity"],
-            "groups": _groups(manifest),
-            "layers": manifest["layers"],
-            "seconds": _median_seconds(trials["search"]),
-            "verification": manifest["result"]["verification"],
-            "artifacts": [_artifact(one) for one in manifest.get("artifacts", [])],
-            "clusters": read_clusters(directory.path / "search"),
-            "past": contribution(directory, trials["search"]),
-            "joint": _joint(directory),
-            "ladder": manifest.get("ladder", []),
-            "race": _race(manifest),
-            "curves": directory.record("curves"),
-            "notes": _notes(manifest),
-        }
+    known = {key: manifest.target[key] for key in _TARGET if key in manifest.target}
+    curves = directory.record("curves", Curves)
+    return Summary(
+        title=directory.path.name,
+        created=manifest.created,
+        version=manifest.edgeprune,
+        seed=manifest.seed,
+        pipeline=directory.pipeline.read_text(),
+        target=Target(**known),
+        budget=manifest.budget,
+        rows=tuple(_rows(manifest, {name: len(found) for name, found in trials.items()})),
+        trials=tuple(
+            _trial(trial, name, manifest) for name, found in trials.items() for trial in found
+        ),
+        granularity=manifest.granularity,
+        groups=manifest.groups,
+        layers=manifest.layers,
+        seconds=_median_seconds(trials["search"]),
+        verification=Verification(**asdict(manifest.result.verification)),
+        artifacts=tuple(map(_artifact, manifest.artifacts)),
+        clusters=tuple(Clusters(**one) for one in read_clusters(directory.path / "search")),
+        past=contribution(directory, trials["search"]),
+        joint=tuple(_joint(directory)),
+        ladder=manifest.ladder,
+        race=tuple(_raced(one, manifest) for one in manifest.race),
+        curves=None if curves is None else CurvesShown(**asdict(curves)),
+        notes=tuple(_notes(manifest)),
     )
 
 
-def _target(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {key: manifest["target"].get(key) for key in _TARGET}
-
-
-def _notes(manifest: dict[str, Any]) -> list[str]:
+def _notes(manifest: Manifest) -> list[str]:
     """What the reader must know before any number."""
-    notes = list(manifest.get("notes", []))
-    conditions = manifest["result"]["candidate"]["conditions"]
+    notes, measured = list(manifest.notes), manifest.result.candidate
+    conditions = {} if measured is None else measured.conditions
     if untuned := len(conditions.get("untuned", ())):
         notes.append(
             f"{untuned} kernels without a tuned schedule: TVM runs those 50 to 100 times slower "
             "than it could, and these latencies say nothing about the model."
         )
-    if conditions["precision"] == "int8":
+    if conditions.get("precision") == "int8":
         notes.append(
             "Latencies are those of int8 files, the base model's among them; accuracies in the "
             "search are of int8 files too. The table's accuracies are of float32 files: those of "
@@ -96,131 +99,115 @@ def _notes(manifest: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _race(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every contender, and which one became the result."""
-    return [
-        {
-            "name": one["found_by"],
-            "scores": {int(epochs): score for epochs, score in one["reward_accuracy"].items()},
-            "epochs": one["epochs"],
-            "seconds": one["seconds"],
-            "roles": one["roles"],
-            "dropped_after": one["dropped_after"],
-            "searched": one["name"].startswith("search-"),
-            "chosen": one["found_by"] == manifest["result"]["found_by"],
-        }
-        for one in manifest.get("race", [])
-    ]
+def _raced(one: RaceLine, manifest: Manifest) -> Raced:
+    """A contender, and whether it became the result."""
+    return Raced(
+        name=one.found_by,
+        scores=one.reward_accuracy,
+        epochs=one.epochs,
+        seconds=one.seconds,
+        roles=one.roles,
+        dropped_after=one.dropped_after,
+        chosen=one.found_by == manifest.result.found_by,
+        searched=one.name.startswith("search-"),
+    )
 
 
-def _joint(directory: RunDirectory) -> list[dict[str, Any]]:
+def _joint(directory: RunDirectory) -> list[JointEpoch]:
     """Training and pruning together, epoch by epoch: a round of the agent comes after an epoch."""
-    record = directory.record("joint")
-    if record is None:
+    found = directory.record("joint", JointResult)
+    if found is None:
         return []
-    rounds = [one for one in record["rounds"] if one["decoder_error"] is not None]
-    with_turn = [one["epoch"] for one in record["epochs"] if one["incumbent"] is not None]
+    rounds = [one for one in found.rounds if one.decoder_error is not None]
+    with_turn = [one.epoch for one in found.epochs if one.incumbent is not None]
     turns = dict(zip(with_turn, rounds, strict=False))
     return [
-        {
-            "epoch": one["epoch"],
-            "dense": one["dense"],
-            "pruned": one["incumbent"],
-            "to_cut": one["to_cut"],
-            "tried": turns.get(one["epoch"], {}).get("mean"),
-            "decoder_error": turns.get(one["epoch"], {}).get("decoder_error"),
-        }
-        for one in record["epochs"]
+        JointEpoch(
+            epoch=one.epoch,
+            dense=one.dense,
+            pruned=one.incumbent,
+            to_cut=one.to_cut,
+            tried=turns[one.epoch].mean if one.epoch in turns else None,
+            decoder_error=turns[one.epoch].decoder_error if one.epoch in turns else None,
+        )
+        for one in found.epochs
     ]
 
 
-def _rows(manifest: dict[str, Any], trials: dict[str, int]) -> list[dict[str, Any]]:
-    rows = []
-    records = {"base": manifest["base"], "result": manifest["result"], **manifest["baselines"]}
-    for key, record in records.items():
-        name = _NAMES[key]
-        if key == "uniform" and "density" in record:
+def _rows(manifest: Manifest, trials: dict[str, int]) -> Iterator[Row]:
+    records = {"base": manifest.base, "result": manifest.result, **manifest.baselines}
+    for role in ROLES[manifest.granularity]:
+        name, record = _NAMES[role], records[role]
+        if role == "uniform" and record.density is not None:
             name = "uniform density"
-        latency = record.get("candidate") or record["latency"]
-        rows.append(
-            {
-                "name": f"{name} ({record['found_by']})" if key == "result" else name,
-                "role": key,
-                "accuracy": record["verification"]["accuracy"],
-                "median_ms": latency["median_ms"],
-                "interval_ms": latency["interval_ms"],
-                "ratio": record.get("ratio", 1.0),
-                "ratio_interval": record.get("ratio_interval", [1.0, 1.0]),
-                "macs": record["macs"],
-                "parameters": record["parameters"],
-                "bytes": record["bytes"],
-                "trials": {"result": trials["search"], "random": trials["random"]}.get(key),
-                **{name: record.get(name) for name in ("density", "compressed", "sparse_bytes")},
-                "note": "" if record.get("met", True) else "over the budget",
-            }
+        measured = record.candidate
+        assert measured is not None  # of all that are in a bundle
+        yield Row(
+            name=f"{name} ({record.found_by})" if role == "result" else name,
+            role=role,
+            accuracy=record.verification.accuracy,
+            median_ms=measured.median_ms,
+            interval_ms=measured.interval_ms,
+            ratio=record.ratio,
+            ratio_interval=record.ratio_interval,
+            macs=record.macs,
+            parameters=record.parameters,
+            bytes=record.bytes,
+            trials={"result": trials["search"], "random": trials["random"]}.get(role),
+            density=record.density,
+            compressed=record.compressed,
+            sparse_bytes=record.sparse_bytes,
+            note="" if record.met else "over the budget",
         )
-    return rows
 
 
-def _groups(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": group["name"],
-            "layers": group["layers"],
-            "before": group["size"],
-            "after": group["kept"],
-            "macs_share": group["macs_share"],
-            "fixed": group["fixed"],
-            "beside": group.get("magnitude"),
-        }
-        for group in manifest["groups"]
-    ]
-
-
-def _trial(trial: SearchTrial, search: str, manifest: dict[str, Any]) -> dict[str, Any]:
+def _trial(trial: SearchTrial, search: str, manifest: Manifest) -> Trial:
     outcome = trial.outcome
-    contender = manifest["result"] if search == "search" else manifest["baselines"]["random"]
-    # The user's own search may be random search too: two searches, two names.
-    sampler = manifest["sampler"] if search == "search" else "random (comparison)"
-    return {
-        "number": trial.number,
-        "sampler": sampler,
-        "accuracy": outcome.accuracy,
-        "ratio": outcome.latency_ratio,
-        "latency_ms": outcome.latency_ms,
-        "macs": outcome.macs,
-        "reward": trial.reward,
-        "feasible": outcome.cost <= manifest["budget"]["ratio"],
-        "density": outcome.density,
-        "finalist": trial.number in contender["finalists"],
-        "predicted": outcome.details.get("predicted_ratio"),
-    }
+    contender = manifest.result if search == "search" else manifest.baselines["random"]
+    return Trial(
+        number=trial.number,
+        # The user's own search may be random search too: two searches, two names.
+        sampler=manifest.sampler if search == "search" else "random (comparison)",
+        accuracy=outcome.accuracy,
+        ratio=outcome.latency_ratio,
+        latency_ms=outcome.latency_ms,
+        macs=outcome.macs,
+        reward=trial.reward,
+        feasible=outcome.cost <= manifest.budget.ratio,
+        finalist=trial.number in contender.finalists,
+        density=outcome.density,
+        predicted=outcome.details.get("predicted_ratio"),
+    )
 
 
-def _artifact(record: dict[str, Any]) -> dict[str, Any]:
-    found = record.get("verification", {})
-    notes = list(record["lint"]["warnings"])
-    for key, words in (("not_timed", "not timed: "), ("verified_on", "run over the test images: ")):
-        notes += [words + record[key]] if key in record else []
-    if "first_try" in record:
-        worst = ", ".join(f"{name} {value:.1f} dB" for name, value in record["noisiest_db"].items())
+def _artifact(record: ArtifactRecord) -> Artifact:
+    found, notes = record.verification, list(record.lint["warnings"])
+    if record.not_timed is not None:
+        notes.append(f"not timed: {record.not_timed}")
+    if record.verified_on is not None:
+        notes.append(f"run over the test images: {record.verified_on}")
+    if record.first_try is not None:
+        noisiest = (record.noisiest_db or {}).items()
+        worst = ", ".join(f"{name} {value:.1f} dB" for name, value in noisiest)
+        notes.append(f"second try: the first {record.first_try.reason}; noisiest layers: {worst}")
+    if record.second_try is not None:
         notes.append(
-            f"second try: the first {record['first_try']['reason']}; noisiest layers: {worst}"
+            f"third try: the second {record.second_try.reason}; trained for int8 in "
+            f"{record.qat_epochs} epochs"
         )
-    if "second_try" in record:
-        second, epochs = record["second_try"], record["qat_epochs"]
-        notes.append(
-            f"third try: the second {second['reason']}; trained for int8 in {epochs} epochs"
-        )
-    return {
-        **{key: record[key] for key in ("format", "precision", "kept", "reason", "bytes")},
-        "path": record["path"] or "not written",
-        "accuracy": found.get("accuracy"),
-        "agreement": found.get("top1_agreement"),
-        "ratio": record.get("ratio"),
-        "calibration": record.get("calibration"),
-        "notes": notes,
-    }
+    return Artifact(
+        path=record.path or "not written",
+        format=record.format,
+        precision=record.precision,
+        kept=record.kept,
+        reason=record.reason,
+        bytes=record.bytes,
+        accuracy=None if found is None else found.accuracy,
+        agreement=None if found is None else found.top1_agreement,
+        ratio=record.ratio,
+        calibration=record.calibration,
+        notes=tuple(notes),
+    )
 
 
 def _median_seconds(trials: list[SearchTrial]) -> dict[str, float]:

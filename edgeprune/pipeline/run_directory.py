@@ -1,15 +1,14 @@
 """The run directory: where a run keeps everything it has done, so that it can be resumed."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from edgeprune.errors import RunError
-from edgeprune.files import write_atomic, write_json
+from edgeprune.files import write_atomic
+from edgeprune.records import Kind, read_record, write_record
 
 
 class RunDirectory:
@@ -112,12 +111,26 @@ class RunDirectory:
         """A contender's file, e.g. ``contenders/uniform.safetensors``."""
         return self.path / "contenders" / f"{name}.{suffix}"
 
-    def record(self, stage: str) -> Any | None:
-        """What a finished stage left, or None when it has not finished."""
-        path = self.path / "stages" / f"{stage}.json"
-        return json.loads(path.read_text()) if path.exists() else None
+    def done(self, stage: str) -> bool:
+        """Whether a stage has finished."""
+        return self._stage(stage).exists()
 
-    def finish(self, stage: str, record: Any) -> Any:
-        """Mark a stage as finished with its record, and give the record back as JSON reads it."""
-        write_json(self.path / "stages" / f"{stage}.json", record)
-        return self.record(stage)
+    def record(self, stage: str, kind: type[Kind]) -> Kind | None:
+        """What a finished stage left, or None when it has not finished.
+
+        Raises:
+            RunError: a newer version wrote it.
+        """
+        return read_record(self._stage(stage), kind) if self.done(stage) else None
+
+    def finish(self, stage: str, record: Kind) -> Kind:
+        """Mark a stage as finished with its record, and give the record back as it is read."""
+        write_record(self._stage(stage), record)
+        return read_record(self._stage(stage), type(record))
+
+    def forget(self, stage: str) -> None:
+        """Let a stage be done anew."""
+        self._stage(stage).unlink(missing_ok=True)
+
+    def _stage(self, stage: str) -> Path:
+        return self.path / "stages" / f"{stage}.json"

@@ -15,7 +15,7 @@ from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import write_bundle
 from edgeprune.pipeline.contenders import gather, gather_smallest
 from edgeprune.pipeline.curves import learn_curves
-from edgeprune.pipeline.finishing import finish_base, finished_source
+from edgeprune.pipeline.finishing import finish_base, finished, finished_source
 from edgeprune.pipeline.goals import Goal, goals
 from edgeprune.pipeline.granularity import check_granularity
 from edgeprune.pipeline.joint import train_together
@@ -25,10 +25,13 @@ from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.racing import race
+from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
 from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.records import as_json
+from edgeprune.report.ladder import Rung
 from edgeprune.search import SearchResult, read_trials
 from edgeprune.training import mode_named
 
@@ -40,14 +43,22 @@ class RunResult:
     Attributes:
         directory: the run directory; it is the bundle.
         report: the HTML page.
-        manifest: the content of ``manifest.json``.
-        met: whether the written file meets the latency budget.
+        bundle: the manifest.
     """
 
     directory: Path
     report: Path
-    manifest: dict[str, Any]
-    met: bool
+    bundle: Manifest
+
+    @property
+    def met(self) -> bool:
+        """Whether the written file meets the budget."""
+        return self.bundle.budget.met
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The content of ``manifest.json``."""
+        return as_json(self.bundle)
 
 
 def run(
@@ -134,7 +145,7 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
             directory.locked(),
             Reporter(directory.path / "log.txt", enabled=progress) as reporter,
         ):
-            manifest = directory.record("bundle")
+            manifest = directory.record("bundle", Manifest)
             if manifest is None:
                 train_together(config, directory, reporter)
                 with open_session(config, directory, reporter) as session:
@@ -148,10 +159,10 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
             f"finished is lost: make room and `edgeprune resume {directory.path}`"
         )
         raise RunError(msg) from error
-    return RunResult(directory.path, report, manifest, bool(manifest["budget"]["met"]))
+    return RunResult(directory.path, report, manifest)
 
 
-def _stages(session: Session) -> dict[str, Any]:
+def _stages(session: Session) -> Manifest:
     base = finish_base(session)
     kernels = learn_kernels(session)
     wanted = goals(session.config.budget, probe(session))
@@ -167,9 +178,7 @@ def _stages(session: Session) -> dict[str, Any]:
     return write_bundle(session, own, contenders, artifacts, ladder)
 
 
-def _reach(
-    session: Session, goal: Goal, kernels: NetModel | None
-) -> dict[str, dict[str, Any]] | None:
+def _reach(session: Session, goal: Goal, kernels: NetModel | None) -> dict[str, Finished] | None:
     """Search within one budget, and race what is found; None where another budget's result serves.
 
     Returns:
@@ -187,17 +196,17 @@ def _reach(
     return race(session, goal, gather_smallest(session, goal)) if goal.own else None
 
 
-def _climbed(session: Session, goal: Goal, kernels: NetModel | None) -> list[dict[str, Any]]:
+def _climbed(session: Session, goal: Goal, kernels: NetModel | None) -> list[Rung]:
     """The ladder of a search with regimes."""
     trials = tuple(read_trials(session.directory.path / goal.named("search")))
     if not trials:
         return []
-    result = session.directory.record(goal.named("result")) or {}
+    result = finished(session, goal.named("result"))
     found = SearchResult(trials, goal.limit)
     return write_rungs(session, climb(session, found, goal, result, kernels))
 
 
-def _artifacts(session: Session, result: dict[str, Any]) -> list[dict[str, Any]]:
-    settings, accuracy = session.config.export, result["verification"]["accuracy"]
+def _artifacts(session: Session, result: Finished) -> list[ArtifactRecord]:
+    settings, accuracy = session.config.export, result.verification.accuracy
     source = finished_source(session, "result")
     return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))

@@ -9,6 +9,7 @@ from torch import nn
 
 from edgeprune.devices import Comparison
 from edgeprune.evaluation import Evaluator
+from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
@@ -191,8 +192,8 @@ def _first_widths(
     uniform samplers are the comparison and stay what they are.
     """
     if sampler == JOINT:
-        record = session.directory.record("joint") or {}
-        return [dict(record["widths"])]
+        found = session.directory.record("joint", JointResult)
+        return [] if found is None else [found.widths]
     spec = sampler_spec(sampler)
     if not spec.learns or spec.begins:
         return []

@@ -1,8 +1,7 @@
 """Sensitivity curves as plain data, and the widths between those that were measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -38,25 +37,6 @@ class Curves:
     seconds: float
     images: int
     warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Read back `to_json`."""
-        return cls(
-            {name: tuple(widths) for name, widths in record["choices"].items()},
-            {name: tuple(losses) for name, losses in record["losses"].items()},
-            {
-                name: {int(width): float(loss) for width, loss in points.items()}
-                for name, points in record["measured"].items()
-            },
-            float(record["seconds"]),
-            int(record["images"]),
-            tuple(record["warnings"]),
-        )
 
 
 def interpolated(choices: Sequence[int], points: Points) -> tuple[float, ...]:

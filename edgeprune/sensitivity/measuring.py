@@ -39,7 +39,7 @@ def measure_curves(
     seconds: float = 300.0,
     useful: Mapping[str, Sequence[int]] | None = None,
     known: Measured | None = None,
-    keep: Callable[[Measured], None] = lambda measured: None,
+    keep: Callable[[Measured], object] = lambda measured: None,
     advance: Callable[[str], None] = lambda note: None,
 ) -> Curves:
     """Measure the sensitivity of every free group.

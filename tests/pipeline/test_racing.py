@@ -54,7 +54,7 @@ def test_equal_widths_are_one_contender() -> None:
     assert (first.name, first.roles) == ("search-3", ("uniform",))
     assert first.found_by == "amc trial 3 = uniform-L1"
     assert second.name == "filled"
-    assert Field.from_json(json.loads(json.dumps(field.to_json()))) == field
+    assert Field.model_validate_json(field.model_dump_json()) == field
 
 
 def test_finalists_are_the_best_by_several_promises() -> None:

@@ -120,7 +120,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 
 def test_milliseconds(tmp_path: Path, tiny_pipeline: Path) -> None:
     first = ep.run(tiny_pipeline, run_dir=tmp_path / "first", progress=False, overrides=FAST)
-    base = first.manifest["base"]["latency"]["median_ms"]
+    base = first.manifest["base"]["candidate"]["level_ms"]
     loose, tight = (round(ratio * base, 5) for ratio in (0.8, 0.65))
     result = ep.run(
         tiny_pipeline,

@@ -14,7 +14,8 @@ from onnx import numpy_helper
 import edgeprune as ep
 from edgeprune.errors import ConfigError, SpaceError
 from edgeprune.evaluation import Evaluator
-from edgeprune.export import read_manifest
+from edgeprune.pipeline.records import RungManifest
+from edgeprune.records import read_record
 from edgeprune.pipeline.field import FINALISTS
 from edgeprune.search import read_trials
 from tests.conftest import TINY
@@ -112,7 +113,7 @@ def test_every_regime_has_a_bundle_that_loads(finished: ep.RunResult) -> None:
     for rung, least in zip(ladder, (0.5, 0.8, 0.9), strict=True):
         folder = finished.directory / rung["path"]
         assert rung["met"] and _zeros(folder / "model.onnx") >= least
-        assert read_manifest(folder)["regime"] == rung["regime"]
+        assert read_record(folder / "manifest.json", RungManifest).regime == rung["regime"]
         session = onnxruntime.InferenceSession(folder / "model.onnx")
         written = session.run(None, {session.get_inputs()[0].name: images})[0]
         with torch.inference_mode():

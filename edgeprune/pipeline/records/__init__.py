@@ -1,0 +1,21 @@
+"""What stages leave in the run directory for those after them, and for a resumed run."""
+
+from edgeprune.pipeline.records.artifact import ArtifactRecord
+from edgeprune.pipeline.records.finished import Finished
+from edgeprune.pipeline.records.manifest import Manifest, RungManifest
+from edgeprune.pipeline.records.race import Heat, Race, RaceLine
+from edgeprune.pipeline.records.small import HistoryRecord, Kernels, MeasuredPoints, Multiples
+
+__all__ = [
+    "ArtifactRecord",
+    "Finished",
+    "Heat",
+    "HistoryRecord",
+    "Kernels",
+    "Manifest",
+    "MeasuredPoints",
+    "Multiples",
+    "Race",
+    "RaceLine",
+    "RungManifest",
+]
