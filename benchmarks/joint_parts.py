@@ -6,7 +6,7 @@ Every part of a seed leaves a JSON file and is not done twice.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from task import ROOT
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.evaluation import accuracy
-from edgeprune.joint import JointEpoch, Rounds, Scorer
+from edgeprune.joint import JointEpoch, JointResult, Rounds, Scorer
 from edgeprune.joint.representation import Representation, Steps
 from edgeprune.pipeline.contenders import settler_of
 from edgeprune.pipeline.finishing import finish
@@ -25,6 +25,7 @@ from edgeprune.pipeline.joint import schedule_of, train_together
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
@@ -104,12 +105,12 @@ class Parts:
         with self._directory("joint", "joint", ()) as (config, directory, reporter):
             train_together(config, directory, reporter, keep)
             with open_session(config, directory, reporter) as session:
-                record = directory.record("joint") or {}
+                record = directory.record("joint", JointResult)
                 (goal,) = goals(config.budget, probe(session))
                 settler = settler_of(session, goal, (), None)
-                settled = settler.settle(record["widths"])
+                settled = settler.settle(record.widths)
                 result = finish(session, "result", settled.widths, goal.limit, settler=settler)
-        return {"accuracy": _accuracy(result), "ratio": result["ratio"], **record}
+        return {"accuracy": _accuracy(result), "ratio": result.ratio, **asdict(record)}
 
     def _classic(self, name: str, epochs: int, tuning: int, *, rivals: bool) -> dict[str, Any]:
         """Train, search with amc, cut and fine-tune; uniform rivals of the same network."""
@@ -133,15 +134,15 @@ class Parts:
             result = finish(session, "result", settled.widths, goal.limit, settler=settler)
             found = {
                 "accuracy": _accuracy(result),
-                "ratio": result["ratio"],
-                "widths": result["widths"],
+                "ratio": result.ratio,
+                "widths": result.widths,
             }
             if rivals:
                 uniform = settle_uniform(session, probed.budget)
                 record = finish(session, "uniform", uniform.widths, probed.budget)
                 found |= {
                     "uniform": _accuracy(record),
-                    "uniform_ratio": record["ratio"],
+                    "uniform_ratio": record.ratio,
                     "scratch": self._from_scratch(session, uniform.widths, epochs + tuning),
                     "dense": 100 * accuracy(session.workload.model, session.workload.splits.test),
                 }
@@ -273,8 +274,8 @@ class Parts:
         return dict(torch.load(self._weights(epoch), weights_only=True))
 
 
-def _accuracy(record: dict[str, Any]) -> float:
-    return 100 * float(record["verification"]["accuracy"])
+def _accuracy(record: Finished) -> float:
+    return 100 * record.verification.accuracy
 
 
 def _foretold(steps: Steps, newest: int, name: str, seed: int) -> float:

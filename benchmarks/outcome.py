@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from outcome_torch_pruning import group_norm
+from outcome_torch_pruning import GroupNorm, group_norm
 from scipy.stats import binomtest
 from task import ROOT, SHARED, reward_list
 
@@ -42,6 +42,7 @@ from edgeprune.pipeline.kernels import learn_kernels
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.racing import race
+from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
@@ -181,7 +182,7 @@ def _prepare(session: Session) -> tuple[Goal, Any, dict[str, float]]:
 def _run_arms(settings: Settings, row: Row, session: Session, arms: list[str]) -> None:
     base = finish_base(session)
     if not (settings.keep / f"{row.name}.base.json").exists():
-        _keep(settings, row, "base", session, "base", base | {"ratio": 1.0}, {})
+        _keep(settings, row, "base", session, "base", base, {})
     goal, kernels, seconds = _prepare(session)
     if {"knapsack", *BASELINES} & set(arms):
         start = time.perf_counter()
@@ -215,7 +216,7 @@ def _keep(
     arm: str,
     session: Session,
     name: str,
-    record: dict[str, Any],
+    record: Finished | GroupNorm,
     seconds: dict[str, float],
 ) -> None:
     answers = _right(session, session.directory.contender(name, "onnx"))
@@ -225,12 +226,12 @@ def _keep(
         "seed": row.seed,
         "arm": arm,
         "accuracy": float(answers.mean()),
-        "ratio": record["ratio"],
-        "met": record.get("met"),
-        "macs": record.get("macs"),
-        "found_by": record.get("found_by"),
-        "reward_accuracy": record.get("reward_accuracy"),
-        "widths": record.get("widths"),
+        "ratio": record.ratio,
+        "met": record.met,
+        "macs": getattr(record, "macs", None),
+        "found_by": record.found_by,
+        "reward_accuracy": getattr(record, "reward_accuracy", None),
+        "widths": getattr(record, "widths", None),
         "seconds": seconds,
         "right": np.packbits(answers).tobytes().hex(),
         "images": len(answers),

@@ -3,7 +3,7 @@
 import copy
 import io
 import math
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch_pruning as tp
@@ -22,15 +22,25 @@ _STEPS = 10
 _IMAGES = 512
 
 
-def group_norm(session: Session, limit: float) -> dict[str, Any]:
+@dataclass(frozen=True)
+class GroupNorm:
+    """What torch-pruning made: latency ratio, whether that is within the budget, parameters."""
+
+    ratio: float
+    met: bool
+    found_by: str
+    parameters: int
+
+
+def group_norm(session: Session, limit: float) -> GroupNorm:
     """The least cut within the budget, fine-tuned by the session's recipe, as an ONNX file.
 
     Widths are multiples of 4, so that the runtime has fast kernels for them. Streams with padded
     shortcuts are left whole: torch-pruning breaks them.
     """
-    record = session.directory.record("torch-pruning")
+    record = session.directory.record("torch-pruning", GroupNorm)
     if record is not None:
-        return dict(record)
+        return record
     low, high, best = 0.0, 0.95, None
     fastest = (math.inf, 0.0)
     for _ in range(_STEPS):
@@ -52,13 +62,13 @@ def group_norm(session: Session, limit: float) -> dict[str, Any]:
     content = _file(session, model)
     write_atomic(session.directory.contender("torch-pruning", "onnx"), content)
     comparison = session.device.compare(content, session.baseline)
-    found = {
-        "ratio": comparison.ratio,
-        "met": comparison.ratio <= limit,
-        "found_by": f"torch-pruning, group norm, ratio {chosen:.3f}",
-        "parameters": sum(one.numel() for one in model.parameters()),
-    }
-    return dict(session.directory.finish("torch-pruning", found))
+    found = GroupNorm(
+        ratio=comparison.ratio,
+        met=comparison.ratio <= limit,
+        found_by=f"torch-pruning, group norm, ratio {chosen:.3f}",
+        parameters=sum(one.numel() for one in model.parameters()),
+    )
+    return session.directory.finish("torch-pruning", found)
 
 
 def _pruned(session: Session, ratio: float) -> nn.Module:

@@ -105,7 +105,7 @@ def surrogate_evaluator(task: Task, model: str) -> Callable[[Widths], Outcome]:
         comparison = session.compare(widths)
         return Outcome(
             accuracy=accuracy(widths),
-            latency_ms=comparison.candidate.median_ms,
+            latency_ms=comparison.candidate.level_ms,
             latency_ratio=comparison.ratio,
             macs=session.space.macs(widths),
             parameters=session.space.params(widths),

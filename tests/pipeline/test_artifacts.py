@@ -16,6 +16,11 @@ from edgeprune.pipeline import export_run, run, verify_file
 QUICK = ("search.trials=3", "finetune.epochs=0")
 
 
+def _exported(*arguments: Any, **settings: Any) -> list[dict[str, Any]]:
+    """The records as they stand in the manifest."""
+    return [one.model_dump(mode="json") for one in export_run(*arguments, **settings)]
+
+
 @pytest.fixture
 def finished(tiny_pipeline: Path, tmp_path: Path) -> Path:
     run(tiny_pipeline, run_dir=tmp_path / "run", overrides=QUICK, progress=False)
@@ -41,14 +46,14 @@ def test_an_accurate_and_faster_file_is_kept(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _times(monkeypatch, 0.6)
-    (record,) = export_run(finished, precision=["int8"], drop=100.0, progress=False)
+    (record,) = _exported(finished, precision=["int8"], drop=100.0, progress=False)
     assert record["kept"] and record["path"] == "model-int8.onnx" and record["ratio"] == 0.6
     assert (finished / "model-int8.onnx").is_file() and not (finished / "rejected").exists()
     assert _artifact(finished) == record
     assert "model-int8.onnx" in (finished / "report.html").read_text()
     read_manifest(finished)
     _times(monkeypatch, 1.1)
-    (again,) = export_run(finished, precision=["int8"], drop=100.0, progress=False)
+    (again,) = _exported(finished, precision=["int8"], drop=100.0, progress=False)
     assert not again["kept"] and not (finished / "model-int8.onnx").exists()
 
 
@@ -56,7 +61,7 @@ def test_a_slower_file_is_rejected_with_the_reason(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _times(monkeypatch, 1.1)
-    (record,) = export_run(finished, precision=["int8"], drop=100.0, progress=False)
+    (record,) = _exported(finished, precision=["int8"], drop=100.0, progress=False)
     assert not record["kept"] and "not surely faster than float32: 1.100x" in record["reason"]
     assert (finished / "rejected" / "model-int8.onnx").is_file()
     assert not (finished / "model-int8.onnx").exists()
@@ -70,7 +75,7 @@ def test_an_inaccurate_int8_is_tried_again_with_its_noisiest_layers_in_float(
     _times(monkeypatch, 0.6)
     answers = [["loses 9.00 points to float32; allowed: 1"], []]
     monkeypatch.setattr(judging, "accuracy_reasons", lambda *_: answers.pop(0))
-    (record,) = export_run(finished, precision=["int8"], progress=False)
+    (record,) = _exported(finished, precision=["int8"], progress=False)
     assert not answers
     assert record["kept"] and not record["first_try"]["kept"]
     assert set(record["lint"]["float_layers"]) == set(record["float_layers"])
@@ -110,7 +115,7 @@ def test_an_int8_that_does_not_run_is_not_looked_into(
 
     monkeypatch.setattr(OnnxFormat, "run", lambda self, path: refuse(path))
     monkeypatch.setattr(OnnxFormat, "noise", lambda self, *_: refuse(finished))
-    (record,) = export_run(finished, precision=["int8"], progress=False)
+    (record,) = _exported(finished, precision=["int8"], progress=False)
     assert not record["kept"] and "cannot be loaded" in record["reason"]
     assert "first_try" not in record and (finished / record["path"]).is_file()
     assert "cannot be loaded" in (finished / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""What edgeprune 0.1 wrote still opens: manifests, plans, stages, trials of searches and history."""
+"""What edgeprune 0.1 wrote still opens: manifests, plans, stages, a search, a history."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,6 @@
 """The race that chooses the result: who runs, who is dropped, who wins, and what it costs."""
 
 import itertools
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path

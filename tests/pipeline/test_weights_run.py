@@ -14,9 +14,9 @@ from onnx import numpy_helper
 import edgeprune as ep
 from edgeprune.errors import ConfigError, SpaceError
 from edgeprune.evaluation import Evaluator
+from edgeprune.pipeline.field import FINALISTS
 from edgeprune.pipeline.records import RungManifest
 from edgeprune.records import read_record
-from edgeprune.pipeline.field import FINALISTS
 from edgeprune.search import read_trials
 from tests.conftest import TINY
 from tests.models import tiny_cnn
