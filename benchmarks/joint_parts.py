@@ -102,9 +102,9 @@ class Parts:
             if not path.exists():  # a run that is taken up tells of its old epochs once more
                 torch.save(model.state_dict(), path)
 
-        with self._directory("joint", "joint", ()) as (config, directory, reporter):
-            train_together(config, directory, reporter, keep)
+        with self._directory("joint", ()) as (config, directory, reporter):
             with open_session(config, directory, reporter) as session:
+                session = train_together(session, keep)
                 record = directory.record("joint", JointResult)
                 (goal,) = goals(config.budget, probe(session))
                 settler = settler_of(session, goal, (), None)
@@ -121,7 +121,7 @@ class Parts:
             f"finetune.epochs={tuning}",
         ]
         with (
-            self._directory(name, "amc", overrides) as (config, directory, reporter),
+            self._directory(name, overrides) as (config, directory, reporter),
             open_session(config, directory, reporter) as session,
         ):
             probed = probe(session)
@@ -193,7 +193,7 @@ class Parts:
         """Mean rewards in points, of the later half of the rounds with the agent."""
         self.of("joint")
         with (
-            self._directory("joint", "joint", ()) as (config, directory, reporter),
+            self._directory("joint", ()) as (config, directory, reporter),
             open_session(config, directory, reporter) as session,
         ):
             schedule, model, probed = (
@@ -220,7 +220,7 @@ class Parts:
         """Points lost by cutting, from the network that was trained without alignment."""
         candidates = [self.of("joint")["widths"], self.of("amc")["widths"]]
         with (
-            self._directory("amc", "amc", None) as (config, directory, reporter),
+            self._directory("amc", None) as (config, directory, reporter),
             open_session(config, directory, reporter) as session,
         ):
             scorer = self._scorer(session)
@@ -245,9 +245,10 @@ class Parts:
 
     @contextmanager
     def _directory(
-        self, name: str, sampler: str, overrides: "list[str] | tuple[str, ...] | None"
+        self, name: str, overrides: "list[str] | tuple[str, ...] | None"
     ) -> Iterator[tuple[Any, RunDirectory, Reporter]]:
         """A run directory of the pipeline; None for overrides: as it was made."""
+        joint = name == "joint"
         directory = RunDirectory(self._folder / name)
         if overrides is None:
             config = load_pipeline(directory.pipeline)
@@ -259,7 +260,7 @@ class Parts:
                     f"finetune.epochs={self._protocol.tuning}",
                     f"workload.data.seed={self._seed}",
                     f"search.seed={self._seed}",
-                    f"search.sampler={sampler}",
+                    "workload.train={mode: joint}" if joint else "search.sampler=amc",
                     *overrides,
                 ],
             )

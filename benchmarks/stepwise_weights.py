@@ -8,8 +8,8 @@ Protocol, written before the first full run. The task is a shared CIFAR-10 ResNe
 pruned by magnitude, its batch norms are estimated again on 128 training images, and it is scored on
 400 reward images. Searches choose on those. What they choose, and what the baselines give, is then
 fine-tuned alike: one epoch over ``--images`` training images (2,000, the same for all arms of a
-seed), learning rate 0.01, batches of 64, zeros held after every step. The issue asks for three epochs of
-all 50,000; that is days on this machine; this is 1/75 of it, and weak fine-tuning favours
+seed), learning rate 0.01, batches of 64, zeros held after every step. The issue asks for three
+epochs of all 50,000; that is days on this machine; this is 1/75 of it, and weak fine-tuning favours
 whoever keeps the accuracy before it. Reported is the accuracy on 1,000 *other* images, of the test
 split, which no search sees: after fine-tuning, and (``_masked``) before it.
 

@@ -1,4 +1,4 @@
-"""Training and pruning together (``search.sampler: joint``)."""
+"""Training and pruning together (``workload.train.mode: joint``)."""
 
 from pydantic import Field
 

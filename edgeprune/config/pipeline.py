@@ -1,8 +1,15 @@
 """The pipeline file as a whole."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from edgeprune.config.budget import BudgetConfig
 from edgeprune.config.joint import JointConfig
@@ -35,7 +42,7 @@ class PipelineConfig(Section):
     )
     joint: JointConfig = Field(
         default_factory=JointConfig,
-        description="Training and pruning together, where the sampler is `joint`.",
+        description="Training and pruning together, where `workload.train.mode` is `joint`.",
     )
     recover: RecoverConfig = Field(
         default_factory=RecoverConfig, description="How a candidate is repaired before its score."
@@ -59,17 +66,75 @@ class PipelineConfig(Section):
         "or `off`: nowhere.",
     )
 
+    _notice: str = PrivateAttr("")
+
     @model_validator(mode="before")
     @classmethod
-    def _sampler_of_weights(cls, data: Any) -> Any:
-        """The default sampler allocates channels; single weights have another default."""
+    def _other_samplers(cls, data: Any) -> Any:
+        """The default sampler allocates channels; what does not has another default."""
         if not isinstance(data, dict):
             return data
-        prune, search = (data.get(key) or {} for key in ("prune", "search"))
-        weights = isinstance(prune, dict) and prune.get("granularity") == "weights"
-        if weights and isinstance(search, dict) and "sampler" not in search:
-            return {**data, "search": {**search, "sampler": "amc"}}
+        workload, prune, search = (_section(data, key) for key in ("workload", "prune", "search"))
+        found = None
+        if prune.get("granularity") == "weights":
+            found = "amc"
+        if _section(workload, "train").get("mode") == "joint":
+            found = "random"  # what was trained is scored and measured; nothing is proposed
+        if (
+            found is not None
+            and "sampler" not in search
+            and isinstance(data.get("search", {}), dict)
+        ):
+            return {**data, "search": {**search, "sampler": found}}
         return data
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _old_spelling(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """0.1 had joint training as a sampler."""
+        search = _section(data, "search") if isinstance(data, dict) else {}
+        if search.get("sampler") != "joint":
+            return handler(data)
+        search = {key: value for key, value in search.items() if key != "sampler"}
+        workload = {**_section(data, "workload"), "train": {"mode": "joint"}}
+        config = handler({**data, "search": search, "workload": workload})
+        config._notice = (
+            "search.sampler: joint is written `workload: {train: {mode: joint}}` now; it was taken "
+            "for that"
+        )
+        return config
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        """Joint training finds the widths, towards one budget."""
+        if self.jointly and self.search.sampler != "random":
+            msg = (
+                f"search.sampler is {self.search.sampler}, but workload.train.mode joint finds the "
+                "widths itself; allowed: leave search.sampler out"
+            )
+            raise ValueError(msg)
+        if self.jointly and len(self.budget.each) > 1:
+            msg = (
+                f"workload.train.mode joint trains towards one budget, got {self.budget.text}; "
+                f"allowed: one value, such as {self.budget.each[-1].text}"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def notice(self) -> str:
+        """What to tell a person of an outdated spelling; empty where there is none."""
+        return self._notice
+
+    @property
+    def jointly(self) -> bool:
+        """Whether weights and widths are trained together."""
+        return self.workload.train is not None and self.workload.train.mode == "joint"
+
+    @property
+    def finder(self) -> str:
+        """What finds the widths: the sampler's name, or ``joint``."""
+        return "joint" if self.jointly else self.search.sampler
 
     @property
     def training_mode(self) -> str | None:
@@ -81,3 +146,9 @@ class PipelineConfig(Section):
     def _switched_off(cls, value: Any) -> Any:
         # Half of YAML's readers take `off` for false: here it is no file of that name either.
         return "none" if value is False or str(value).lower() in {"off", "no"} else value
+
+
+def _section(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A section as it was written; empty where it is none."""
+    found = data.get(key)
+    return found if isinstance(found, dict) else {}

@@ -49,8 +49,8 @@ class SearchConfig(Section):
     sampler: str = Field(
         "knapsack",
         min_length=1,
-        description="knapsack, amc, bocr, history, joint (trains as well), purl, qlp, uniform, "
-        "random, or any Optuna sampler as `optuna:TPESampler`. With single weights amc where "
+        description="knapsack, amc, bocr, history, purl, qlp, uniform, random, "
+        " or any Optuna sampler as `optuna:TPESampler`. With single weights amc where "
         "nothing is said.",
     )
     trials: int = Field(80, ge=1, description="Candidates that are evaluated.")

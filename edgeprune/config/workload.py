@@ -110,10 +110,26 @@ class DataConfig(Section):
 class TrainConfig(Section):
     """Training the base model here."""
 
+    mode: Literal["base", "joint"] = Field(
+        "base",
+        description="base: the base model alone, which is then pruned. joint: weights and widths "
+        "together, from random weights; its settings stand under `joint:`.",
+    )
     epochs: int = Field(12, ge=1, description="Passes over the training images.")
     lr: float = Field(0.1, gt=0, description="Highest learning rate; it falls along a cosine.")
     batch_size: int = Field(64, ge=1, description="Images per step.")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty on the weights.")
+
+    @model_validator(mode="after")
+    def _one_recipe(self) -> Self:
+        usual = type(self).model_fields.items()
+        given = [
+            name for name, one in usual if name != "mode" and getattr(self, name) != one.default
+        ]
+        if self.mode == "joint" and given:
+            msg = f"mode joint is told by `joint:`, so {', '.join(given)} would never be used"
+            raise ValueError(msg)
+        return self
 
 
 class WorkloadConfig(Section):
@@ -128,6 +144,12 @@ class WorkloadConfig(Section):
     @model_validator(mode="after")
     def _trained_once(self) -> Self:
         if self.model.weights is not None and self.train is not None:
+            if self.train.mode == "joint":
+                msg = (
+                    "train.mode joint trains and prunes from random weights, but model.weights is "
+                    f"{str(self.model.weights)!r}: make it null, or search with amc"
+                )
+                raise ValueError(msg)
             msg = (
                 f"got both model.weights {str(self.model.weights)!r} and train, which would never "
                 "be used; allowed: one of them. Set train to null, or model.weights to null"

@@ -10,9 +10,6 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.training import fit
 from edgeprune.workloads import Workload, load_workload
 
-#: The sampler that trains the base model itself.
-JOINT = "joint"
-
 
 def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> Workload:
     """Load the workload with a trained base model.
@@ -31,7 +28,7 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
     if weights.exists():
         workload.model.load_state_dict(load_file(weights))
         return workload
-    if config.search.sampler == JOINT:
+    if config.jointly:
         return workload
     recipe = config.workload.train
     if recipe is None:

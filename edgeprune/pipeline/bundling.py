@@ -121,7 +121,7 @@ def manifest_head(session: Session) -> dict[str, Any]:
         "edgeprune": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seed": config.search.seed,
-        "sampler": config.search.sampler,
+        "sampler": config.finder,
         "granularity": config.prune.granularity,
         "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
         "target": {"name": config.target, **session.device.conditions()},

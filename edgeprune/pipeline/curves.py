@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.records import MeasuredPoints
 from edgeprune.pipeline.session import Session
 from edgeprune.search import sampler_spec
@@ -26,7 +25,7 @@ def learn_curves(session: Session, useful: Callable[[], Useful]) -> Curves | Non
     config = session.config.search
     if session.counted is not None:
         return None
-    told = config.sampler != JOINT and sampler_spec(config.sampler).informed
+    told = sampler_spec(config.sampler).informed
     if config.curves_s == 0 or not told or not session.channels.free:
         return None
     session.curves = session.directory.record("curves", Curves)

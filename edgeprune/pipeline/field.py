@@ -99,7 +99,7 @@ def choose(found: SearchResult, limit: float, full: Widths | None = None) -> lis
 
 def trial_words(session: Session, trial: SearchTrial) -> str:
     """``knapsack trial 12``: who found a contender of the user's own search."""
-    sampler = session.config.search.sampler
+    sampler = session.config.finder
     whose = " (own search)" if sampler == "random" else ""
     return f"{sampler} trial {trial.number}{whose}"
 

@@ -2,7 +2,6 @@
 
 from edgeprune.config import PipelineConfig, PruneConfig
 from edgeprune.errors import ConfigError
-from edgeprune.pipeline.base import JOINT
 from edgeprune.search import sampler_spec, samplers_of_weights
 
 
@@ -39,10 +38,11 @@ def check_granularity(config: PipelineConfig) -> None:
 
 def _check_settings(config: PipelineConfig) -> None:
     search, prune, usual = config.search, config.prune, PruneConfig()
-    able = search.sampler != JOINT and sampler_spec(search.sampler).single_weights
+    able = sampler_spec(search.sampler).single_weights
     samplers = ", ".join(samplers_of_weights())
     rules = [
         ("search.sampler", search.sampler, able, f"{samplers}, optuna:TPESampler"),
+        ("workload.train.mode", config.finder, not config.jointly, "base"),
         ("search.reward", search.reward, search.reward not in {"mnas", "amc"}, "accuracy"),
         ("search.precision", search.precision, search.precision == "float32", "float32"),
         ("search.warm_start", search.warm_start, search.warm_start is None, "null"),

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from safetensors.torch import save
 from torch import nn
 
-from edgeprune.config import JointConfig, PipelineConfig
-from edgeprune.errors import ConfigError
+from edgeprune.config import JointConfig
 from edgeprune.files import write_atomic
 from edgeprune.joint import (
     Alignment,
@@ -18,52 +17,38 @@ from edgeprune.joint import (
     Scorer,
     train_jointly,
 )
-from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.problems import search_problem
-from edgeprune.pipeline.progress import Reporter
-from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.searching import uniform_widths
-from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.session import Session
 
 #: Told of an epoch and of the network after it.
 OnEpoch = Callable[[JointEpoch, nn.Module], None]
 
 
-def train_together(
-    config: PipelineConfig,
-    directory: RunDirectory,
-    reporter: Reporter,
-    on_epoch: OnEpoch = lambda epoch, model: None,
-) -> None:
+def train_together(session: Session, on_epoch: OnEpoch = lambda epoch, model: None) -> Session:
     """Train and prune from random weights, unless it is done or not asked for.
 
     The weights end up where a trained base model is kept, the structure in the record ``joint``.
 
     Args:
-        config: the pipeline.
-        directory: of its run.
-        reporter: tells the user.
+        session: the open run.
         on_epoch: told of every epoch, with the network as it is then.
 
+    Returns:
+        The session of the trained model; the device stays open.
+
     Raises:
-        ConfigError: the pipeline names trained weights.
-        UserError: the workload or the target cannot be used, or the loss is not finite any more.
+        UserError: the loss is not finite any more.
     """
-    if config.search.sampler != JOINT or directory.done("joint"):
-        return
-    if config.workload.model.weights is not None:
-        msg = (
-            "search.sampler joint trains and prunes from random weights, but workload.model."
-            f"weights is {str(config.workload.model.weights)!r}: make it null, or search with amc"
-        )
-        raise ConfigError(msg)
-    with open_session(config, directory, reporter) as session:
-        result = _train(session, on_epoch)
-        model = session.workload.model.eval()
-        weights = {key: value.contiguous() for key, value in model.state_dict().items()}
-        write_atomic(directory.contender("base", "safetensors"), save(weights))
-        directory.finish("joint", result)
+    if not session.config.jointly or session.directory.done("joint"):
+        return session
+    result = _train(session, on_epoch)
+    model = session.workload.model.eval()
+    weights = {key: value.contiguous() for key, value in model.state_dict().items()}
+    write_atomic(session.directory.contender("base", "safetensors"), save(weights))
+    session.directory.finish("joint", result)
+    return session.retrained()
 
 
 def _train(session: Session, on_epoch: OnEpoch) -> JointResult:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from edgeprune.config import PipelineConfig
 from edgeprune.config.problem import KeyPath
-from edgeprune.errors import SearchError, nearest
-from edgeprune.pipeline.base import JOINT
+from edgeprune.errors import SearchError
 from edgeprune.search import make_reward, sampler_spec
 
 
@@ -23,13 +22,10 @@ def unknown_names(config: PipelineConfig) -> Iterator[tuple[KeyPath, str]]:
         make_reward(search.reward, target=1.0)
     except SearchError as error:
         yield ("search", "reward"), str(error)
-    if search.sampler == JOINT:
-        return
     try:
         spec = sampler_spec(search.sampler)
     except SearchError as error:
-        hint = nearest(search.sampler, [JOINT])
-        yield ("search", "sampler"), f"{error}{hint}"
+        yield ("search", "sampler"), str(error)
         return
     try:
         spec.check(search.options)

@@ -19,7 +19,6 @@ from edgeprune.history import (
     target_facts,
     target_key,
 )
-from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.graph import graph_signature
 from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.records import HistoryRecord
@@ -98,7 +97,7 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
         history.target(key, facts)
         record = session.directory.record(f"history-{name}", HistoryRecord)
         if record is None:
-            wanted = name.startswith("search") and sampler != JOINT and sampler_spec(sampler).learns
+            wanted = name.startswith("search") and sampler_spec(sampler).learns
             earlier = _sources(history, session, key, probe) if wanted else []
             found = HistoryRecord(run=uuid.uuid4().hex, sources=[one.to_json() for one in earlier])
             record = session.directory.finish(f"history-{name}", found)
@@ -120,7 +119,8 @@ def _sources(history: History, session: Session, key: str, probe: Probe) -> list
     for line in history.runs.lines():
         facts = line.run.facts
         if line.trials and facts.get("reward") == session.config.search.reward:
-            if facts.get("sampler") != JOINT:
+            # Trials of joint training were scored with weights that had learned to be cut.
+            if facts.get("sampler") != "joint":
                 found.append(line)
     graph = graph_signature(_base(session))
 
@@ -159,7 +159,7 @@ def _facts(session: Session, probe: Probe, name: str, sampler: str) -> dict[str,
     config = session.config.search
     return {
         "search": name,
-        "sampler": sampler,
+        "sampler": session.config.finder if name.startswith("search") else sampler,
         "seed": config.seed,
         "budget": probe.budget,
         "reward": config.reward,

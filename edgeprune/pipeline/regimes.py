@@ -3,7 +3,6 @@
 from typing import Any
 
 from edgeprune.config import PipelineConfig
-from edgeprune.pipeline.base import JOINT
 from edgeprune.search import sampler_spec
 
 #: Densities that QLP's curriculum leads over: 50, 80, 90, 95 and 98 % sparsity.
@@ -33,7 +32,6 @@ def regimes(config: PipelineConfig, target: float) -> tuple[float, ...]:
     Raises:
         SearchError: an option is wrong.
     """
-    sampler = config.search.sampler
-    led = None if sampler == JOINT else sampler_spec(sampler).regimes
+    led = sampler_spec(config.search.sampler).regimes
     found = () if led is None else led(sampler_options(config), target)
     return found if len(found) > 1 else ()

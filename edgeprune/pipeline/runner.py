@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
-from edgeprune.errors import ConfigError, RunError
+from edgeprune.errors import RunError
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.artifacts import wanted_artifacts, write_artifacts
-from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.bundling import write_bundle
 from edgeprune.pipeline.contenders import gather, gather_smallest
 from edgeprune.pipeline.curves import learn_curves
@@ -92,7 +91,6 @@ def run(
     if config.training_mode is not None:
         mode_named(config.training_mode)  # said now, not after minutes of other work
     check_granularity(config)
-    _check_budgets(config)
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         run_dir = Path("runs") / f"{Path(pipeline).stem}-{stamp}"
@@ -125,20 +123,6 @@ def write_report(run_dir: str | Path) -> Path:
     return write_run_report(RunDirectory(run_dir))
 
 
-def _check_budgets(config: PipelineConfig) -> None:
-    """Joint training has one budget, towards which it trains.
-
-    Raises:
-        ConfigError: it is given several.
-    """
-    if config.search.sampler == JOINT and len(config.budget.each) > 1:
-        msg = (
-            f"search.sampler joint trains towards one budget, got {config.budget.text}; allowed: "
-            f"one value, such as {config.budget.each[-1].text}"
-        )
-        raise ConfigError(msg)
-
-
 def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) -> RunResult:
     try:
         with (
@@ -147,9 +131,10 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
         ):
             manifest = directory.record("bundle", Manifest)
             if manifest is None:
-                train_together(config, directory, reporter)
+                if config.notice:
+                    reporter.say(config.notice)
                 with open_session(config, directory, reporter) as session:
-                    manifest = _stages(session)
+                    manifest = _stages(train_together(session))
             report = write_run_report(directory)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:

@@ -11,7 +11,6 @@ from edgeprune.devices import Comparison
 from edgeprune.evaluation import Evaluator
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
-from edgeprune.pipeline.base import JOINT
 from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.probe import Probe
@@ -70,18 +69,19 @@ def _search(
     config = session.config.search
     estimator = None if session.counted else probe.estimator(session, kernels)
     problem = replace(search_problem(session, probe, estimator), sources=past.sources)
-    # Joint training has searched already: what is left is to score and measure what it found.
-    spec = sampler_spec("random" if sampler == JOINT else sampler)
+    spec = sampler_spec(sampler)
     if not spec.informed:
         problem = replace(problem, curves=None)
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name.startswith("search")
     options, seed = (sampler_options(session.config), config.seed) if own else ({}, config.seed + 1)
     evaluator = session_evaluator(session, past.measured)
-    first = _first_widths(session, probe, sampler, kernels)
+    # Joint training has searched already: what is left is to score and measure what it found.
+    found = session.directory.record("joint", JointResult) if own else None
+    first = _first_widths(session, probe, sampler, kernels) if found is None else [found.widths]
     if config.warm_start == "history" and not spec.recalls:
         first += best_points(problem, past.sources, WARM_STARTS)
-    trials = len(first) if sampler == JOINT else config.trials
+    trials = config.trials if found is None else 1
 
     def evaluate(widths: Widths) -> Outcome:
         predicted = None if estimator is None else estimator.ratio(widths)
@@ -191,9 +191,6 @@ def _first_widths(
     budget and at every regime; the knapsack sampler makes its allocations itself. The random and
     uniform samplers are the comparison and stay what they are.
     """
-    if sampler == JOINT:
-        found = session.directory.record("joint", JointResult)
-        return [] if found is None else [found.widths]
     spec = sampler_spec(sampler)
     if not spec.learns or spec.begins:
         return []

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Comparisons of a network of which the median counts where something is decided by it.
 DECIDING = 3
+#: Ranges of the base model's activations, where a search is in int8.
+_RANGES = "int8-ranges.json"
 #: Images a data-driven importance criterion (Taylor) looks at.
 IMPORTANCE_IMAGES = 256
 
@@ -75,6 +77,13 @@ class Session:
     def template(self) -> Template:
         """Writes the base model and its candidates as ONNX files."""
         return self.channels.template
+
+    def retrained(self) -> "Session":
+        """This run with what its base model's weights are now; the device stays open."""
+        (self.directory.path / _RANGES).unlink(missing_ok=True)
+        return _trace(
+            *(self.config, self.directory, self.reporter, self.workload, self.target, self.device)
+        )
 
     @cached_property
     def scores(self) -> "dict[str, np.ndarray]":
@@ -175,30 +184,42 @@ def open_session(
         )
         raise TargetError(msg)
     with open_device(target, reporter.say) as device:
-        workload = open_base(config, directory, reporter)
-        multiple, least = learned_multiples(config, target, device, directory)
-        # With granularity weights the patterns are of layers, and no channel is cut.
-        prune, cut = config.prune, config.prune.granularity == "channels"
-        channels = ChannelSpace.from_model(
-            workload.model,
-            workload.example_input,
-            include=prune.include if cut else (),
-            exclude=prune.exclude if cut else (),
-            multiple=multiple,
-            least_choices=least,
-            min_keep=prune.min_keep,
-            blocks=prune.blocks and cut,
+        yield _trace(
+            config, directory, reporter, open_base(config, directory, reporter), target, device
         )
-        counted = None
-        if not cut:
-            macs = channels.macs(channels.full)
-            counted = WeightSpace(
-                workload.model, include=prune.include, exclude=prune.exclude, macs=macs
-            )
-        elif prune.blocks and not channels.branches:
-            reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
-        ranges = directory.path / "int8-ranges.json"
-        artifact = artifact_maker(config, workload, channels.template.base, ranges)
-        yield Session(
-            *(config, directory, reporter, workload, channels, target, device, artifact, counted)
+
+
+def _trace(
+    config: PipelineConfig,
+    directory: RunDirectory,
+    reporter: Reporter,
+    workload: Workload,
+    target: TargetConfig,
+    device: Device,
+) -> Session:
+    """Find out what may be cut of a base model."""
+    multiple, least = learned_multiples(config, target, device, directory)
+    # With granularity weights the patterns are of layers, and no channel is cut.
+    prune, cut = config.prune, config.prune.granularity == "channels"
+    channels = ChannelSpace.from_model(
+        workload.model,
+        workload.example_input,
+        include=prune.include if cut else (),
+        exclude=prune.exclude if cut else (),
+        multiple=multiple,
+        least_choices=least,
+        min_keep=prune.min_keep,
+        blocks=prune.blocks and cut,
+    )
+    counted = None
+    if not cut:
+        macs = channels.macs(channels.full)
+        counted = WeightSpace(
+            workload.model, include=prune.include, exclude=prune.exclude, macs=macs
         )
+    elif prune.blocks and not channels.branches:
+        reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
+    artifact = artifact_maker(config, workload, channels.template.base, directory.path / _RANGES)
+    return Session(
+        *(config, directory, reporter, workload, channels, target, device, artifact, counted)
+    )

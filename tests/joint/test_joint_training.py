@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgeprune.errors import ConfigError
+from edgeprune.config import load_pipeline
+from edgeprune.errors import ConfigError, UserError
 from edgeprune.joint import JointEpoch
 from edgeprune.pipeline import run
+from edgeprune.search import read_trials
 from tests.joint.jointly import SHORT, Small
 
 
@@ -68,7 +70,8 @@ def untrained(tiny_pipeline: Path) -> Path:
 
 def test_a_pipeline_trains_and_prunes_together(untrained: Path, tmp_path: Path) -> None:
     overrides = (
-        "search.sampler=joint",
+        "workload.train={mode: joint}",
+        "search.sampler=random",
         "search.trials=3",
         "joint={warmup: 1, fill: 1, joint: 2, settle: 1, episodes: 2, decoder_updates: 5, "
         "agent_updates: 5, images: 128, lr: 0.05, batch_size: 32}",
@@ -81,6 +84,37 @@ def test_a_pipeline_trains_and_prunes_together(untrained: Path, tmp_path: Path) 
     assert min(accuracies.values()) > 0.3  # of ten classes, from random weights
     again = run(untrained, run_dir=tmp_path / "run", overrides=overrides, progress=False)
     assert again.manifest == result.manifest
+    assert result.manifest["sampler"] == "joint"
+    assert len(read_trials(result.directory / "search")) == 1
+    found_by = [one["found_by"] for one in result.manifest["race"]]
+    assert any(one.startswith("joint trial 0") for one in found_by)
+
+
+def test_the_old_spelling_is_taken_and_the_new_one_told(untrained: Path, tmp_path: Path) -> None:
+    overrides = ("search.sampler=joint", "workload.model.name=none", "joint.warmup=1")
+    with pytest.raises(UserError, match="none"):
+        run(untrained, run_dir=tmp_path / "run", overrides=overrides, progress=False)
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "search.sampler: joint is written `workload: {train: {mode: joint}}` now" in log
+    kept = load_pipeline(tmp_path / "run" / "pipeline.yaml")
+    assert kept.jointly and kept.finder == "joint" and not kept.notice
+    assert kept.search.sampler == "random"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (("search.sampler=amc",), r"search.sampler is amc, but workload.train.mode joint finds"),
+        (("workload.train.epochs=3",), r"epochs would never be used"),
+        (("workload.train.mode=jont",), r"must be one of 'base', 'joint'"),
+    ],
+)
+def test_settings_that_joint_training_leaves_aside_are_refused(
+    changes: tuple[str, ...], message: str, untrained: Path, tmp_path: Path
+) -> None:
+    overrides = ("workload.train.mode=joint", *changes)
+    with pytest.raises(ConfigError, match=message):
+        run(untrained, run_dir=tmp_path / "run", overrides=overrides, progress=False)
 
 
 def test_trained_weights_are_no_use_to_it(untrained: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.conftest import TINY
     ("override", "message"),
     [
         ("search.sampler=acm", "unknown sampler 'acm'; .*did you mean 'amc'"),
-        ("search.sampler=jont", "unknown sampler 'jont'; .*did you mean 'joint'"),
+        ("search.sampler=knapsak", "unknown sampler 'knapsak'; .*did you mean 'knapsack'"),
         ("search.sampler=optuna:TPESamler", "unknown Optuna sampler .*did you mean 'TPESampler'"),
         ("search.sampler=tests.nowhere:make", "cannot import module 'tests.nowhere'"),
         ("search.reward=accurcy", "unknown reward 'accurcy'; .*did you mean 'accuracy'"),
