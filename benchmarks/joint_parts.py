@@ -18,18 +18,18 @@ from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.evaluation import accuracy
 from edgeprune.joint import JointEpoch, JointResult, Rounds, Scorer
 from edgeprune.joint.representation import Representation, Steps
-from edgeprune.pipeline.contenders import settler_of
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import goals
-from edgeprune.pipeline.joint import schedule_of, train_together
-from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.settling import settle_uniform
+from edgeprune.pipeline.stages.contenders import settler_of
+from edgeprune.pipeline.stages.joint import schedule_of, train_together
+from edgeprune.pipeline.stages.probe import probe
+from edgeprune.pipeline.stages.search import search
 from edgeprune.search import Widths
 from edgeprune.training import fit
 

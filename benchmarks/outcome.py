@@ -34,18 +34,18 @@ from task import ROOT, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.files import write_json
-from edgeprune.pipeline.contenders import Field, finalists, gather, settler_of
-from edgeprune.pipeline.curves import learn_curves
 from edgeprune.pipeline.finishing import finish, finish_base
 from edgeprune.pipeline.goals import Goal, goals
-from edgeprune.pipeline.kernels import learn_kernels
-from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
-from edgeprune.pipeline.racing import race
 from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search, worth_measuring
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.stages.contenders import Field, finalists, gather, settler_of
+from edgeprune.pipeline.stages.curves import learn_curves
+from edgeprune.pipeline.stages.kernels import learn_kernels
+from edgeprune.pipeline.stages.probe import probe
+from edgeprune.pipeline.stages.race import race
+from edgeprune.pipeline.stages.search import search, worth_measuring
 
 sys.path.insert(0, str(SHARED / "checkpoints"))  # mlperf_tiny_resnet8 is a module there
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeprune.config import dump_pipeline, load_pipeline
-from edgeprune.pipeline.probe import Probe, probe
 from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import session_evaluator, uniform_widths
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.stages.probe import Probe, probe
+from edgeprune.pipeline.stages.search import session_evaluator, uniform_widths
 from edgeprune.search import Outcome, SearchProblem, Widths
 
 ROOT = Path(__file__).parent.parent

@@ -16,11 +16,11 @@ from pathlib import Path
 from task import ROOT, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
-from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search
 from edgeprune.pipeline.session import open_session
+from edgeprune.pipeline.stages.probe import probe
+from edgeprune.pipeline.stages.search import search
 
 OVERHEAD = ("propose", "candidate", "recover")
 

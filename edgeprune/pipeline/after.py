@@ -10,14 +10,14 @@ from edgeprune.devices import open_device
 from edgeprune.errors import ConfigError, RunError, nearest
 from edgeprune.export import compare_file
 from edgeprune.export.formats import FORMATS, check_writable, device_content, format_of, open_format
-from edgeprune.pipeline.artifacts import stage_of, write_artifacts
 from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.records import ArtifactRecord, Manifest
-from edgeprune.pipeline.reporting import write_run_report
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.stages.artifacts import stage_of, write_artifacts
+from edgeprune.pipeline.stages.report import write_run_report
 from edgeprune.pipeline.timing import beside
 from edgeprune.records import write_record
 

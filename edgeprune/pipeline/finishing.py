@@ -26,15 +26,6 @@ from edgeprune.training import fit
 MAX_ATTEMPTS = 3
 
 
-def finish_base(session: Session) -> Finished:
-    """Write the unpruned model, and score it on the test split: the only time it is."""
-    if (record := session.directory.record("base", Finished)) is not None:
-        return record
-    model, content = session.workload.model, session.template.base
-    record = _write(session, "base", session.whole(), model, content)
-    return session.directory.finish("base", record)
-
-
 def finish(
     session: Session,
     name: str,
@@ -107,7 +98,7 @@ def finish_contender(
     """
     content = session.file(model, plan)
     comparison = comparison or session.compare_file(content)
-    written = _write(session, name, plan, model, content)
+    written = write_contender(session, name, plan, model, content)
     measured = {
         "ratio": comparison.ratio,
         "ratio_interval": comparison.ratio_interval,
@@ -212,9 +203,10 @@ def fine_tune(
     return seconds
 
 
-def _write(
+def write_contender(
     session: Session, name: str, plan: CandidatePlan, model: torch.nn.Module, content: bytes
 ) -> Finished:
+    """Write a model's files under a contender's name, and score the ONNX file on the test split."""
     directory, test = session.directory, session.workload.splits.test
     path, costs = directory.contender(name, "onnx"), session.space.costs(plan.widths)
     write_atomic(path, content)

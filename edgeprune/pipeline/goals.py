@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edgeprune.config import BudgetConfig
-from edgeprune.pipeline.probe import Probe
+from edgeprune.pipeline.stages.probe import Probe
 
 
 @dataclass(frozen=True)

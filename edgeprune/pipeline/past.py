@@ -20,9 +20,9 @@ from edgeprune.history import (
     target_key,
 )
 from edgeprune.pipeline.graph import graph_signature
-from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.records import HistoryRecord
 from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.search import SearchTrial, SourceRun, Widths, sampler_spec
 
 #: Earlier searches that one learns from, and the most trials of each that are looked at.

@@ -1,8 +1,8 @@
 """What a sampler is told of a run: its groups, choices, cost and budget."""
 
 from edgeprune.latency import LatencyEstimator
-from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.pruning import CountedSpace
 from edgeprune.pruning.spaces.weights import PER_MILLE
 from edgeprune.search import SearchProblem

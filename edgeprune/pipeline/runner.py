@@ -9,29 +9,15 @@ from typing import Any
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import RunError
-from edgeprune.latency import NetModel
-from edgeprune.pipeline.artifacts import wanted_artifacts, write_artifacts
-from edgeprune.pipeline.bundling import write_bundle
-from edgeprune.pipeline.contenders import gather, gather_smallest
-from edgeprune.pipeline.curves import learn_curves
-from edgeprune.pipeline.finishing import finish_base, finished, finished_source
-from edgeprune.pipeline.goals import Goal, goals
 from edgeprune.pipeline.granularity import check_granularity
-from edgeprune.pipeline.joint import train_together
-from edgeprune.pipeline.kernels import learn_kernels
-from edgeprune.pipeline.ladder import climb, write_frontier, write_rungs
 from edgeprune.pipeline.names import unknown_names
-from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.progress import Reporter
-from edgeprune.pipeline.racing import race
-from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
-from edgeprune.pipeline.reporting import write_run_report
+from edgeprune.pipeline.records import Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.pipeline.searching import search, worth_measuring
-from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.session import open_session
+from edgeprune.pipeline.stages.order import run_stages
+from edgeprune.pipeline.stages.report import write_run_report
 from edgeprune.records import as_json
-from edgeprune.report.ladder import Rung
-from edgeprune.search import SearchResult, read_trials
 from edgeprune.training import mode_named
 
 
@@ -134,7 +120,7 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
                 if config.notice:
                     reporter.say(config.notice)
                 with open_session(config, directory, reporter) as session:
-                    manifest = _stages(train_together(session))
+                    manifest = run_stages(session)
             report = write_run_report(directory)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
@@ -145,53 +131,3 @@ def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) ->
         )
         raise RunError(msg) from error
     return RunResult(directory.path, report, manifest)
-
-
-def _stages(session: Session) -> Manifest:
-    base = finish_base(session)
-    kernels = learn_kernels(session)
-    wanted = goals(session.config.budget, probe(session))
-    if wanted[0].probed.reachable:
-        learn_curves(session, lambda: worth_measuring(session, wanted[0].probed, kernels))
-    reached = [(goal, _reach(session, goal, kernels)) for goal in wanted]
-    own, records = reached[-1]
-    contenders = {"base": base, **(records or {})}
-    artifacts = _artifacts(session, contenders["result"])
-    ladder = (
-        write_frontier(session, reached) if len(wanted) > 1 else _climbed(session, own, kernels)
-    )
-    return write_bundle(session, own, contenders, artifacts, ladder)
-
-
-def _reach(session: Session, goal: Goal, kernels: NetModel | None) -> dict[str, Finished] | None:
-    """Search within one budget, and race what is found; None where another budget's result serves.
-
-    Returns:
-        The records of ``result`` and of the baselines.
-    """
-    if goal.probed.reachable:
-        sampler = session.config.search.sampler
-        found = search(session, goal.probed, goal.named("search"), sampler, kernels)
-        compared = search(session, goal.probed, goal.named("random"), "random", kernels)
-        return race(session, goal, gather(session, goal, found, compared, kernels))
-    session.reporter.say(
-        f"even the smallest candidate takes {goal.probed.smallest:.3f}x of the base's latency, "
-        f"over the budget of {goal.limit:.3f}x: writing that one, without a search"
-    )
-    return race(session, goal, gather_smallest(session, goal)) if goal.own else None
-
-
-def _climbed(session: Session, goal: Goal, kernels: NetModel | None) -> list[Rung]:
-    """The ladder of a search with regimes."""
-    trials = tuple(read_trials(session.directory.path / goal.named("search")))
-    if not trials:
-        return []
-    result = finished(session, goal.named("result"))
-    found = SearchResult(trials, goal.limit)
-    return write_rungs(session, climb(session, found, goal, result, kernels))
-
-
-def _artifacts(session: Session, result: Finished) -> list[ArtifactRecord]:
-    settings, accuracy = session.config.export, result.verification.accuracy
-    source = finished_source(session, "result")
-    return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))

@@ -11,7 +11,7 @@ from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Reconstruction, Recovery
 from edgeprune.export.formats import check_writable
-from edgeprune.pipeline.base import open_base
+from edgeprune.pipeline.base_model import open_base
 from edgeprune.pipeline.multiples import history_url, learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
 from edgeprune.pipeline.progress import Reporter

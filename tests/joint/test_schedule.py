@@ -6,7 +6,7 @@ import pytest
 
 from edgeprune.config import JointConfig
 from edgeprune.joint import JointSchedule
-from edgeprune.pipeline.joint import schedule_of
+from edgeprune.pipeline.stages.joint import schedule_of
 
 
 def travelled(schedule: JointSchedule, factor: float, steps: int, lr: float) -> float:

@@ -86,7 +86,7 @@ def test_an_int8_that_stays_inaccurate_is_trained_for(
     tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torchao", reason="the extra `qat` is not installed")
-    monkeypatch.setattr("edgeprune.pipeline.artifacts.KEPT_IN_FLOAT", 1)  # it has but three
+    monkeypatch.setattr("edgeprune.pipeline.stages.artifacts.KEPT_IN_FLOAT", 1)  # it has but three
     recipe = tmp_path / "coarse.yaml"  # cuts off nearly half of what the layers compute
     recipe.write_text("{name: coarse, images: 64, method: percentile, percentile: 55}")
     folder = tmp_path / "run"

@@ -9,7 +9,6 @@ import pytest
 from edgeprune.devices import Comparison
 from edgeprune.errors import RunError
 from edgeprune.pipeline.field import Field
-from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.records import (
     Finished,
     Heat,
@@ -21,6 +20,7 @@ from edgeprune.pipeline.records import (
     Race,
     RungManifest,
 )
+from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.pruning import Plan, WeightPlan, load_plan
 from edgeprune.records import VERSION, read_record, write_record
 from edgeprune.search import Outcome, read_trials

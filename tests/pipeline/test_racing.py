@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import edgeprune as ep
-from edgeprune.pipeline import racing
 from edgeprune.pipeline.field import FINALISTS, Contender, Field, promising
-from edgeprune.pipeline.racing import rungs
+from edgeprune.pipeline.stages import race as racing
+from edgeprune.pipeline.stages.race import rungs
 from edgeprune.search import Outcome, SearchTrial
 from tests.conftest import TINY
 

@@ -1,4 +1,4 @@
-"""Stage 1, the base model: load the workload and train it where no weights are given."""
+"""The base model: load the workload and train it where no weights are given."""
 
 from safetensors.torch import load_file, save
 

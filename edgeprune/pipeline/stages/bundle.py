@@ -1,4 +1,4 @@
-"""Stage 7, the bundle: the result's files under their final names, and the manifest."""
+"""The bundle: the result's files under their final names, and the manifest."""
 
 import datetime
 import platform

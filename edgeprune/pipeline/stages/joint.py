@@ -17,10 +17,10 @@ from edgeprune.joint import (
     Scorer,
     train_jointly,
 )
-from edgeprune.pipeline.probe import probe
 from edgeprune.pipeline.problems import search_problem
-from edgeprune.pipeline.searching import uniform_widths
 from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.stages.probe import probe
+from edgeprune.pipeline.stages.search import uniform_widths
 
 #: Told of an epoch and of the network after it.
 OnEpoch = Callable[[JointEpoch, nn.Module], None]

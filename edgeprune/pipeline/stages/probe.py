@@ -1,4 +1,4 @@
-"""Stage 3, the probe: latency of the base and of a few uniform plans on the device.
+"""The probe: latency of the base and of a few uniform plans on the device.
 
 It turns the budget into a ratio, shows whether the budget can be met at all, and gives the
 latency estimator the points it starts from.

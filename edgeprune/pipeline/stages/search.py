@@ -1,4 +1,4 @@
-"""Stage 4, the searches: the chosen sampler, and random search with as many trials."""
+"""The searches: the chosen sampler, and random search with as many trials."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +13,10 @@ from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.past import Past, open_past
-from edgeprune.pipeline.probe import Probe
 from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.regimes import regimes, sampler_options
 from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.pruning import CandidatePlan
 from edgeprune.search import (
     Outcome,

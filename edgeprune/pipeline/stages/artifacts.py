@@ -1,4 +1,4 @@
-"""Stage 6, artifacts: the result in other formats and precisions, kept only if right and faster."""
+"""The artifacts: the result in other formats and precisions, kept only if right and faster."""
 
 import time
 from collections.abc import Sequence
@@ -9,8 +9,9 @@ from edgeprune.config import ExportConfig, load_calibration
 from edgeprune.errors import EdgepruneError, VerificationError
 from edgeprune.export.formats import Made, Source, open_format
 from edgeprune.pipeline.aware import trained_for_int8
+from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.judging import Judge
-from edgeprune.pipeline.records import ArtifactRecord
+from edgeprune.pipeline.records import ArtifactRecord, Finished
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
 from edgeprune.quantization import CalibrationImages
@@ -34,6 +35,13 @@ def wanted_artifacts(settings: ExportConfig) -> list[tuple[str, str]]:
 def stage_of(form: str, precision: str) -> str:
     """The name under which an artifact's record is kept in the run directory."""
     return f"artifact-{form}-{precision}"
+
+
+def artifacts_of(session: Session, result: Finished) -> list[ArtifactRecord]:
+    """The result in all that the pipeline asks for."""
+    settings, accuracy = session.config.export, result.verification.accuracy
+    source = finished_source(session, "result")
+    return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))
 
 
 def write_artifacts(

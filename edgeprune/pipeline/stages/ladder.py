@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgeprune.latency import NetModel
-from edgeprune.pipeline.bundling import copy_bundle, manifest_head
-from edgeprune.pipeline.contenders import settler_of
 from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.records import Finished, Race, RungManifest
 from edgeprune.pipeline.regimes import regimes
 from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.stages.bundle import copy_bundle, manifest_head
+from edgeprune.pipeline.stages.contenders import settler_of
 from edgeprune.records import write_record
 from edgeprune.report import Budget
 from edgeprune.report.ladder import Point, Rung
-from edgeprune.search import SearchResult, Widths
+from edgeprune.search import SearchResult, Widths, read_trials
 
 
 @dataclass(frozen=True)
@@ -57,54 +57,37 @@ def rungs(found: SearchResult, wanted: Sequence[float], kind: str) -> list[Step]
     return steps
 
 
-def climb(
-    session: Session,
-    found: SearchResult,
-    goal: Goal,
-    result: Finished,
-    kernels: NetModel | None,
-) -> list[tuple[Step, Finished]]:
-    """Finish what a search with regimes found for each; the last regime is the result.
+def climb(session: Session, goal: Goal, kernels: NetModel | None) -> list[Rung]:
+    """Finish what a search with regimes found for each, as a bundle; the last is the result.
 
     Args:
         session: the open run.
-        found: its search.
         goal: the budget.
-        result: the record of the result.
         kernels: latency of the model from the target's kernels, where they are known.
+
+    Returns:
+        One line a regime for the run's own manifest; none where there are no regimes.
     """
+    found = SearchResult(
+        tuple(read_trials(session.directory.path / goal.named("search"))), goal.limit
+    )
     wanted = regimes(session.config, goal.limit)
-    if not wanted:
+    if not wanted or not found.trials:
         return []
     counted = session.counted is not None
     kind = "sparsity" if counted else "latency"
     settler = None if counted else settler_of(session, goal, (found,), kernels)
-    climbed = []
-    for rung in rungs(found, wanted[:-1], kind):
-        record = session.directory.record(rung.name, Finished)
+    last = Step("result", kind, goal.limit, {})
+    lines = []
+    for step in (*rungs(found, wanted[:-1], kind), last):
+        record = session.directory.record(step.name, Finished)
         if record is None:
-            widths, within = rung.widths, settler and replace(settler, limit=rung.regime)
+            widths, within = step.widths, settler and replace(settler, limit=step.regime)
             if within is not None:
                 widths = within.settle(widths).widths
-            record = finish(session, rung.name, widths, rung.regime, settler=within)
-        climbed.append((rung, record))
-    return [*climbed, (Step("result", kind, goal.limit, {}), result)]
-
-
-def write_rungs(session: Session, finished: Sequence[tuple[Step, Finished]]) -> list[Rung]:
-    """Write ``ladder/<regime>/``: model, plan, weights and a manifest, as `load_bundle` reads.
-
-    Args:
-        session: the open run.
-        finished: rungs and the records of their contenders.
-
-    Returns:
-        One line a rung for the run's own manifest.
-    """
-    lines = []
-    for rung, record in finished:
-        _write_bundle(session, rung.folder, rung.name, record, {"regime": rung.text})
-        lines.append(_line(rung.text, rung.folder, record))
+            record = finish(session, step.name, widths, step.regime, settler=within)
+        _write_bundle(session, step.folder, step.name, record, {"regime": step.text})
+        lines.append(_line(step.text, step.folder, record))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Stage 8, the report: everything the page shows, read back from the run directory."""
+"""The report: everything the page shows, read back from the run directory."""
 
 import statistics
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Stage 2, kernels: what the target is known to take for this model's layers, and what it lacks.
+"""The kernels: what the target is known to take for this model's layers, and what it lacks.
 
 The history belongs to the device: kernels that an earlier run measured serve this one. What is
 missing is profiled now, kept for later runs, and recorded in the run itself, so that a resumed run
