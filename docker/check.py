@@ -48,7 +48,7 @@ def fetch_wheels(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder)]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
     subprocess.run([*pip, *constraints, "torch"], check=True)
-    own = f"{ROOT}[tvm,deploy]"
+    own = f"{ROOT}[tvm,boards]"
     subprocess.run([*pip, "--find-links", str(folder), *constraints, own, "hatchling"], check=True)
     requirements = ROOT / "docker/device-requirements.txt"
     platforms = [word for one in PLATFORMS for word in ("--platform", f"manylinux{one}_aarch64")]
