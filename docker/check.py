@@ -1,4 +1,4 @@
-"""Builds images of docker-bake.hcl for real, and runs what they are for.
+"""Builds images of docker-bake.json for real, and runs what they are for.
 
     make docker-check        (or: PYTHONPATH=. python docker/check.py [--json] [TARGET...])
 
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="TARGET")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    bake = read_bake(ROOT / "docker/docker-bake.hcl")
+    bake = read_bake(ROOT / "docker/docker-bake.json")
     if unknown := sorted(set(given.targets) - bake.keys()):
         parser.error(f"unknown target {unknown[0]}; allowed: {', '.join(bake)}")
     kept = user_cache() / "docker-check"
