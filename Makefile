@@ -52,7 +52,7 @@ MKDOCS ?= $(BIN)/python -m mkdocs
 
 docs: setup
 	PYTHONPATH=. $(BIN)/python -m edgeprune.config.settings_page docs/settings.md
-	NO_MKDOCS_2_WARNING=1 $(MKDOCS) build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(MKDOCS) build --strict
 
 # Builds the images for ARM64 with a Docker engine of its own; needs Debian, root and 10 GB.
 docker-check: setup
