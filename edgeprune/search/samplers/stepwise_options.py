@@ -15,7 +15,7 @@ Sizes = Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
 
 
 class AgentOptions(CheckedOptions):
-    """What every stepwise sampler's agent needs; sections 4 and 6 of the algorithms page.
+    """What every stepwise sampler's agent needs (docs/algorithms.md#qlp and #purl).
 
     Attributes:
         hidden: widths of the hidden layers.
