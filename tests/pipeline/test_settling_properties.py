@@ -92,6 +92,7 @@ def test_a_device_that_is_off_by_a_factor_is_met_wherever_it_can_be(
     assert settled.met == (device.ratio(problem.smallest) <= limit)
 
 
+@settings(max_examples=20)
 @given(st.data(), problems(), LIMITS)
 def test_all_that_is_measured_is_told_to_the_estimate(
     data: st.DataObject, problem: SearchProblem, limit: float
@@ -103,6 +104,7 @@ def test_all_that_is_measured_is_told_to_the_estimate(
         assert widths in device.measured and ratio == device.ratio(widths)
 
 
+@settings(max_examples=20)
 @given(st.data(), problems(), LIMITS)
 def test_a_known_measurement_counts_and_is_not_made_again(
     data: st.DataObject, problem: SearchProblem, limit: float
@@ -116,7 +118,7 @@ def test_a_known_measurement_counts_and_is_not_made_again(
     assert len(device.measured) == 2 * count - 1
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.data(), problems(), FACTORS)
 def test_the_narrower_plan_is_cheaper_where_there_is_one(
     data: st.DataObject, problem: SearchProblem, over: float

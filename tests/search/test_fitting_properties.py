@@ -2,6 +2,7 @@
 
 from bisect import bisect
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,16 +72,60 @@ def test_branches_go_where_they_are_asked_to_and_else_only_where_they_must(
         assert all((widths[group] > 0) == (ratios[group] > 0) for group in problem.branch_of)
 
 
-@given(st.data(), problems())
-def test_the_least_wanted_branch_goes_first(data: st.DataObject, problem: SearchProblem) -> None:
+@given(st.data(), problems(), st.floats(0, 1))
+def test_no_more_branches_go_than_must_and_the_least_wanted_first(
+    data: st.DataObject, problem: SearchProblem, share: float
+) -> None:
+    least, most = problem.cost(problem.smallest), problem.cost(problem.narrowest)
+    problem = replace(problem, target=least + share * (most - least))
     ratios = data.draw(keep_ratios_of(problem, zeros=False))
     widths = fit_to_budget(problem, ratios)
     wanted = {
         branch: sum(ratios[group] for group in branch) / len(branch) for branch in problem.branches
     }
-    gone = [wanted[branch] for branch in problem.branches if not widths[branch[0]]]
-    kept = [wanted[branch] for branch in problem.branches if widths[branch[0]]]
-    assert not gone or not kept or max(gone) <= min(kept)
+    gone = [branch for branch in problem.branches if not widths[branch[0]]]
+    kept = [branch for branch in problem.branches if widths[branch[0]]]
+    if not gone:
+        return
+    last = max(gone, key=wanted.__getitem__)
+    assert all(wanted[last] <= wanted[branch] for branch in kept)
+    # With the last one back, even the narrowest plan is over the budget.
+    narrowest = {
+        group: problem.narrowest[group] if width or group in last else 0
+        for group, width in widths.items()
+    }
+    assert not problem.fits(narrowest) or any(
+        wanted[last] == wanted[branch] for branch in gone if branch != last
+    )
+    assert not any(problem.fits(wider) for wider in _wider(problem, widths))
+
+
+@given(st.data(), problems())
+def test_no_larger_common_scale_fits(data: st.DataObject, problem: SearchProblem) -> None:
+    ratios = data.draw(keep_ratios_of(problem))
+    if not problem.fits(_cheapest(problem, ratios)):
+        return
+    # The scales at which some group gets wider, tried one by one.
+    shares = {group: ratio * problem.full[group] for group, ratio in ratios.items() if ratio}
+    steps = {
+        (one + other) / 2 / share * (1 + 1e-5)
+        for group, share in shares.items()
+        for one, other in pairwise(problem.kept_choices(group))
+    }
+    plans = [
+        problem.tied(
+            {
+                group: problem.nearest_kept(group, scale * shares[group])
+                if group in shares
+                else problem.choices[group][0]
+                for group in problem.groups
+            }
+        )
+        for scale in sorted(steps)
+    ]
+    fitting = [plan for plan in plans if problem.fits(plan)]
+    expected = fitting[-1] if fitting else _cheapest(problem, ratios)
+    assert fit_to_budget(problem, ratios, fill=False) == expected
 
 
 @given(st.data(), problems(), st.floats(1.0, 3.0), st.booleans())
@@ -159,7 +204,8 @@ def test_filling_within_a_larger_budget_never_uses_less(
 
 @given(st.data(), problems())
 def test_draws_ask_for_whole_branches_or_none(data: st.DataObject, problem: SearchProblem) -> None:
-    draws = {group: data.draw(st.floats(0, 1)) for group in problem.groups}
+    some = st.sampled_from((0.0, 0.02, 0.5)) | st.floats(0, 1)
+    draws = {group: data.draw(some) for group in problem.groups}
     asked = asked_ratios(problem, draws)
     for group, ratio in asked.items():
         least = problem.narrowest[group] / problem.full[group]
