@@ -43,6 +43,11 @@ class RunResult:
         report: the HTML page.
         manifest: the content of ``manifest.json``.
         met: whether the written file meets the latency budget.
+
+    Examples:
+        >>> result = run("examples/digits.yaml")  # doctest: +SKIP
+        >>> result.manifest["result"]["verification"]["accuracy"]  # doctest: +SKIP
+        0.95
     """
 
     directory: Path
@@ -74,6 +79,10 @@ def run(
 
     Raises:
         UserError: the pipeline, model, data, target or run directory cannot be used.
+
+    Examples:
+        >>> run("examples/digits.yaml", overrides=["search.trials=20"]).met  # doctest: +SKIP
+        True
     """
     settings = list(overrides)
     if seed is not None:
@@ -100,6 +109,10 @@ def resume(run_dir: str | Path, *, progress: bool = True) -> RunResult:
 
     Raises:
         RunError: it is no run directory, or another process is running in it.
+
+    Examples:
+        >>> resume("runs/digits").directory  # doctest: +SKIP
+        PosixPath('runs/digits')
     """
     directory = RunDirectory(run_dir)
     directory.check()

@@ -12,7 +12,7 @@ Numbers = Annotated[tuple[Share, ...], Field(min_length=2, strict=False)]
 
 
 class AgentOptions(CheckedOptions):
-    """What every stepwise sampler's agent needs; sections 4 and 6 of the algorithms page.
+    """What every stepwise sampler's agent needs (docs/algorithms.md#qlp and #purl).
 
     Attributes:
         hidden: widths of the hidden layers.
