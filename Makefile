@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup tflite cross demo test test-all lint types docker-check bench clean
+.PHONY: setup tflite cross demo test test-all lint types docs docker-check bench clean
 
 setup: $(READY)
 
@@ -47,6 +47,13 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# Writes the page of settings from the schemas, and the site into site/; a broken link fails.
+MKDOCS ?= $(BIN)/python -m mkdocs
+
+docs: setup
+	PYTHONPATH=. $(BIN)/python -m edgeprune.config.settings_page docs/settings.md
+	NO_MKDOCS_2_WARNING=1 $(MKDOCS) build --strict
+
 # Builds the images for ARM64 with a Docker engine of its own; needs Debian, root and 10 GB.
 docker-check: setup
 	PYTHONPATH=. $(BIN)/python docker/check.py
@@ -55,4 +62,4 @@ bench: setup
 	@for file in benchmarks/*.py; do $(BIN)/python $$file --quick --json || exit 1; done
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache

@@ -18,7 +18,7 @@ ARG PIP_NO_INDEX=""
 COPY docker/scripts/edgeprune.sh /scripts/
 COPY pyproject.toml constraints.txt README.md /src/
 RUN --mount=type=bind,source=docker/wheels,target=/wheels \
-    sh /scripts/edgeprune.sh dependencies tvm,deploy
+    sh /scripts/edgeprune.sh dependencies tvm,boards
 COPY edgeprune /src/edgeprune
 COPY targets /src/targets
 COPY calibration /src/calibration

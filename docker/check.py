@@ -1,4 +1,4 @@
-"""Builds images of docker-bake.hcl for real, and runs what they are for.
+"""Builds images of docker-bake.json for real, and runs what they are for.
 
     make docker-check        (or: PYTHONPATH=. python docker/check.py [--json] [TARGET...])
 
@@ -48,7 +48,7 @@ def fetch_wheels(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder)]
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
     subprocess.run([*pip, *constraints, "torch"], check=True)
-    own = f"{ROOT}[tvm,deploy]"
+    own = f"{ROOT}[tvm,boards]"
     subprocess.run([*pip, "--find-links", str(folder), *constraints, own, "hatchling"], check=True)
     requirements = ROOT / "docker/device-requirements.txt"
     platforms = [word for one in PLATFORMS for word in ("--platform", f"manylinux{one}_aarch64")]
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="TARGET")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    bake = read_bake(ROOT / "docker/docker-bake.hcl")
+    bake = read_bake(ROOT / "docker/docker-bake.json")
     if unknown := sorted(set(given.targets) - bake.keys()):
         parser.error(f"unknown target {unknown[0]}; allowed: {', '.join(bake)}")
     kept = user_cache() / "docker-check"

@@ -12,7 +12,7 @@ ARG PIP_NO_INDEX=""
 COPY docker/scripts/edgeprune.sh /scripts/
 COPY pyproject.toml constraints.txt README.md /src/
 RUN --mount=type=bind,source=docker/wheels,target=/wheels \
-    sh /scripts/edgeprune.sh dependencies bocr,dashboard,deploy,qat,tflite,tvm
+    sh /scripts/edgeprune.sh dependencies bocr,boards,dashboard,qat,tflite,tvm
 COPY edgeprune /src/edgeprune
 COPY targets /src/targets
 COPY calibration /src/calibration

@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# Examples follow from each test's code alone, so that two runs check the same ones.
+settings.register_profile(
+    "edgeprune", derandomize=True, deadline=None, database=None, max_examples=50
+)
+settings.load_profile("edgeprune")
 
 ROOT = Path(__file__).parent.parent
 

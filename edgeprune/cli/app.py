@@ -219,6 +219,20 @@ def setup(
 
 
 @app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="pipeline, target or calibration.")] = "pipeline",
+    output: Annotated[
+        Path | None, typer.Option(help="Write it there, and print the line that names it.")
+    ] = None,
+) -> None:
+    """Write the JSON Schema of a kind of YAML file, from which an editor completes."""
+    with exit_for_errors():
+        from edgeprune.cli.schema import write_schema
+
+        write_schema(kind, output)
+
+
+@app.command()
 def measure(
     model: Annotated[Path, typer.Argument(help="A model file: .onnx or .tflite.")],
     target: Annotated[

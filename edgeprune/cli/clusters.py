@@ -8,8 +8,8 @@ from scipy.cluster.hierarchy import ClusterNode, to_tree
 from edgeprune.errors import UserError
 from edgeprune.pruning import ChannelSpace
 from edgeprune.search import SearchProblem
-from edgeprune.search.samplers.bocr_clusters import Clustering
-from edgeprune.search.samplers.bocr_options import BocrOptions
+from edgeprune.search.samplers.bocr.clusters import Clustering
+from edgeprune.search.samplers.bocr.options import BocrOptions
 
 #: Columns that the branches of a dendrogram take, where they do not need more.
 _COLUMNS = 48

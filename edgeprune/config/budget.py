@@ -3,9 +3,16 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from edgeprune.config.section import Section
 
@@ -15,31 +22,49 @@ _RATIO = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[xX]")
 #: Keys of which a budget has exactly one.
 ALTERNATIVES = ("latency", "latency_ms", "sparsity")
 
-_ALLOWED = {
+#: What each of them takes, in words.
+ALLOWED = {
     "latency": "a ratio to the base model's measured latency, above 0x and below 1x, such as 0.5x "
     "(milliseconds go to latency_ms), or a list of such from loose to tight, such as [0.7x, 0.5x]",
     "latency_ms": "a number above 0, or a list of such from loose to tight, such as [8, 5]",
 }
 
 
+def _one_or_several(one: dict[str, Any]) -> WithJsonSchema:
+    """What a file may hold, which the types in Python do not tell."""
+    several = {"type": "array", "items": one, "minItems": 1}
+    return WithJsonSchema({"anyOf": [one, several, {"type": "null"}]})
+
+
+_Latency = float | tuple[float, ...] | None
+_Ratios = Annotated[
+    _Latency, _one_or_several({"type": "string", "pattern": rf"^\s*{_RATIO.pattern}\s*$"})
+]
+_Milliseconds = Annotated[_Latency, _one_or_several({"type": "number", "exclusiveMinimum": 0})]
+
+
 class BudgetConfig(Section):
     """What the finished model may cost; exactly one of the three."""
 
-    latency: float | tuple[float, ...] | None = Field(
+    latency: _Ratios = Field(
         None,
+        examples=["0.5x", ["0.7x", "0.5x"]],
         description=(
             "Allowed latency as a ratio to the base model's, measured on the same target: 0.5x. "
             "Above 0x and below 1x. Several, from loose to tight, give a model for each: "
             "[0.7x, 0.5x, 0.35x]."
         ),
     )
-    latency_ms: float | tuple[float, ...] | None = Field(
-        None, description="Allowed latency in milliseconds; several from loose to tight: [8, 5]."
+    latency_ms: _Milliseconds = Field(
+        None,
+        examples=[8, [8, 5]],
+        description="Allowed latency in milliseconds; several from loose to tight: [8, 5].",
     )
     sparsity: float | None = Field(
         None,
         gt=0,
         lt=1,
+        examples=[0.9],
         description="Share of all prunable weights that must be zero, such as 0.9; for "
         "`prune.granularity: weights`.",
     )
@@ -146,16 +171,16 @@ def _read(
         return None
     if not isinstance(value, list | tuple):
         if (found := read(value)) is None:
-            msg = f"must be {_ALLOWED[name]}"
+            msg = f"must be {ALLOWED[name]}"
             raise ValueError(msg)
         return found
     if not value:
-        msg = f"must be {_ALLOWED[name]}; the list is empty"
+        msg = f"must be {ALLOWED[name]}; the list is empty"
         raise ValueError(msg)
     values = []
     for number, one in enumerate(value, 1):
         if (found := read(one)) is None:
-            msg = f"must be {_ALLOWED[name]}; item {number} of the list is none"
+            msg = f"must be {ALLOWED[name]}; item {number} of the list is none"
             raise ValueError(msg)
         values.append(found)
     _check_descending(name, values)

@@ -10,7 +10,7 @@ from edgeprune.config.section import LARGEST_SEED, Section, Texts
 class CalibrationConfig(Section):
     """How the ranges of an int8 model's activations are found."""
 
-    name: str = Field(min_length=1, description="What the manifest calls it.")
+    name: str = Field(min_length=1, examples=["mine"], description="What the manifest calls it.")
     images: int = Field(256, ge=2, description="Training images that are looked at.")
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the choice of images.")
     batch_size: int = Field(32, ge=1, description="Images at a time; memory grows with it alone.")
@@ -24,5 +24,7 @@ class CalibrationConfig(Section):
     )
     per_channel: bool = Field(True, description="One scale for each output channel of a weight.")
     keep_float: Texts = Field(
-        (), description="Operators (Gemm) and layer names that stay in float; globs."
+        (),
+        examples=[["Gemm", "layer1.*"]],
+        description="Operators (Gemm) and layer names that stay in float; globs.",
     )

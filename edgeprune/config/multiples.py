@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from edgeprune.config.section import Section
 
@@ -28,3 +30,11 @@ class ChannelMultiples(Section):
             )
             raise ValueError(msg)
         return dict.fromkeys(cls.model_fields, value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A file may hold the plain number as well."""
+        kinds = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"type": "integer", "minimum": 1}, kinds]}

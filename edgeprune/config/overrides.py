@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from edgeprune.config.budget import ALTERNATIVES
 from edgeprune.config.document import Document
 from edgeprune.config.problem import KeyPath, Place, Problem
@@ -89,7 +91,7 @@ def with_value(value: Any, path: KeyPath, new: Any) -> Any:
     return value | {path[0]: with_value(value.get(path[0]), path[1:], new)}
 
 
-def unknown_key(path: KeyPath, section: type[Section]) -> str:
+def unknown_key(path: KeyPath, section: type[BaseModel]) -> str:
     """What to say about a key that a section does not have."""
     allowed = list(section.model_fields)
     word = str(path[-1])

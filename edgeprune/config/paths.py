@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from edgeprune.config.overrides import with_value
 from edgeprune.config.places import Places
 from edgeprune.config.problem import KeyPath, Problem
@@ -95,7 +97,7 @@ def resolve_paths(
 
 
 def path_texts(
-    value: Any, section: type[Section], path: KeyPath = ()
+    value: Any, section: type[BaseModel], path: KeyPath = ()
 ) -> Iterator[tuple[KeyPath, str]]:
     """The file paths in a document's value, as text, with where they stand."""
     for key, held in value.items() if isinstance(value, dict) else ():

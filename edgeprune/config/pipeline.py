@@ -31,6 +31,7 @@ class PipelineConfig(Section):
     target: str = Field(
         "local",
         min_length=1,
+        examples=["raspberry-pi-4", "my-pi.yaml"],
         description="Name of a profile that comes with edgeprune, or path of your own YAML file.",
     )
     budget: BudgetConfig = Field(description="What the finished model may cost on the target.")
@@ -61,6 +62,7 @@ class PipelineConfig(Section):
     history: str = Field(
         "default",
         min_length=1,
+        examples=["lab.db", "none"],
         description="Where what is measured on the target is kept for later runs: `default` "
         "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none` "
         "or `off`: nowhere.",

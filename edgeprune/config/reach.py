@@ -32,16 +32,31 @@ Program = Annotated[str, Field(min_length=1), _plain("a program's name or path",
 class SshConfig(Section):
     """A device that is reached over SSH. Its host key must be known; nothing is installed."""
 
-    host: HostName = Field(description="Name or address, or a host of the SSH configuration.")
-    port: int | None = Field(None, ge=1, le=65535, description="Port; null: 22, or as configured.")
-    user: UserName | None = Field(None, description="User; null: yours, or as configured.")
-    key: FilePath | None = Field(None, description="Private key; null: the usual ones, the agent.")
-    config: FilePath | None = Field(
-        None, description="SSH configuration file; null: ~/.ssh/config."
+    host: HostName = Field(
+        examples=["192.168.1.20"],
+        description="Name or address, or a host of the SSH configuration.",
     )
-    jump: JumpHost | None = Field(None, description="Host to go through: [USER@]HOST[:PORT].")
+    port: int | None = Field(
+        None, ge=1, le=65535, examples=[22], description="Port; null: 22, or as configured."
+    )
+    user: UserName | None = Field(
+        None, examples=["me"], description="User; null: yours, or as configured."
+    )
+    key: FilePath | None = Field(
+        None,
+        examples=["~/.ssh/id_ed25519"],
+        description="Private key; null: the usual ones, the agent.",
+    )
+    config: FilePath | None = Field(
+        None, examples=["~/.ssh/config"], description="SSH configuration file; null: ~/.ssh/config."
+    )
+    jump: JumpHost | None = Field(
+        None, examples=["me@gateway:22"], description="Host to go through: [USER@]HOST[:PORT]."
+    )
     known_hosts: FilePath | None = Field(
-        None, description="File with the device's host key; null: ~/.ssh/known_hosts."
+        None,
+        examples=["known_hosts"],
+        description="File with the device's host key; null: ~/.ssh/known_hosts.",
     )
     python: Program = Field("python3", description="Python on the device: 3.8 or later, numpy.")
 
@@ -50,7 +65,8 @@ class CommandConfig(Section):
     """A Python that a command of this machine starts: in an emulator, in a container."""
 
     python: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
-        description="The command's words: [docker, run, -i, --rm, IMAGE, python3]. No shell."
+        examples=[["docker", "run", "-i", "--rm", "my-image", "python3"]],
+        description="The command's words; no shell reads them.",
     )
 
 
@@ -58,6 +74,7 @@ class BoardConfig(Section):
     """An ARM64 board that edgeprune makes on this machine; see `edgeprune target start`."""
 
     machine: Literal["virtual", "emulated"] = Field(
+        examples=["virtual"],
         description="virtual: a whole machine over SSH, its clock counts instructions; emulated: "
-        "one process, whose times mean nothing."
+        "one process, whose times mean nothing.",
     )

@@ -18,7 +18,9 @@ class OnnxRuntimeConfig(Section):
         "error, never a silent fallback.",
     )
     provider_options: dict[str, Any] = Field(
-        default_factory=dict, description="Options by provider: {TensorrtExecutionProvider: {…}}."
+        default_factory=dict,
+        examples=[{"TensorrtExecutionProvider": {"trt_engine_cache_enable": True}}],
+        description="Options by provider, by ONNX Runtime's names.",
     )
 
 
@@ -26,7 +28,11 @@ class TfliteConfig(Section):
     """ai-edge-litert or tflite-runtime on the device."""
 
     xnnpack: bool = Field(True, description="Whether XNNPACK's kernels are used.")
-    delegates: Texts = Field((), description="Libraries of other delegates, on the device.")
+    delegates: Texts = Field(
+        (),
+        examples=[["libedgetpu.so.1"]],
+        description="Libraries of other delegates, on the device.",
+    )
 
 
 class TvmRpcConfig(Section):
@@ -34,7 +40,9 @@ class TvmRpcConfig(Section):
 
     host: HostName = Field("127.0.0.1", description="Where the tracker is.")
     port: int = Field(9190, ge=1, le=65535, description="The tracker's port.")
-    key: str = Field(min_length=1, description="What the device is registered as.")
+    key: str = Field(
+        min_length=1, examples=["rpi4"], description="What the device is registered as."
+    )
 
 
 class TvmConfig(Section):
@@ -42,11 +50,13 @@ class TvmConfig(Section):
 
     target: dict[str, Any] | None = Field(
         None,
-        description="TVM's target, such as {kind: llvm, mtriple: aarch64-linux-gnu, mcpu: "
-        "cortex-a72}; null: from architecture and cpu.",
+        examples=[{"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": "cortex-a72"}],
+        description="TVM's target; null: from architecture and cpu.",
     )
     cross_compiler: Program | None = Field(
-        None, description="Links libraries for the device; null: by architecture."
+        None,
+        examples=["aarch64-linux-gnu-gcc"],
+        description="Links libraries for the device; null: by architecture.",
     )
     trials_per_kernel: int = Field(
         64, ge=1, description="Schedules that are tried for each kernel."

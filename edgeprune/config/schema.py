@@ -5,6 +5,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from edgeprune.config.problem import KeyPath
@@ -39,7 +40,7 @@ class Spot:
 
     path: KeyPath
     field: FieldInfo | None
-    section: type[Section] | None
+    section: type[BaseModel] | None
     item: bool = False
 
     @property
@@ -79,9 +80,9 @@ class Spot:
         return [each for item in items for each in _alternatives(item)]
 
 
-def find(top: type[Section], path: KeyPath) -> Spot:
+def find(top: type[BaseModel], path: KeyPath) -> Spot:
     """Follow a path from a section as far as the schema knows it."""
-    section: type[Section] | None = top
+    section: type[BaseModel] | None = top
     field: FieldInfo | None = None
     for depth, part in enumerate(path):
         if section is None:

@@ -30,16 +30,20 @@ class PruneConfig(Section):
     )
     channel_multiple: ChannelMultiples | None = Field(
         None,
+        examples=[8, {"conv": 4, "depthwise": 16}],
         description="Widths are multiples of this number, or of one number for each kind of "
         "layer; null leaves it to the target's profile.",
     )
     include: Texts = Field(
         (),
+        examples=[["layer1.*", "layer2.*"]],
         description="Globs over names of groups (of layers, for weights); where given, only these "
         "may be cut.",
     )
     exclude: Texts = Field(
-        (), description="Globs over names of groups (or layers) that are never cut."
+        (),
+        examples=[["features.0.*"]],
+        description="Globs over names of groups (or layers) that are never cut.",
     )
 
 
@@ -49,8 +53,9 @@ class SearchConfig(Section):
     sampler: str = Field(
         "knapsack",
         min_length=1,
-        description="knapsack, amc, bocr, history, purl, qlp, uniform, random, "
-        " or any Optuna sampler as `optuna:TPESampler`. With single weights amc where "
+        examples=["amc", "optuna:TPESampler"],
+        description="knapsack, amc, bocr, history, purl, qlp, uniform, random, or any Optuna "
+        "sampler as `optuna:TPESampler`. With single weights amc where "
         "nothing is said.",
     )
     trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
@@ -60,6 +65,7 @@ class SearchConfig(Section):
     reward: str = Field(
         "accuracy",
         min_length=1,
+        examples=["mnas"],
         description=(
             "accuracy (the budget is held by the action wall), mnas (accuracy times latency to a "
             "power), amc (minus error times log latency), or `module:function`."
@@ -77,10 +83,13 @@ class SearchConfig(Section):
         "is interpolated. 0: no curves.",
     )
     options: dict[str, Any] = Field(
-        default_factory=dict, description="Settings of the sampler, by its own names."
+        default_factory=dict,
+        examples=[{"corrections": 10}],
+        description="Settings of the sampler, by its own names: see the page on samplers.",
     )
     warm_start: Literal["history"] | None = Field(
         None,
+        examples=["history"],
         description="`history`: any sampler but random and uniform begins with the best widths of "
         "earlier searches, translated to this model.",
     )
@@ -134,6 +143,7 @@ class FinetuneConfig(Section):
     )
     ema: float | None = Field(
         None,
+        examples=[0.99],
         gt=0,
         lt=1,
         description="Decay of a moving average of the weights, which is then the result; null for "
@@ -161,16 +171,20 @@ class ExportConfig(Section):
     """What is written in the end."""
 
     formats: _Formats = Field(
-        ("onnx",), description="File formats of the finished model; ONNX is always written."
+        ("onnx",),
+        examples=[["onnx", "tflite"]],
+        description="File formats of the finished model; ONNX is always written.",
     )
     precision: _Precisions = Field(
         ("float32",),
+        examples=[["float32", "int8"]],
         description="Number formats beside float32, which is always written; each is kept only "
         "if it is accurate enough and faster.",
     )
     calibration: str = Field(
         "default",
         min_length=1,
+        examples=["calibration/mine.yaml"],
         description="Recipe of int8: one that comes with edgeprune, or the path of a YAML file.",
     )
     accuracy_drop: float = Field(
@@ -183,5 +197,5 @@ class ExportConfig(Section):
         "without; 0 for none.",
     )
     max_transposes: int | None = Field(
-        None, ge=0, description="Transpose nodes above which an artifact is rejected."
+        None, ge=0, examples=[0], description="Transpose nodes above which an artifact is rejected."
     )

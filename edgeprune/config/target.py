@@ -37,15 +37,17 @@ class MeasureConfig(Section):
 class EnvironmentConfig(Section):
     """What the device should be like; `edgeprune target check` compares and tells the mend."""
 
-    governor: str | None = Field(None, description="Frequency governor, such as performance.")
+    governor: str | None = Field(
+        None, examples=["performance"], description="Frequency governor, such as performance."
+    )
     max_temperature_c: float | None = Field(
-        None, description="Degrees above which a measurement is refused."
+        None, examples=[80], description="Degrees Celsius above which a measurement is refused."
     )
     max_load: float | None = Field(
-        None, ge=0, description="One-minute load above which `target check` warns."
+        None, ge=0, examples=[0.5], description="One-minute load above which `target check` warns."
     )
     affinity: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)] = Field(
-        (), description="Cores the worker is bound to; none: all."
+        (), examples=[[4, 5]], description="Cores the worker is bound to; none: all."
     )
 
 
@@ -67,20 +69,28 @@ class SimulatedConfig(Section):
 class TargetConfig(Section):
     """A device with its runtime."""
 
-    name: str = Field(min_length=1, description="What reports call it.")
+    name: str = Field(min_length=1, examples=["my-pi"], description="What reports call it.")
     extends: str | None = Field(
-        None, description="Another profile, by name or path; what stands here wins over it."
+        None,
+        examples=["raspberry-pi-4"],
+        description="Another profile, by name or path; what stands here wins over it.",
     )
     kind: Kind = Field(
+        examples=["ssh"],
         description="local: this machine; ssh: a board on the network; command: a Python that a "
-        "command starts; board: made on this machine; simulated: a cost model, for tests."
+        "command starts; board: made on this machine; simulated: a cost model, for tests.",
     )
     architecture: Architecture | None = Field(
-        None, description="What the device's processor is; checked when it is reached."
+        None,
+        examples=["aarch64"],
+        description="What the device's processor is; checked when it is reached.",
     )
-    cpu: str | None = Field(None, description="Processor as compilers name it: cortex-a72.")
+    cpu: str | None = Field(
+        None, examples=["cortex-a72"], description="Processor as compilers name it: cortex-a72."
+    )
     glibc: str | None = Field(
         None,
+        examples=["2.36"],
         pattern=r"^[0-9]+\.[0-9]+$",
         description="The device's C library, in quotes: '2.36'; what is built may need no newer "
         "one. `ldd --version` tells.",
@@ -111,6 +121,7 @@ class TargetConfig(Section):
     )
     channel_multiple: ChannelMultiples = Field(
         default_factory=ChannelMultiples,
+        examples=[8, {"conv": 4, "depthwise": 16}],
         description="Widths are multiples of this number, or of one number for each kind of "
         "layer, where the pipeline says nothing.",
     )

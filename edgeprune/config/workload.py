@@ -17,16 +17,21 @@ class ModelConfig(Section):
 
     name: str = Field(
         min_length=1,
+        examples=["resnet20", "mynets:detector"],
         description=(
             "resnet20, resnet32, resnet44, resnet56, resnet110 or mobilenet_v1 (CIFAR sizes), any "
             "torchvision classifier, or your own as `module:function`."
         ),
     )
     num_classes: int | None = Field(
-        None, ge=2, description="Number of classes; null leaves the model's own default."
+        None,
+        ge=2,
+        examples=[10],
+        description="Number of classes; null leaves the model's own default.",
     )
     weights: Literal["pretrained"] | FilePath | None = Field(
         None,
+        examples=["pretrained", "weights/mine.safetensors"],
         description=(
             "A .pt, .pth or .safetensors file with a state dict, or `pretrained` for torchvision's "
             "own weights; null trains here, with workload.train."
@@ -36,7 +41,9 @@ class ModelConfig(Section):
         "A", description="Shortcut of the CIFAR ResNets: A pads channels, B is a 1x1 convolution."
     )
     args: dict[str, Any] = Field(
-        default_factory=dict, description="Keyword arguments of the function that builds the model."
+        default_factory=dict,
+        examples=[{"width": 0.5}],
+        description="Keyword arguments of the function that builds the model.",
     )
 
 
@@ -44,10 +51,13 @@ class DataConfig(Section):
     """The images, and how they are split into train, reward and test."""
 
     name: str = Field(
-        min_length=1, description="digits, cifar10, imagefolder, or your own as `module:function`."
+        min_length=1,
+        examples=["imagefolder", "mydata:birds"],
+        description="digits, cifar10, imagefolder, or your own as `module:function`.",
     )
     root: FilePath | None = Field(
         None,
+        examples=["data/birds"],
         description=(
             "Folder of the data; for imagefolder a folder or a .tar, .tar.gz or .tar.xz archive "
             "with train/ and test/ (or val/), one folder per class in each."
@@ -64,26 +74,35 @@ class DataConfig(Section):
     )
     reward_list: FilePath | None = Field(
         None,
+        examples=["data/reward.txt"],
         description=(
             "Text file that names the reward images, one path relative to root a line; needed "
             "where weights are given, because those may have seen any training image."
         ),
     )
     test_list: FilePath | None = Field(
-        None, description="Text file that names the test images, like reward_list."
+        None,
+        examples=["data/test.txt"],
+        description="Text file that names the test images, like reward_list.",
     )
     image_size: int | None = Field(
-        None, ge=1, description="Height and width in pixels; null leaves the dataset's own default."
+        None,
+        ge=1,
+        examples=[224],
+        description="Height and width in pixels; null leaves the dataset's own default.",
     )
     mean: _ChannelMeans | None = Field(
         None,
+        examples=[[0.485, 0.456, 0.406]],
         description=(
             "Mean of each channel, for pixels from 0 to 1, that the weights were trained with; "
             "null leaves the dataset's own default."
         ),
     )
     std: _ChannelDeviations | None = Field(
-        None, description="Standard deviation of each channel, like mean."
+        None,
+        examples=[[0.229, 0.224, 0.225]],
+        description="Standard deviation of each channel, like mean.",
     )
     augment: bool = Field(
         True, description="Whether training images are cropped and flipped at random."
@@ -93,7 +112,9 @@ class DataConfig(Section):
         0, ge=0, le=LARGEST_SEED, description="Seed of the splits and of training the base model."
     )
     args: dict[str, Any] = Field(
-        default_factory=dict, description="Keyword arguments of the function that opens the data."
+        default_factory=dict,
+        examples=[{"fold": 2}],
+        description="Keyword arguments of the function that opens the data.",
     )
 
     @model_validator(mode="after")

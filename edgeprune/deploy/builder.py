@@ -11,7 +11,7 @@ from edgeprune.config import load_target
 from edgeprune.deploy.bundle import open_bundle
 from edgeprune.deploy.checking import check_products
 from edgeprune.deploy.compiling import compile_runners
-from edgeprune.deploy.elf import ElfFacts
+from edgeprune.deploy.elf import ElfFacts, require_elftools
 from edgeprune.deploy.installing import write_installer
 from edgeprune.deploy.products import MAKERS, Products, Skipped
 from edgeprune.deploy.replacing import replaced
@@ -51,7 +51,8 @@ def build(
         ConfigError: there is no such target or runner.
         RunError: the run has not finished, or a file of it was changed.
         WorkloadError: the model has an operator that TVM lacks.
-        TargetError: there is no toolchain, or a product does not fit the device.
+        TargetError: the extra `boards` or a toolchain is missing, or a product does not fit the
+            device.
         VerificationError: a runner computes something else than this machine.
     """
     for one in runners:
@@ -59,6 +60,8 @@ def build(
             msg = f"unknown runner {one!r}; allowed: {', '.join(MAKERS)}{nearest(one, MAKERS)}"
             raise ConfigError(msg)
     profile = load_target(target)
+    # Before compilers and kernels, which take minutes: the products are held against the profile.
+    require_elftools()
     toolchain = toolchain_of(profile)
     bundle = open_bundle(Path(run_dir))
     check_toolchain(toolchain)

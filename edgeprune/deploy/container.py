@@ -85,7 +85,7 @@ def _docker() -> str:
 def _check_image(docker: str, image: str, toolchain: Toolchain) -> None:
     inspect = [docker, "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", image]
     done = subprocess.run(inspect, capture_output=True, text=True, check=False)
-    mend = f"docker buildx bake -f docker/docker-bake.hcl builder-{toolchain.debian} --load"
+    mend = f"docker buildx bake -f docker/docker-bake.json builder-{toolchain.debian} --load"
     if done.returncode != 0:
         said = (done.stderr.strip() or "nothing").splitlines()[-1]
         msg = f"the image {image} cannot be used ({said}); make it: {mend}"

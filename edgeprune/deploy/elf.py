@@ -1,5 +1,6 @@
 """What an ELF file needs of the machine that it runs on; read with pyelftools."""
 
+import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,22 @@ def is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
+def require_elftools() -> None:
+    """Nothing, if pyelftools, which the extra `boards` brings, can be imported.
+
+    Raises:
+        TargetError: it cannot.
+    """
+    try:
+        importlib.import_module("elftools.elf.elffile")
+    except ImportError as error:
+        msg = (
+            f"building for a board needs an extra ({error}); "
+            "install it: pip install 'edgeprune[boards]'"
+        )
+        raise TargetError(msg) from error
+
+
 def elf_facts(path: Path) -> ElfFacts:
     """Read what an ELF file needs.
 
@@ -69,13 +86,11 @@ def elf_facts(path: Path) -> ElfFacts:
     Raises:
         TargetError: pyelftools is not installed, or the file is damaged.
     """
-    try:
-        from elftools.common.exceptions import ELFError
-        from elftools.construct import ConstructError
-        from elftools.elf.elffile import ELFFile
-    except ImportError as error:
-        msg = "reading ELF files needs pyelftools; install it: pip install 'edgeprune[deploy]'"
-        raise TargetError(msg) from error
+    require_elftools()
+    from elftools.common.exceptions import ELFError
+    from elftools.construct import ConstructError
+    from elftools.elf.elffile import ELFFile
+
     with path.open("rb") as file:
         try:
             return _facts(ELFFile(file))

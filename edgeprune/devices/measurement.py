@@ -1,8 +1,8 @@
 """What a device reports: raw samples with their conditions, and what they amount to."""
 
 import statistics as stdlib_statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from edgeprune.devices.statistics import level, level_ratio_interval, median_interval
@@ -37,6 +37,11 @@ class Measurement:
     samples_ms: tuple[float, ...]
     build_ms: float
     conditions: dict[str, Any]
+
+    @classmethod
+    def pooled(cls, parts: Sequence[Self]) -> Self:
+        """Several measurements of one model as one; build and conditions are the first's."""
+        return replace(parts[0], samples_ms=sum((one.samples_ms for one in parts), start=()))
 
     @property
     def median_ms(self) -> float:
@@ -96,6 +101,20 @@ class Comparison:
             "candidate": self.candidate.to_json(),
             "baseline": self.baseline.to_json(),
         }
+
+    @classmethod
+    def pooled(cls, parts: Sequence[Self]) -> Self:
+        """Several comparisons of the same two models as one: all of their samples.
+
+        The fastest fifth of all samples are those of the comparisons that nothing disturbed.
+
+        Args:
+            parts: at least one.
+        """
+        return cls(
+            Measurement.pooled([one.candidate for one in parts]),
+            Measurement.pooled([one.baseline for one in parts]),
+        )
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 #: Ridge, relative to the mean of the system's diagonal. It pulls towards the original weights,
-#: so it costs nothing: ResNet-20 scores the same from 1e-6 (algorithms page, 7.1) to 1e-3, and
-#: 0.2 points less at 1e-2. The larger it is, the less a layer with too few patches can go astray.
+#: so it costs nothing: ResNet-20 scores the same from 1e-6 to 1e-3, and 0.2 points less at 1e-2
+#: (docs/algorithms.md#least-squares). The larger it is, the less a layer with too few patches can
+#: go astray.
 RIDGE = 1e-3
 #: Layers with longer patches are left alone: 4,608 is a 3x3 convolution over 512 channels, whose
 #: covariance takes 85 MB.

@@ -10,7 +10,7 @@ from torch import nn
 from edgeprune.evaluation.consumers import Consumer
 from edgeprune.evaluation.patches import Mixer, mixer, sample_patches
 
-#: Patches per image and layer at least; AMC's own number (algorithms page, 1(b)).
+#: Patches per image and layer at least; AMC's own number (docs/algorithms.md#amc).
 MIN_POINTS = 10
 #: Patches per column of a layer at least, where the images have as many positions: with fewer
 #: the fit follows the sample instead of the layer.

@@ -1,7 +1,7 @@
 """Recovery: repairing a freshly pruned model as far as that goes without training.
 
 Without it the accuracy of a candidate is near chance and says little about what fine-tuning makes
-of it (algorithms page, 1(d) and 7.4).
+of it (docs/algorithms.md#amc-reproduced-by-others and #what-the-reward-says).
 """
 
 from typing import TYPE_CHECKING

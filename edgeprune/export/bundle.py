@@ -67,6 +67,11 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
 
     Raises:
         RunError: the bundle is incomplete or was changed, or `build` is needed or does not fit.
+
+    Examples:
+        >>> model = load_bundle("runs/digits")  # doctest: +SKIP
+        >>> from mynets import small  # doctest: +SKIP
+        >>> model = load_bundle("runs/mine", build=lambda: small(20))  # doctest: +SKIP
     """
     from edgeprune.workloads import build_model
 

@@ -64,7 +64,7 @@ class Agent:
     """Actor and twin critics over one keep ratio in [0, 1], conditioned on z.
 
     The temperature is fixed; z reaches the agent without gradients (the safer reading of the
-    paper; algorithms page, section 5).
+    paper; docs/algorithms.md#joint).
 
     Values are learned from whole returns. A state tells what is spent but not on which groups, so
     a value that is learned from the next state's value, as the paper does it, cannot tell which

@@ -84,7 +84,7 @@ class Representation(nn.Module):
         """One gradient step; it reaches decoder, recurrent network and embeddings.
 
         The public reproduction computes z without gradients, so that its embeddings and recurrent
-        network stay as they were drawn (algorithms page, section 5, defects).
+        network stay as they were drawn (docs/algorithms.md#defects-of-the-reproduction).
 
         Args:
             steps: what was observed.

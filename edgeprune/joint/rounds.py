@@ -43,7 +43,7 @@ class Rounds:
 
     The structure that leads is scored anew in every round, with the weights of the moment: a
     reward of an earlier round was earned by other weights, and later ones win by themselves
-    (algorithms page, section 5, defects).
+    (docs/algorithms.md#defects-of-the-reproduction).
 
     Args:
         problem: what is pruned.

@@ -29,6 +29,11 @@ class RunResult:
         directory: the run directory; it is the bundle.
         report: the HTML page.
         bundle: the manifest.
+
+    Examples:
+        >>> result = run("examples/digits.yaml")  # doctest: +SKIP
+        >>> result.bundle.result.verification.accuracy  # doctest: +SKIP
+        0.95
     """
 
     directory: Path
@@ -69,6 +74,10 @@ def run(
 
     Raises:
         UserError: the pipeline, model, data, target or run directory cannot be used.
+
+    Examples:
+        >>> run("examples/digits.yaml", overrides=["search.trials=20"]).met  # doctest: +SKIP
+        True
     """
     settings = list(overrides)
     if seed is not None:
@@ -94,6 +103,10 @@ def resume(run_dir: str | Path, *, progress: bool = True) -> RunResult:
 
     Raises:
         RunError: it is no run directory, or another process is running in it.
+
+    Examples:
+        >>> resume("runs/digits").directory  # doctest: +SKIP
+        PosixPath('runs/digits')
     """
     directory = RunDirectory(run_dir)
     directory.check()

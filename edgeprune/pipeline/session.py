@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
-from edgeprune.devices import Comparison, Device, open_device
+from edgeprune.devices import Comparison, Device, compare_well, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Reconstruction, Recovery
 from edgeprune.export.formats import check_writable
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-#: Comparisons of a network of which the median counts where something is decided by it.
-DECIDING = 3
 #: Ranges of the base model's activations, where a search is in int8.
 _RANGES = "int8-ranges.json"
 #: Images a data-driven importance criterion (Taylor) looks at.
@@ -149,15 +147,13 @@ class Session:
     def compare_file(self, content: bytes) -> Comparison:
         """Measure a float32 file beside the base model, both in the precision of the search.
 
-        What is measured here decides what a user gets, so it is measured `DECIDING` times, and
-        the one with the median ratio counts: another process on the device may slow a small
-        network by a tenth for as long as one comparison lasts (seen: every fourth one, of
-        ResNet-8 beside a training). Where latency is counted or computed, once is enough.
+        What is measured here decides what a user gets. Where latency is counted or computed, once
+        is enough.
         """
         measured = content if self.artifact is None else self.artifact(content)
-        times = 1 if self.target.virtual or self.target.kind == "simulated" else DECIDING
-        found = [self.device.compare(measured, self.baseline) for _ in range(times)]
-        return sorted(found, key=lambda one: one.ratio)[times // 2]
+        if self.target.virtual or self.target.kind == "simulated":
+            return self.device.compare(measured, self.baseline)
+        return compare_well(self.device, measured, self.baseline)
 
 
 @contextmanager

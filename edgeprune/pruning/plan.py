@@ -39,6 +39,21 @@ class Plan:
         full: channels of every free group in the base model.
         fingerprint: of the base architecture, see `fingerprint`.
         criterion: the importance that chose the channels.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from edgeprune import ChannelSpace
+        >>> head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)]
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), *head)
+        >>> space = ChannelSpace.from_model(model, torch.zeros(1, 3, 16, 16))
+        >>> plan = space.plan({"0": 4, "2": 8}, importance="l1")
+        >>> plan.save("plan.json")
+        >>> smaller = Plan.load("plan.json").apply(model)
+        >>> smaller[2]
+        Conv2d(4, 8, kernel_size=(3, 3), stride=(1, 1))
+        >>> smaller(torch.zeros(1, 3, 16, 16)).shape
+        torch.Size([1, 10])
     """
 
     widths: Widths

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from edgeprune.errors import SearchError, nearest
+from edgeprune.plugins import load_object
 from edgeprune.search.outcome import Outcome
-from edgeprune.search.plugins import load_object
 
 Reward = Callable[[Outcome], float]
 
@@ -62,7 +62,7 @@ def make_reward(name: str, target: float) -> Reward:
             f"module:function{nearest(name, _REWARDS)}"
         )
         raise SearchError(msg)
-    return _checked(name, load_object(name, "reward"))
+    return _checked(name, load_object(name, "search.reward", SearchError))
 
 
 def _checked(name: str, function: Callable[[Outcome], Any]) -> Reward:

@@ -3,14 +3,13 @@
 Built-in datasets are called the same way as a user's: by what their signature asks for.
 """
 
-import os
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
 from edgeprune.errors import WorkloadError, nearest
+from edgeprune.plugins import load_object, told
 
 
 def import_function(name: str, setting: str) -> Callable[..., Any]:
@@ -27,27 +26,9 @@ def import_function(name: str, setting: str) -> Callable[..., Any]:
         WorkloadError: there is no such module or attribute, importing it fails, or it is not
             callable.
     """
-    module_name, _, attribute = name.partition(":")
-    # Last, so that nothing in the working directory hides an installed package.
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        # The user's module may import torchvision, which may need our guard to open at all.
-        import_module("edgeprune.workloads.torchvision_guard")
-        module = import_module(module_name)
-    except Exception as error:  # the user's module may raise anything while it is imported
-        msg = f"{setting}: cannot import {module_name!r} of {name!r}: {_told(error)}"
-        raise WorkloadError(msg) from error
-    function = getattr(module, attribute, None)
-    if function is None:
-        own = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-        hint = nearest(attribute, own)
-        msg = f"{setting}: module {module_name!r} has no function {attribute!r}{hint}"
-        raise WorkloadError(msg)
-    if not callable(function):
-        msg = f"{setting}: {name!r} is a {type(function).__name__}, not a function"
-        raise WorkloadError(msg)
-    return function  # type: ignore[no-any-return]
+    # The user's module may import torchvision, which may need our guard to open at all.
+    import_module("edgeprune.workloads.torchvision_guard")
+    return load_object(name, setting, WorkloadError)
 
 
 def call_accepted(
@@ -104,14 +85,10 @@ def call_accepted(
         raise
     except Exception as error:  # the user's function may raise anything
         shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
-        msg = f"{setting}: {name}({shown}) failed: {_told(error)}"
+        msg = f"{setting}: {name}({shown}) failed: {told(error)}"
         raise WorkloadError(msg) from error
 
 
 def _allowed(key: str, named: list[str], offered: Mapping[str, Any]) -> str:
     allowed = [each for each in named if each not in offered]
     return f"; allowed: {', '.join(allowed) or 'none'}{nearest(key, allowed)}"
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from torch import nn
 from edgeprune.config import ModelConfig, WorkloadConfig
 from edgeprune.errors import WorkloadError
 from edgeprune.workloads.datasets import open_dataset
-from edgeprune.workloads.models import MODELS, build_model
+from edgeprune.workloads.models import build_model, models
 from edgeprune.workloads.models.torchvision_models import pretrained_state
 from edgeprune.workloads.split import Splits
 from edgeprune.workloads.splitting import make_splits
@@ -117,7 +117,7 @@ def _load_given_weights(model: nn.Module, config: ModelConfig) -> None:
     if config.weights != "pretrained":
         load_weights(model, read_weights(config.weights), str(config.weights))
         return
-    if config.name in MODELS or ":" in config.name:
+    if config.name in models() or ":" in config.name:
         msg = (
             f"workload.model.weights is 'pretrained', but there are none for {config.name!r}; "
             "allowed: a file, or 'pretrained' with a torchvision classifier"

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-pytest.importorskip("elftools", reason="the extra `deploy` is not installed")
+pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 
 from edgeprune.cli.app import app
 from edgeprune.config import load_target

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from edgeprune.cli.app import app
 from edgeprune.cli.clusters import dendrogram
-from edgeprune.search.samplers.bocr_clusters import Clustering
-from edgeprune.search.samplers.bocr_options import BocrOptions
+from edgeprune.search.samplers.bocr.clusters import Clustering
+from edgeprune.search.samplers.bocr.options import BocrOptions
 from edgeprune.testing.samplers import SmallNet
 
 MODEL = ["inspect", "tests.models:tiny_cnn", "--input", "1x3x32x32"]

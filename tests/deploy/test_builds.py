@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("elftools", reason="the extra `deploy` is not installed")
+pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
 
 from edgeprune.config import load_target

@@ -1,6 +1,8 @@
 """The Dockerfiles, read as Docker reads them; `make docker-check` builds them."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("dockerfile_parse", reason="the extra `dev` is needed")
-pytest.importorskip("hcl2", reason="the extra `dev` is needed")
 
 import dockerfile_parse
 
@@ -36,7 +37,7 @@ def bake() -> dict[str, object]:
         from engine.bake import read_bake
     finally:
         sys.path.remove(str(DOCKER))
-    return read_bake(DOCKER / "docker-bake.hcl")  # type: ignore[no-any-return]
+    return read_bake(DOCKER / "docker-bake.json")  # type: ignore[no-any-return]
 
 
 def test_the_bake_file_names_every_dockerfile(bake: dict[str, object]) -> None:
@@ -60,6 +61,19 @@ def test_every_argument_of_the_bake_file_is_one_of_the_dockerfile(
         }
         assert set(one.args) <= declared  # type: ignore[attr-defined]
         assert "${" not in str(one.args)  # type: ignore[attr-defined]
+
+
+def test_bake_reads_the_file_as_we_do(bake: dict[str, object]) -> None:
+    buildx = [shutil.which("docker") or "false", "buildx"]
+    # Of an unknown command docker tells the help, with status 0.
+    if subprocess.run([*buildx, "version"], capture_output=True).returncode:
+        pytest.skip("docker buildx is not installed")
+    command = [*buildx, "bake", "--file", "docker/docker-bake.json", "--print", *bake]
+    done = subprocess.run(command, cwd=DOCKER.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)["target"]
+    for name, one in json.loads((DOCKER / "docker-bake.json").read_text())["target"].items():
+        assert one.items() <= printed[name].items()
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)

@@ -11,7 +11,7 @@ from edgeprune.deploy.checking import check_product, check_products
 from edgeprune.deploy.elf import elf_facts, is_elf, older
 from edgeprune.errors import TargetError
 
-pytest.importorskip("elftools", reason="the extra `deploy` is not installed")
+pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 
 PI = load_target("raspberry-pi-4")
 

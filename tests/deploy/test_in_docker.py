@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("elftools", reason="the extra `deploy` is not installed")
+pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 
 from edgeprune.config import load_target
 from edgeprune.deploy import build_in_docker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("elftools", reason="the extra `deploy` is not installed")
+pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
 
 from edgeprune.boards import Board

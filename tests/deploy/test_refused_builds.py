@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-pytest.importorskip("elftools", reason="the extra `deploy` is not installed")
+pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 
 from edgeprune.deploy import build
 from edgeprune.deploy.replacing import replaced

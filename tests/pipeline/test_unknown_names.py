@@ -15,7 +15,7 @@ from tests.conftest import TINY
         ("search.sampler=acm", "unknown sampler 'acm'; .*did you mean 'amc'"),
         ("search.sampler=knapsak", "unknown sampler 'knapsak'; .*did you mean 'knapsack'"),
         ("search.sampler=optuna:TPESamler", "unknown Optuna sampler .*did you mean 'TPESampler'"),
-        ("search.sampler=tests.nowhere:make", "cannot import module 'tests.nowhere'"),
+        ("search.sampler=tests.nowhere:make", "cannot import 'tests.nowhere'"),
         ("search.reward=accurcy", "unknown reward 'accurcy'; .*did you mean 'accuracy'"),
         ("search.options={spred: 1}", "'spred' is unknown to sampler 'knapsack'.*'spread'"),
         ("search.options={random: 2}", "'random' of sampler 'knapsack' is 2"),

@@ -12,9 +12,9 @@ from edgeprune.search import make_sampler, run_search
 from edgeprune.search.allocation import Allocator
 from edgeprune.search.distributions import distributions
 from edgeprune.search.samplers import AmcOptions, AmcSampler
-from edgeprune.search.samplers.amc import truncated_normal
-from edgeprune.search.samplers.amc_episode import Walk
-from edgeprune.search.samplers.amc_relative import RelativeWalk
+from edgeprune.search.samplers.amc.episode import Walk
+from edgeprune.search.samplers.amc.relative import RelativeWalk
+from edgeprune.search.samplers.amc.sampler import truncated_normal
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
 
 NET = SmallNet()
@@ -172,12 +172,12 @@ def test_truncated_normal_stays_inside_and_follows_its_centre() -> None:
     ("options", "message"),
     [
         ({"warm_up": 3}, "'warm_up' is unknown.*did you mean 'warmup'"),
-        ({"warmup": -1}, "'warmup'.*is -1; allowed: a whole number from 0"),
+        ({"warmup": -1}, "'warmup'.*is -1; allowed: a whole number at least 0"),
         ({"warmup": 2.5}, "'warmup'.*is 2.5; allowed: a whole number"),
-        ({"noise": 0}, "'noise'.*is 0; allowed: a number from"),
+        ({"noise": 0}, "'noise'.*is 0; allowed: a number above 0"),
         ({"noise": "much"}, "'noise'.*is 'much'"),
         ({"gamma": float("nan")}, "'gamma'.*is nan"),
-        ({"hidden": []}, "'hidden'.*allowed: a list"),
+        ({"hidden": []}, "'hidden'.*allowed: a non-empty list"),
         ({"identity": 1}, "'identity'.*allowed: true or false"),
     ],
 )

@@ -12,8 +12,8 @@ from edgeprune.config import ModelConfig
 from edgeprune.errors import SearchError
 from edgeprune.pruning import ChannelSpace
 from edgeprune.search import SearchProblem
-from edgeprune.search.samplers.bocr_clusters import Clustering, density
-from edgeprune.search.samplers.bocr_options import BocrOptions
+from edgeprune.search.samplers.bocr.clusters import Clustering, density
+from edgeprune.search.samplers.bocr.options import BocrOptions
 from edgeprune.testing.samplers import SmallNet
 from edgeprune.workloads import build_model
 from edgeprune.workloads.weights import load_weights, read_weights

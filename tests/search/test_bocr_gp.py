@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from edgeprune.search.samplers.bocr_gp import (
+from edgeprune.search.samplers.bocr.gp import (
     GaussianProcess,
     Observations,
     fitted,
     quiet_and_alone,
 )
-from edgeprune.search.samplers.bocr_options import BocrOptions
-from edgeprune.search.samplers.bocr_surrogate import Surrogate
+from edgeprune.search.samplers.bocr.options import BocrOptions
+from edgeprune.search.samplers.bocr.surrogate import Surrogate
 
 OPTIONS = BocrOptions(anchor_samples=128, anchors=2)
 

@@ -7,10 +7,10 @@ import pytest
 from edgeprune.search.distributions import distributions
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.reward_noise import LATENCY_RATIO, REWARD_NOISE
-from edgeprune.search.samplers.bocr import BocrSampler
-from edgeprune.search.samplers.bocr_history import Point, evaluated, history_of
-from edgeprune.search.samplers.bocr_options import BocrOptions
-from edgeprune.search.samplers.bocr_rollback import elites
+from edgeprune.search.samplers.bocr.history import Point, evaluated, history_of
+from edgeprune.search.samplers.bocr.options import BocrOptions
+from edgeprune.search.samplers.bocr.rollback import elites
+from edgeprune.search.samplers.bocr.sampler import BocrSampler
 from edgeprune.testing.samplers import SmallNet
 
 NET = SmallNet()

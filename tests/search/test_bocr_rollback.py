@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from edgeprune.search.samplers.bocr_clusters import Clustering
-from edgeprune.search.samplers.bocr_history import History
-from edgeprune.search.samplers.bocr_options import BocrOptions
-from edgeprune.search.samplers.bocr_rollback import (
+from edgeprune.search.samplers.bocr.clusters import Clustering
+from edgeprune.search.samplers.bocr.history import History
+from edgeprune.search.samplers.bocr.options import BocrOptions
+from edgeprune.search.samplers.bocr.rollback import (
     Rollback,
     Stage,
     elites,

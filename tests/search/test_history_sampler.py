@@ -11,8 +11,8 @@ import pytest
 from edgeprune.errors import SearchError
 from edgeprune.search import SourceRun, make_sampler
 from edgeprune.search.samplers import HistorySampler
-from edgeprune.search.samplers.assistant import coherent_models
-from edgeprune.search.samplers.history_options import HistoryOptions
+from edgeprune.search.samplers.history.assistant import coherent_models
+from edgeprune.search.samplers.history.options import HistoryOptions
 from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet
 from tests.search.sources import DEEP, search, source
 
@@ -157,8 +157,8 @@ def test_the_assistant_says_what_it_expects() -> None:
     [
         ({"asistant": True}, "'asistant' is unknown to sampler 'history'.*assistant"),
         ({"assistant": 1}, "allowed: true or false"),
-        ({"replayed": 0}, "whole number from 1"),
-        ({"proposer": "me"}, "allowed: agent, random"),
+        ({"replayed": 0}, "whole number at least 1"),
+        ({"proposer": "me"}, "allowed: one of 'agent', 'random'"),
         ({"noise": -1}, "'noise'"),
     ],
 )
@@ -169,5 +169,5 @@ def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
 
 def test_options_of_the_agent_pass_through(tmp_path: Path) -> None:
     options = HistoryOptions.from_mapping({"gamma": 0.9, "replay": False})
-    assert options.amc.gamma == 0.9 and not options.replay
+    assert options.gamma == 0.9 and not options.replay
     assert options.transferred(100).warmup == 5

@@ -13,7 +13,7 @@ from edgeprune.search.allocation import Allocator
 from edgeprune.search.distributions import distributions
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers import KnapsackSampler
-from edgeprune.search.samplers.knapsack_options import KnapsackOptions
+from edgeprune.search.samplers.knapsack.options import KnapsackOptions
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
 
 NET = SmallNet(blocks=((1, 2), (4, 5)), curves=True)

@@ -7,7 +7,7 @@ import pytest
 from edgeprune.errors import SearchError
 from edgeprune.search import make_sampler
 from edgeprune.search.samplers import ProjectedSampler, RandomWidthSampler
-from edgeprune.search.samplers.foreign import optuna_samplers
+from edgeprune.search.samplers.optuna.sampler import optuna_samplers
 from edgeprune.testing.samplers import SmallNet
 
 PROBLEM = SmallNet().problem()
@@ -27,7 +27,7 @@ PROBLEM = SmallNet().problem()
         ("optuna:NSGAIISampler", {"population_size": 1}, "NSGAIISampler cannot be used"),
         ("random", {"warmup": 3}, "'random' takes no options, got 'warmup'"),
         ("uniform", {"warmup": 3}, "'uniform' takes no options"),
-        ("no_such_module:make", {}, "cannot import module 'no_such_module'"),
+        ("no_such_module:make", {}, "cannot import 'no_such_module'"),
     ],
 )
 def test_unknown_names_and_options(name: str, options: dict[str, Any], message: str) -> None:

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from edgeprune.devices.measurement import Comparison, Measurement
 from edgeprune.search import Outcome, Widths, make_reward, run_search
 from edgeprune.search.reward_noise import LATENCY_RATIO, REWARD_NOISE, reward_noise
-from edgeprune.search.samplers.foreign import ProjectedSampler
+from edgeprune.search.samplers.optuna.sampler import ProjectedSampler
 from edgeprune.testing.samplers import SmallNet
 
 NET = SmallNet()

@@ -59,9 +59,9 @@ def test_own_function_that_returns_no_number(own_module: str, name: str) -> None
     ("name", "message"),
     [
         ("acuracy", "unknown reward 'acuracy'; allowed: accuracy, amc, mnas.*did you mean 'accura"),
-        ("no_such_module:f", "cannot import module 'no_such_module'"),
-        ("own_rewards:mien", "has no 'mien'; did you mean 'mine'"),
-        ("own_rewards:number", "cannot be called"),
+        ("no_such_module:f", "cannot import 'no_such_module'"),
+        ("own_rewards:mien", "has no function 'mien'; did you mean 'mine'"),
+        ("own_rewards:number", "not a function"),
     ],
 )
 def test_unknown_rewards(own_module: str, name: str, message: str) -> None:

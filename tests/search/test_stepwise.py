@@ -13,9 +13,9 @@ from edgeprune.errors import SearchError
 from edgeprune.search import Outcome, SearchResult, Widths, make_sampler, run_search
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.samplers import PurlOptions, PurlSampler, QlpOptions, QlpSampler
-from edgeprune.search.samplers.q_agent import QAgent
-from edgeprune.search.samplers.stepwise import Known, StepwiseSampler
-from edgeprune.search.samplers.stepwise_options import AgentOptions
+from edgeprune.search.samplers.stepwise.agent import QAgent
+from edgeprune.search.samplers.stepwise.options import AgentOptions
+from edgeprune.search.samplers.stepwise.sampler import Known, StepwiseSampler
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
 
 NET = SmallNet()

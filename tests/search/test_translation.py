@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from edgeprune.search import SourceRun
-from edgeprune.search.samplers.assistant import Assistant, coherent_models
-from edgeprune.search.samplers.gaussian import GaussianProcess
+from edgeprune.search.samplers.history.assistant import Assistant, coherent_models
+from edgeprune.search.samplers.history.gaussian import GaussianProcess
 from edgeprune.search.sources import usable
 from edgeprune.search.translation import best_points, blend, kinds, overlap, translated
 from edgeprune.testing.samplers import SmallNet

@@ -1,9 +1,9 @@
 """The race: contenders are fine-tuned a little, the worse half dropped, and so on to the end.
 
-What a candidate scores before fine-tuning does not rank the best ones (research/allocation.md), so
-they are ranked by what they score along the schedule that the result gets anyway: successive
-halving, where weights carry over. Baselines are never dropped: reports show them, and where one of
-them is the best there is, it is the result.
+What a candidate scores before fine-tuning does not rank the best ones
+(docs/algorithms.md#why-finalists-race), so they are ranked by what they score along the schedule
+that the result gets anyway: successive halving, where weights carry over. Baselines are never
+dropped: reports show them, and where one of them is the best there is, it is the result.
 """
 
 import math

@@ -49,6 +49,21 @@ class ChannelSpace:
         choices: allowed widths of the free groups, ascending; from 0 where a branch may go.
         branches: the branches that may go; width 0 of a branch's groups removes it.
         feature_names: columns of `features`.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)]
+        >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), *head)
+        >>> space = ChannelSpace.from_model(model, torch.zeros(1, 3, 16, 16))
+        >>> space.full
+        {'0': 8, '2': 16}
+        >>> [group.name for group in space.groups if group.fixed]
+        ['5']
+        >>> space.scaled(0.5)
+        {'0': 4, '2': 8}
+        >>> space.params(space.full), space.params({"0": 4, "2": 8})
+        (1562, 498)
     """
 
     feature_names: tuple[str, ...] = NAMES

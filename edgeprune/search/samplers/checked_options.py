@@ -1,11 +1,17 @@
 """What a sampler's options have in common: they come from a pipeline file, and are checked."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgeprune.config.schema import find
 from edgeprune.errors import SearchError, nearest
+
+Count = Annotated[int, Field(ge=1, le=10**7)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+#: Widths of a network's hidden layers.
+Sizes = Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
 
 
 class CheckedOptions(BaseModel):
@@ -35,8 +41,10 @@ class CheckedOptions(BaseModel):
         try:
             return cls(**options)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = first["loc"][0] if first["loc"] else "options"
-            value = first["input"] if first["loc"] else dict(options)
-            msg = f"option {where!r} of sampler {cls.sampler!r} is {value!r}: {first['msg']}"
+            where = str(error.errors()[0]["loc"][0])
+            allowed = find(cls, (where,)).expected
+            msg = (
+                f"option {where!r} of sampler {cls.sampler!r} is {options[where]!r}; "
+                f"allowed: {allowed}"
+            )
             raise SearchError(msg) from error

@@ -1,10 +1,12 @@
 """Datasets by name; a user's own function is called exactly like ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from edgeprune.config import DataConfig
 from edgeprune.errors import WorkloadError, nearest
+from edgeprune.plugins import provided
 from edgeprune.workloads.datasets.cifar10 import cifar10
 from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.datasets.digits import digits
@@ -13,7 +15,9 @@ from edgeprune.workloads.importing import call_accepted, import_function
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.split import Split
 
-DATASETS: dict[str, Callable[..., Dataset]] = {
+#: Entry points of other packages: functions that give a `Dataset`.
+ENTRY_POINTS = "edgeprune.datasets"
+_OURS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10,
     "digits": digits,
     "imagefolder": imagefolder,
@@ -21,6 +25,16 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 #: Settings a dataset function gets if its signature asks for them. Those that the user set and
 #: it does not ask for are errors, except for the seed, which also seeds the splits.
 _OFFERED = ("root", "download", "image_size", "mean", "std", "augment", "seed")
+
+
+@cache
+def datasets() -> Mapping[str, Callable[..., Dataset]]:
+    """Datasets that have a name: ours, and those that installed packages bring.
+
+    Raises:
+        WorkloadError: a package's entry point cannot be loaded, or is no function.
+    """
+    return provided(ENTRY_POINTS, "a function", callable, WorkloadError) | _OURS
 
 
 def open_dataset(config: DataConfig) -> Dataset:
@@ -61,13 +75,13 @@ def open_dataset(config: DataConfig) -> Dataset:
 
 
 def _built_in(name: str) -> Callable[..., Dataset]:
-    if name not in DATASETS:
+    if name not in datasets():
         msg = (
-            f"workload.data.name is {name!r}; allowed: {', '.join(sorted(DATASETS))}, "
-            f"or module:function{nearest(name, DATASETS)}"
+            f"workload.data.name is {name!r}; allowed: {', '.join(sorted(datasets()))}, "
+            f"or module:function{nearest(name, datasets())}"
         )
         raise WorkloadError(msg)
-    return DATASETS[name]
+    return datasets()[name]
 
 
 def _checked(found: Any, name: str) -> Dataset:

@@ -1,5 +1,5 @@
 """Models: CIFAR ResNets, MobileNet V1, torchvision's classifiers, and a user's own."""
 
-from edgeprune.workloads.models.registry import MODELS, build_model
+from edgeprune.workloads.models.registry import build_model, models
 
-__all__ = ["MODELS", "build_model"]
+__all__ = ["build_model", "models"]

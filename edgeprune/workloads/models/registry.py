@@ -1,7 +1,7 @@
 """Models by name."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -9,15 +9,28 @@ from torch import nn
 
 from edgeprune.config import ModelConfig
 from edgeprune.errors import WorkloadError, nearest
+from edgeprune.plugins import provided
 from edgeprune.workloads.importing import call_accepted, import_function
 from edgeprune.workloads.models.cifar_resnet import DEPTHS, CifarResNet
 from edgeprune.workloads.models.mobilenet_v1 import MobileNetV1
 from edgeprune.workloads.models.torchvision_models import build_classifier, classifier_names
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
+#: Entry points of other packages: functions that give a `torch.nn.Module`.
+ENTRY_POINTS = "edgeprune.models"
+_OURS: dict[str, Callable[..., nn.Module]] = {
     **{name: partial(CifarResNet, blocks) for name, blocks in DEPTHS.items()},
     "mobilenet_v1": MobileNetV1,
 }
+
+
+@cache
+def models() -> Mapping[str, Callable[..., nn.Module]]:
+    """Architectures that have a name: ours, and those that installed packages bring.
+
+    Raises:
+        WorkloadError: a package's entry point cannot be loaded, or is no function.
+    """
+    return provided(ENTRY_POINTS, "a function", callable, WorkloadError) | _OURS
 
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> nn.Module:
@@ -54,10 +67,10 @@ def _build(config: ModelConfig) -> Any:
             f"choice; it is for {', '.join(DEPTHS)}"
         )
         raise WorkloadError(msg)
-    if config.name not in MODELS and ":" not in config.name:
+    if config.name not in models() and ":" not in config.name:
         _require_known(config.name)
         return build_classifier(config.name, config.num_classes, dict(config.args))
-    function = MODELS.get(config.name) or import_function(config.name, "workload.model.name")
+    function = models().get(config.name) or import_function(config.name, "workload.model.name")
     offered: dict[str, Any] = {}
     if config.num_classes is not None:
         offered["num_classes"] = config.num_classes
@@ -77,8 +90,8 @@ def _require_known(name: str) -> None:
     theirs = classifier_names()
     if name not in theirs:
         msg = (
-            f"workload.model.name is {name!r}; allowed: {', '.join(MODELS)}, any torchvision "
+            f"workload.model.name is {name!r}; allowed: {', '.join(models())}, any torchvision "
             f"classifier ({len(theirs)}, from {theirs[0]} to {theirs[-1]}), or module:function"
-            f"{nearest(name, [*MODELS, *theirs])}"
+            f"{nearest(name, [*models(), *theirs])}"
         )
         raise WorkloadError(msg)

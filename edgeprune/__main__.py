@@ -1,0 +1,5 @@
+"""``python -m edgeprune``: the command line."""
+
+from edgeprune.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""Code that is not ours: objects named ``module:name`` in a pipeline file, and entry points."""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from edgeprune.errors import UserError, nearest
+
+
+def load_object(name: str, setting: str, error: type[UserError]) -> Callable[..., Any]:
+    """Import ``package.module:function``; the working directory is searched too.
+
+    Args:
+        name: module and attribute, joined by a colon.
+        setting: dotted path of the setting that held `name`, for the message.
+        error: what is raised.
+
+    Returns:
+        The callable.
+
+    Raises:
+        UserError: there is no such module or attribute, importing it fails, or it is not callable.
+    """
+    module_name, _, attribute = name.partition(":")
+    # Last, so that nothing in the working directory hides an installed package.
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        module = import_module(module_name)
+    except Exception as reason:  # the user's module may raise anything while it is imported
+        msg = f"{setting}: cannot import {module_name!r} of {name!r}: {told(reason)}"
+        raise error(msg) from reason
+    found = getattr(module, attribute, None)
+    if found is None:
+        own = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        hint = nearest(attribute, own)
+        msg = f"{setting}: module {module_name!r} has no function {attribute!r}{hint}"
+        raise error(msg)
+    if not callable(found):
+        msg = f"{setting}: {name!r} is a {type(found).__name__}, not a function"
+        raise error(msg)
+    return found  # type: ignore[no-any-return]
+
+
+def provided(
+    group: str, wanted: str, fits: Callable[[Any], bool], error: type[UserError]
+) -> dict[str, Any]:
+    """What installed packages bring, by name: the entry points of a group.
+
+    Args:
+        group: ``edgeprune.samplers``, ``edgeprune.datasets`` or ``edgeprune.models``.
+        wanted: what each must be, in words.
+        fits: whether one is that.
+        error: what is raised.
+
+    Raises:
+        UserError: one cannot be loaded, or is something else.
+    """
+    found: dict[str, Any] = {}
+    for point in entry_points(group=group):
+        try:
+            loaded = point.load()
+        except Exception as reason:  # another package's module may raise anything
+            msg = (
+                f"entry point {point.name!r} of {group}: cannot load {point.value}: {told(reason)}"
+            )
+            raise error(msg) from reason
+        if not fits(loaded):
+            msg = (
+                f"entry point {point.name!r} of {group}: {point.value} is a "
+                f"{type(loaded).__name__}; allowed: {wanted}"
+            )
+            raise error(msg)
+        found[point.name] = loaded
+    return found
+
+
+def told(error: Exception) -> str:
+    """An error of foreign code, as a message says it."""
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,163 @@
+"""Knapsack: the allocation of measured curves, then a search over its coefficients."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from edgeprune.search.allocation import Allocator
+from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.promise import WORTHS, promise
+from edgeprune.search.reward_noise import LATENCY_RATIO
+from edgeprune.search.samplers.base import WidthSampler, seen_keys
+from edgeprune.search.samplers.knapsack.options import KnapsackOptions
+from edgeprune.search.sources import Floats
+
+#: Changes of coefficients that may lead to known candidates before a neighbour is taken instead:
+#: each is solved anew, which takes as long as some evaluations.
+_TRIES = 4
+
+
+class KnapsackSampler(WidthSampler):
+    """Allocation by sensitivity curves, and SPDY's search over its coefficients.
+
+    The first trials evaluate the allocation (`Allocator`): the widths, removed branches included,
+    that minimise the summed loss within the budget, with one worth of capacity and another. It is
+    solved again after every measurement, because those correct the cost, until nothing changes.
+    What follows is the search of "SPDY: Accurate Pruning with Speedup Guarantees" (Frantar &
+    Alistarh, ICML 2022, section 3.3): each group's loss is multiplied by a coefficient, first
+    random ones, then changes of the best coefficients so far in a share of the groups that shrinks
+    to one; a change that helps stays.
+
+    Differences, for reasons: losses are measured where the problem has curves, so coefficients
+    are log-normal around 1 and not uniform in [0, 1]; the cost is no sum; a score is a whole
+    trial, so that the share shrinks with the trials done instead of after failures; and a trial
+    without fine-tuning does not say what fine-tuning will make of it, so that the best by each of
+    several promises (`edgeprune.search.promise`) are changed in turns.
+
+    Of a trial it takes the value and, from the user attributes, the measured latency ratio
+    (`edgeprune.search.reward_noise.LATENCY_RATIO`): what was measured over the budget is no
+    candidate for the best.
+
+    Args:
+        problem: what is searched.
+        seed: fixes all random choices.
+        trials: how long the search will be.
+        options: its numbers.
+
+    Attributes:
+        best: by promise, the highest one so far.
+        coefficients: by promise, logarithms of the coefficients of its best trial; the last entry
+            is the worth of capacity. float64 (promises, groups + 1); 0 at first.
+    """
+
+    def __init__(
+        self,
+        problem: SearchProblem,
+        seed: int,
+        trials: int,
+        options: KnapsackOptions | None = None,
+    ) -> None:
+        super().__init__(problem, seed)
+        self.options = options or KnapsackOptions()
+        self.coefficients: Floats = np.zeros((len(WORTHS), len(problem.groups) + 1))
+        self.best: Floats = np.full(len(WORTHS), -math.inf)
+        self._trials = trials
+        self._allocator = Allocator(problem)
+        self._finished = 0
+        self._corrected = 0
+        self._open: dict[int, Floats] = {}
+
+    def propose(self, study: Study, trial: FrozenTrial) -> Widths:
+        """The allocation while it changes; then that of other coefficients."""
+        seen = seen_keys(self.problem, study)
+        unchanged = 0
+        while self._corrected < self.options.corrections:
+            plain = np.zeros(len(self.problem.groups) + 1)
+            plain[-1] = self.options.capacity[self._corrected % len(self.options.capacity)]
+            self._corrected += 1
+            widths = self._allocation(plain)
+            if self.problem.key(widths) not in seen:
+                self._open[trial.number] = plain
+                return widths
+            unchanged += 1
+            if unchanged == len(self.options.capacity):
+                self._corrected = self.options.corrections
+        return self._other(trial.number, seen)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Keep coefficients that did better within the budget (Optuna's interface)."""
+        coefficients = self._open.pop(trial.number, None)
+        if state != TrialState.COMPLETE or not values:
+            return
+        self._finished += 1
+        measured = trial.user_attrs.get(LATENCY_RATIO, 0.0)
+        inside = self.problem.exact or measured <= self.problem.target
+        if coefficients is None or not inside:
+            return
+        macs = self.problem.macs({group: trial.params[group] for group in self.problem.groups})
+        for place, worth in enumerate(WORTHS):
+            promised = promise(float(values[0]), macs, worth)
+            if promised > self.best[place]:
+                self.best[place], self.coefficients[place] = promised, coefficients
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best coefficients, counts and the random generator; no trial that is running."""
+        return {
+            **super().state_dict(),
+            "coefficients": torch.from_numpy(self.coefficients.copy()),
+            "best": torch.from_numpy(self.best.copy()),
+            "finished": self._finished,
+            "corrected": self._corrected,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state_dict` was called."""
+        super().load_state_dict(state)
+        self.coefficients = state["coefficients"].numpy().copy()
+        self.best = state["best"].numpy().copy()
+        self._finished, self._corrected = state["finished"], state["corrected"]
+        self._open.clear()
+
+    def _other(self, number: int, seen: set[Key]) -> Widths:
+        """The allocation of changed coefficients, changed again where it is known."""
+        widths: Widths = {}
+        changed = self.coefficients[self._finished % len(WORTHS)]
+        for _ in range(_TRIES):
+            changed = self._changed(changed)
+            widths = self._allocation(changed)
+            if self.problem.key(widths) not in seen:
+                break
+        self._open[number] = changed
+        return widths
+
+    def _allocation(self, coefficients: Floats) -> Widths:
+        *logarithms, capacity = coefficients.tolist()
+        factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
+        return self._allocator.widths(factors, capacity=capacity)
+
+    def _changed(self, start: Floats) -> Floats:
+        """All coefficients anew in the random part of the search, then fewer and fewer of them."""
+        size = len(start)
+        first = min(self.options.corrections, self._trials)
+        random = first + self.options.random * (self._trials - first)
+        drawn = self.options.spread * self.rng.standard_normal(size)
+        drawn[-1] = self.rng.choice(self.options.capacity)
+        if self._finished < random:
+            return drawn
+        done = (self._finished - random) / max(1.0, self._trials - random)
+        count = max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
+        chosen = self.rng.permutation(size)[:count]
+        found = start.copy()
+        found[chosen] = drawn[chosen]
+        return found

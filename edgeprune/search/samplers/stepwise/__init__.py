@@ -1,0 +1,22 @@
+"""Q-learning agents that prune in steps, each of which is scored: PuRL and QLP."""
+
+from edgeprune.search.samplers.spec import SamplerSpec, later
+from edgeprune.search.samplers.stepwise.options import PurlOptions, QlpOptions
+
+SPECS = (
+    SamplerSpec(
+        "purl",
+        later("edgeprune.search.samplers.stepwise.purl", "PurlSampler", PurlOptions),
+        "a DQN agent that picks each layer's threshold and is rewarded at every step (PuRL)",
+        check=PurlOptions.from_mapping,
+        single_weights=True,
+    ),
+    SamplerSpec(
+        "qlp",
+        later("edgeprune.search.samplers.stepwise.qlp", "QlpSampler", QlpOptions),
+        "a DQN agent that is led down over a curriculum of budgets (QLP)",
+        check=QlpOptions.from_mapping,
+        single_weights=True,
+        regimes=lambda options, target: QlpOptions.from_mapping(options).ladder(target),
+    ),
+)

@@ -1,0 +1,110 @@
+"""PuRL: one pass over the groups, a threshold for each, and a reward after every cut."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.samplers.stepwise.options import PurlOptions
+from edgeprune.search.samplers.stepwise.sampler import Judgement, Known, StepwiseSampler
+
+
+class PurlSampler(StepwiseSampler):
+    """Reinforcement learning with dense rewards, after the abstract of PuRL (arXiv 2007.04756).
+
+    What the abstract states: deep reinforcement learning, and a reward at every pruning step. All
+    else is a reconstruction. One pass over the groups, one action each. The state is the episode
+    so far: index of the group, accuracy after it was cut and cost saved by then, three numbers
+    per group, zeros for groups to come. An action is a threshold of ``alpha`` standard
+    deviations: what lies below it goes. The reward of every step is
+    ``-beta * (max(1 - accuracy / T_acc, 0) + max(1 - saved / T_saved, 0))``, with the base
+    model's accuracy and the budget as targets. Double DQN, one gradient step per step.
+
+    On channels, where weights of one sign and far from zero are ranked, a threshold removes the
+    share of units that it would remove of normally distributed weights, erf(alpha / sqrt(2)),
+    and the cost saved is latency.
+
+    The budget is no wall, so a pass that ends above it is followed by a closing trial (see
+    `StepwiseSampler`); so is the search.
+
+    Args:
+        problem: what is searched.
+        seed: fixes all random choices.
+        trials: how long the search will be.
+        options: PuRL's numbers.
+
+    Attributes:
+        passes: episodes that were walked to their end.
+        satisfied: those of them that met both targets.
+    """
+
+    options: PurlOptions
+
+    def __init__(
+        self, problem: SearchProblem, seed: int, trials: int, options: PurlOptions | None = None
+    ) -> None:
+        options = options or PurlOptions()
+        groups = len(problem.groups)
+        self._past = np.zeros((groups, 3), np.float32)
+        self.passes = self.satisfied = 0
+        super().__init__(problem, seed, trials, options, 3 * groups, len(options.alphas))
+
+    def epsilon(self) -> float:
+        """From 1 along a line to `last_epsilon`, by the share of trials that are done."""
+        done = self.finished / max(1.0, self.options.exploration * self.trials)
+        return max(self.options.last_epsilon, 1 - done * (1 - self.options.last_epsilon))
+
+    def observe(self) -> np.ndarray:
+        """The episode so far."""
+        return self._past.flatten()
+
+    def keep(self, group: str, width: int, action: int) -> float:
+        """What is left above the threshold."""
+        alpha = self.options.alphas[action]
+        if self.problem.above is not None:
+            return self.problem.above(group, alpha)
+        return width * (1 - math.erf(alpha / math.sqrt(2)))
+
+    def judge(self, before: Known, after: Known) -> Judgement:
+        """How far the plan is from both targets."""
+        groups, saved = len(self.problem.groups), 1 - after.cost
+        self._past[self.steps - 1] = self.steps / groups, after.value, saved
+        short = max(1 - after.value / self._wanted(), 0.0)
+        # A budget of the base's own cost or more asks for nothing to be saved.
+        wanted = 1 - self.problem.target
+        over_budget = max(1 - saved / wanted, 0.0) if wanted > 0 else 0.0
+        last = self.steps == groups
+        self.passes += last
+        self.satisfied += last and short == over_budget == 0
+        return Judgement(-self.options.beta * (short + over_budget), last, last)
+
+    def restart(self) -> Widths:
+        """Every pass begins with the base model."""
+        self._past[:] = 0
+        return dict(self.problem.full)
+
+    def closes(self, *, over: bool) -> float | None:
+        """The budget, where a pass or the search ends above it."""
+        last = self.finished >= self.trials - 1
+        above = self.at is not None and self.at.cost > self.problem.target
+        return self.problem.target if (over or last) and above else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """With the episode so far."""
+        past = torch.from_numpy(self._past.copy())
+        counts = {"passes": self.passes, "satisfied": self.satisfied}
+        return {**super().state_dict(), "past": past, **counts}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state_dict` was called."""
+        super().load_state_dict(state)
+        self._past = state["past"].numpy().copy()
+        self.passes, self.satisfied = state["passes"], state["satisfied"]
+
+    def _wanted(self) -> float:
+        base = self.known.get(self.problem.key(self.problem.full))
+        value = base.value if base is not None and base.value > 0 else 1.0
+        return self.options.target_accuracy * value

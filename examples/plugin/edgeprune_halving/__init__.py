@@ -1,0 +1,1 @@
+"""An example of a package that edgeprune finds by its entry points."""
