@@ -10,7 +10,6 @@ from edgeprune.report.summary import (
     Summary,
     Target,
     Trial,
-    Verification,
 )
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "Summary",
     "Target",
     "Trial",
-    "Verification",
     "render",
     "write_report",
 ]

@@ -1,7 +1,7 @@
 """How the result was chosen: contenders were fine-tuned a little, and the worse half dropped."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgeprune.report import numbers
 from edgeprune.report.fields import EXACT, Count, NotNegative, Share
@@ -12,26 +12,38 @@ class Raced:
     """One contender of the race.
 
     Attributes:
-        name: who found it: ``knapsack trial 12``.
-        scores: accuracy on the reward split by the number of epochs it had been tuned for.
+        name: of its files; ``search-12`` where the user's own search found it.
+        found_by: who found it: ``knapsack trial 12``.
+        reward_accuracy: on the reward split, by the number of epochs it had been tuned for.
         epochs: that it was tuned for in all.
         seconds: that took.
+        widths: kept channels by group, or densities of layers in thousandths.
         roles: the baselines whose plan it is; such are never dropped.
         dropped_after: epochs after which it was left aside; None where it ran to the end.
         chosen: whether it is the result.
-        searched: whether the user's own search found it, a baseline too or not.
     """
 
     __pydantic_config__ = EXACT
 
     name: str
-    scores: dict[int, Share]
+    found_by: str
+    reward_accuracy: dict[int, Share]
     epochs: Count
     seconds: NotNegative
+    widths: dict[str, Count] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     dropped_after: Count | None = None
     chosen: bool = False
-    searched: bool = True
+
+    @property
+    def searched(self) -> bool:
+        """Whether the user's own search found it, a baseline too or not."""
+        return self.name.startswith("search-")
+
+    @property
+    def score(self) -> float:
+        """Its last accuracy."""
+        return self.reward_accuracy[max(self.reward_accuracy)]
 
 
 def winner(race: Sequence[Raced]) -> Raced | None:
@@ -41,7 +53,7 @@ def winner(race: Sequence[Raced]) -> Raced | None:
 
 def race_rungs(race: Sequence[Raced]) -> list[int]:
     """Epochs after which contenders were compared, ascending."""
-    return sorted({rung for one in race for rung in one.scores})
+    return sorted({rung for one in race for rung in one.reward_accuracy})
 
 
 def race_sentences(race: Sequence[Raced]) -> list[str]:
@@ -49,7 +61,7 @@ def race_sentences(race: Sequence[Raced]) -> list[str]:
     chosen = winner(race)
     if chosen is None:
         return []
-    score = numbers.percent(chosen.scores[max(chosen.scores)])
+    score = numbers.percent(chosen.score)
     found = [_won(chosen, race, score)]
     *steps, _ = race_rungs(race)
     epochs = sum(one.epochs for one in race)
@@ -72,15 +84,16 @@ def race_sentences(race: Sequence[Raced]) -> list[str]:
 
 def _won(chosen: Raced, race: Sequence[Raced], score: str) -> str:
     ended = [one for one in race if one.dropped_after is None]
-    best = max(one.scores[max(one.scores)] for one in ended)
-    if chosen.scores[max(chosen.scores)] < best:
+    best = max(one.score for one in ended)
+    if chosen.score < best:
         return (
-            f"The result is {chosen.name}, {score} on the reward split: the files of better "
+            f"The result is {chosen.found_by}, {score} on the reward split: the files of better "
             "contenders did not meet the budget."
         )
     if chosen.searched:
-        return f"The result is {chosen.name}: it is the most accurate on the reward split, {score}."
+        found_by = chosen.found_by
+        return f"The result is {found_by}: it is the most accurate on the reward split, {score}."
     return (
         f"No trial of the search did better than a baseline, so the result is the baseline's plan: "
-        f"{chosen.name}, with {score} on the reward split."
+        f"{chosen.found_by}, with {score} on the reward split."
     )

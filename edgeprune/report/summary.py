@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
+from edgeprune.export import Verification
 from edgeprune.report.course import Clusters, JointEpoch, Past
 from edgeprune.report.curves import Curves
 from edgeprune.report.fields import (
@@ -208,20 +209,6 @@ class Layer:
     after_ms: NotNegative | None
     before_channels: Channels | None = None
     after_channels: Channels | None = None
-
-
-@dataclass(frozen=True)
-class Verification:
-    """How the written file compares with the torch model over the test split."""
-
-    __pydantic_config__ = EXACT
-
-    max_abs_difference: NotNegative
-    top1_agreement: Share
-    images: AtLeastOne
-    output_scale: NotNegative | None = None
-    accuracy: Share | None = None
-    mean_abs_difference: NotNegative | None = None
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,9 @@ def sample() -> dict[str, Any]:
             "latency": 0.41,
         },
         "verification": {
+            "accuracy": 0.98,
             "max_abs_difference": 1.9e-6,
+            "mean_abs_difference": 2.1e-7,
             "top1_agreement": 1.0,
             "images": 360,
             "output_scale": 14.2,

@@ -10,10 +10,11 @@ from tests.report.sample import sample
 
 
 def _raced(name: str, *scores: float, **more: Any) -> dict[str, Any]:
-    rungs = (2, 4, 8)[: len(scores)]
+    rungs = (2, 4, 8)[: max(1, len(scores))]
     return {
-        "name": name,
-        "scores": dict(zip(rungs, scores, strict=True)),
+        "name": "search-1",
+        "found_by": name,
+        "reward_accuracy": dict(zip(rungs, scores, strict=False)),
         "epochs": rungs[-1],
         "seconds": 5.0 * rungs[-1],
         "dropped_after": rungs[-1] if len(scores) < 3 else None,
@@ -30,10 +31,10 @@ def _race(winner: str) -> list[dict[str, Any]]:
         _raced("uniform-L1, filled", 0.9, 0.93, best.get("uniform-L1, filled", 0.95)),
         _raced("random trial 7", 0.9, 0.93, 0.95),
     ]
-    race[3] |= {"roles": ["filled", "uniform"], "searched": False}
-    race[4] |= {"roles": ["random"], "searched": False}
+    race[3] |= {"roles": ["filled", "uniform"], "name": "baseline"}
+    race[4] |= {"roles": ["random"], "name": "baseline"}
     for one in race:
-        one["chosen"] = one["name"] == winner
+        one["chosen"] = one["found_by"] == winner
     return race
 
 
@@ -65,22 +66,23 @@ def test_a_baseline_that_won_is_called_one() -> None:
 
 def test_a_plan_that_the_search_found_too_is_not_only_the_baselines() -> None:
     race = _race("uniform-L1, filled")
-    race[3] |= {"searched": True, "name": "amc trial 0 = uniform-L1, filled"}
+    race[3] |= {"name": "search-0", "found_by": "amc trial 0 = uniform-L1, filled"}
     first = race_sentences(Summary.from_json({**sample(), "race": race}).race)[0]
     assert first.startswith("The result is amc trial 0 = uniform-L1, filled: it is the most")
 
 
 def test_better_contenders_over_the_budget_are_mentioned() -> None:
     race = _race("amc trial 12")
-    race[0]["scores"][8] = 0.94
+    race[0]["reward_accuracy"][8] = 0.94
     first = race_sentences(Summary.from_json({**sample(), "race": race}).race)[0]
     assert first.endswith("the files of better contenders did not meet the budget.")
 
 
 def test_a_race_without_training() -> None:
+    untrained = {"reward_accuracy": {0: 0.7}, "epochs": 0, "seconds": 0.1, "dropped_after": None}
     race = [
-        {"name": "amc trial 1", "scores": {0: 0.7}, "epochs": 0, "seconds": 0.1, "chosen": True},
-        {"name": "uniform-L1", "scores": {0: 0.6}, "epochs": 0, "seconds": 0.1},
+        _raced("amc trial 1", **untrained, chosen=True),
+        _raced("uniform-L1", **untrained | {"reward_accuracy": {0: 0.6}}),
     ]
     found = Summary.from_json({**sample(), "race": race})
     assert race_rungs(found.race) == [0]

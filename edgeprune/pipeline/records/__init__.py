@@ -3,7 +3,7 @@
 from edgeprune.pipeline.records.artifact import ArtifactRecord
 from edgeprune.pipeline.records.finished import Finished
 from edgeprune.pipeline.records.manifest import Manifest, RungManifest
-from edgeprune.pipeline.records.race import Heat, Race, RaceLine
+from edgeprune.pipeline.records.race import Heat, Race
 from edgeprune.pipeline.records.small import HistoryRecord, Kernels, MeasuredPoints, Multiples
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "MeasuredPoints",
     "Multiples",
     "Race",
-    "RaceLine",
     "RungManifest",
 ]

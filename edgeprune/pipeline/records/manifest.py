@@ -7,9 +7,9 @@ from pydantic import Field
 from edgeprune.export.manifest import BundleManifest
 from edgeprune.pipeline.records.artifact import ArtifactRecord
 from edgeprune.pipeline.records.finished import Finished
-from edgeprune.pipeline.records.race import RaceLine
 from edgeprune.report import Budget, Group, Layer
 from edgeprune.report.ladder import Rung
+from edgeprune.report.race import Raced
 
 
 class _Made(BundleManifest):
@@ -33,7 +33,7 @@ class _Made(BundleManifest):
     granularity: Literal["channels", "weights"] = "channels"
     target: dict[str, Any]
     host: dict[str, Any]
-    race: tuple[RaceLine, ...] = ()
+    race: tuple[Raced, ...] = ()
     widths: dict[str, int]
     result: Finished
 
@@ -101,6 +101,10 @@ class Manifest(_Made):
         return content | {
             "groups": groups,
             "layers": [] if weights else content["layers"],
+            "race": [
+                one | {"chosen": one["found_by"] == content["result"]["found_by"]}
+                for one in content.get("race", [])
+            ],
             "base": Finished.upgraded(content["base"]),
             "result": Finished.upgraded(content["result"]),
             "baselines": {

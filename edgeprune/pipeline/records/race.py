@@ -1,8 +1,11 @@
 """What a race leaves: after each of its rungs, and in the end."""
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
+
+from edgeprune.report.race import Raced
 
 
 class Heat(BaseModel):
@@ -19,34 +22,14 @@ class Heat(BaseModel):
     dropped: tuple[str, ...]
 
 
-class RaceLine(BaseModel):
-    """What became of one contender.
-
-    Attributes:
-        name: of its files.
-        found_by: where its widths come from.
-        widths: its own.
-        roles: the baselines whose plan it is.
-        reward_accuracy: on the reward split, by epochs of fine-tuning.
-        epochs: that it was tuned for.
-        seconds: that took.
-        dropped_after: epochs; None where it ran to the end.
-    """
-
-    name: str
-    found_by: str
-    widths: dict[str, int]
-    roles: tuple[str, ...]
-    reward_accuracy: dict[int, float]
-    epochs: int
-    seconds: float
-    dropped_after: int | None
-
-
 class Race(BaseModel):
     """A finished race."""
 
-    contenders: tuple[RaceLine, ...] = ()
+    contenders: tuple[Raced, ...] = ()
+
+    def with_winner(self, found_by: str | None) -> tuple[Raced, ...]:
+        """The contenders, the result's marked as chosen."""
+        return tuple(replace(one, chosen=one.found_by == found_by) for one in self.contenders)
 
     @classmethod
     def upgraded(cls, content: list[Any]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def write_bundle(
         artifacts=tuple(artifacts),
         ladder=tuple(ladder),
         notes=_notes(session),
-        race=raced.contenders,
+        race=raced.with_winner(result.found_by),
         widths=result.widths,
         full_widths={one.name: one.size for one in parts if one.fixed is None},
         base=base,

@@ -114,7 +114,7 @@ def write_frontier(
             raced = session.directory.record(goal.named("race"), Race) or Race()
             more = {
                 "budget": Budget(goal.text, goal.limit, result.met),
-                "race": raced.contenders,
+                "race": raced.with_winner(result.found_by),
             }
             _write_bundle(session, goal.folder, result.name, result, more)
         beside = {

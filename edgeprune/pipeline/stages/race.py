@@ -26,9 +26,10 @@ from edgeprune.pipeline.finishing import (
 )
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.progress import Task
-from edgeprune.pipeline.records import Finished, Heat, Race, RaceLine
+from edgeprune.pipeline.records import Finished, Heat, Race
 from edgeprune.pipeline.session import Session
 from edgeprune.pruning import CandidatePlan
+from edgeprune.report.race import Raced
 
 #: Parts of the schedule after which the worse half of the search's contenders is dropped.
 RUNGS = (0.25, 0.5)
@@ -212,13 +213,13 @@ class _Race:
         plan = self._plan(one)
         finish_contender(self.session, name, plan, model, self.goal.limit, facts, comparison)
 
-    def lines(self) -> tuple[RaceLine, ...]:
+    def lines(self) -> tuple[Raced, ...]:
         """What became of every contender, for the manifest."""
         found = []
         for one in self.runners.contenders:
             ran = {rung: heat for rung, heat in self.states.items() if one.name in heat.scores}
             last = max(ran)
-            line = RaceLine(
+            line = Raced(
                 name=one.name,
                 found_by=one.found_by,
                 widths=one.widths,

@@ -9,12 +9,11 @@ from edgeprune.errors import RunError
 from edgeprune.joint import JointResult
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
-from edgeprune.pipeline.records import ArtifactRecord, Manifest, RaceLine
+from edgeprune.pipeline.records import ArtifactRecord, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
-from edgeprune.report import Row, Summary, Target, Trial, Verification, write_report
+from edgeprune.report import Row, Summary, Target, Trial, write_report
 from edgeprune.report.course import Clusters, JointEpoch
 from edgeprune.report.curves import Curves as CurvesShown
-from edgeprune.report.race import Raced
 from edgeprune.report.summary import ROLES, Artifact, Role
 from edgeprune.search import SearchTrial, read_trials
 from edgeprune.sensitivity import Curves
@@ -69,13 +68,13 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         groups=manifest.groups,
         layers=manifest.layers,
         seconds=_median_seconds(trials["search"]),
-        verification=Verification(**asdict(manifest.result.verification)),
+        verification=manifest.result.verification,
         artifacts=tuple(map(_artifact, manifest.artifacts)),
         clusters=tuple(Clusters(**one) for one in read_clusters(directory.path / "search")),
         past=contribution(directory, trials["search"]),
         joint=tuple(_joint(directory)),
         ladder=manifest.ladder,
-        race=tuple(_raced(one, manifest) for one in manifest.race),
+        race=manifest.race,
         curves=None if curves is None else CurvesShown(**asdict(curves)),
         notes=tuple(_notes(manifest)),
     )
@@ -97,20 +96,6 @@ def _notes(manifest: Manifest) -> list[str]:
             "int8 stand under Artifacts."
         )
     return notes
-
-
-def _raced(one: RaceLine, manifest: Manifest) -> Raced:
-    """A contender, and whether it became the result."""
-    return Raced(
-        name=one.found_by,
-        scores=one.reward_accuracy,
-        epochs=one.epochs,
-        seconds=one.seconds,
-        roles=one.roles,
-        dropped_after=one.dropped_after,
-        chosen=one.found_by == manifest.result.found_by,
-        searched=one.name.startswith("search-"),
-    )
 
 
 def _joint(directory: RunDirectory) -> list[JointEpoch]:
