@@ -10,19 +10,59 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from edgeprune.export import load_bundle
-    from edgeprune.pipeline import RunResult, resume, run
+    from edgeprune.pipeline import (
+        Listener,
+        Result,
+        RunResult,
+        evaluate,
+        measure,
+        problem,
+        resume,
+        run,
+        search,
+    )
     from edgeprune.pruning import ChannelSpace, Plan
+    from edgeprune.search import SearchProblem, make_sampler
+    from edgeprune.workloads import Dataset, TorchSplit
 
 _HOME = {
     "ChannelSpace": "edgeprune.pruning",
+    "Dataset": "edgeprune.workloads",
+    "Listener": "edgeprune.pipeline",
     "Plan": "edgeprune.pruning",
+    "Result": "edgeprune.pipeline",
     "RunResult": "edgeprune.pipeline",
+    "SearchProblem": "edgeprune.search",
+    "TorchSplit": "edgeprune.workloads",
+    "evaluate": "edgeprune.pipeline",
     "load_bundle": "edgeprune.export",
+    "make_sampler": "edgeprune.search",
+    "measure": "edgeprune.pipeline",
+    "problem": "edgeprune.pipeline",
     "resume": "edgeprune.pipeline",
     "run": "edgeprune.pipeline",
+    "search": "edgeprune.pipeline",
 }
 
-__all__ = ["ChannelSpace", "Plan", "RunResult", "__version__", "load_bundle", "resume", "run"]
+__all__ = [
+    "ChannelSpace",
+    "Dataset",
+    "Listener",
+    "Plan",
+    "Result",
+    "RunResult",
+    "SearchProblem",
+    "TorchSplit",
+    "__version__",
+    "evaluate",
+    "load_bundle",
+    "make_sampler",
+    "measure",
+    "problem",
+    "resume",
+    "run",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:

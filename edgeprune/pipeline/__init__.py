@@ -1,6 +1,23 @@
 """Pipeline: the stages of a run, its directory, and how it resumes."""
 
 from edgeprune.pipeline.after import export_run, verify_file
-from edgeprune.pipeline.runner import RunResult, resume, run, write_report
+from edgeprune.pipeline.direct import evaluate, measure, problem
+from edgeprune.pipeline.progress import Listener
+from edgeprune.pipeline.result import Latency, Result, RunResult
+from edgeprune.pipeline.runner import resume, run, search, write_report
 
-__all__ = ["RunResult", "export_run", "resume", "run", "verify_file", "write_report"]
+__all__ = [
+    "Latency",
+    "Listener",
+    "Result",
+    "RunResult",
+    "evaluate",
+    "export_run",
+    "measure",
+    "problem",
+    "resume",
+    "run",
+    "search",
+    "verify_file",
+    "write_report",
+]

@@ -1,11 +1,13 @@
 """What a sampler is told of a run: its groups, choices, cost and budget."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 from edgeprune.latency import LatencyEstimator
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.probe import Probe
-from edgeprune.pruning import CountedSpace
+from edgeprune.pruning import ChannelSpace, CountedSpace
 from edgeprune.pruning.spaces.weights import PER_MILLE
-from edgeprune.search import SearchProblem
+from edgeprune.search import Outcome, SearchProblem, Widths
 
 
 def density_problem(space: CountedSpace, density: float) -> SearchProblem:
@@ -52,17 +54,42 @@ def search_problem(
     if session.counted is not None:
         return density_problem(session.counted, probe.budget)
     assert estimator is not None
-    space = session.channels
+    return channel_problem(
+        session.channels,
+        estimator.bound,
+        probe.budget,
+        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
+        curves=session.curves.losses if session.curves is not None else None,
+    )
+
+
+def channel_problem(
+    space: ChannelSpace,
+    cost: Callable[[Widths], float],
+    target: float,
+    *,
+    observe: Callable[[Widths, Outcome], None] = lambda widths, outcome: None,
+    curves: Mapping[str, Sequence[float]] | None = None,
+) -> SearchProblem:
+    """The widths of a model's channel groups, as a sampler is told of them.
+
+    Args:
+        space: what may be cut.
+        cost: of widths, as a ratio to the base model's.
+        target: largest cost.
+        observe: is told of every outcome, so that the cost may learn.
+        curves: loss that cutting each group alone to each of its choices causes.
+    """
     return SearchProblem(
         groups=tuple(group.name for group in space.free),
         choices=space.choices,
         features=space.features,
         feature_names=space.feature_names,
         macs=space.macs,
-        cost=estimator.bound,
-        target=probe.budget,
-        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
+        cost=cost,
+        target=target,
+        observe=observe,
         scores=space.reader_norms,
         branches=tuple(branch.groups for branch in space.branches),
-        curves=session.curves.losses if session.curves is not None else None,
+        curves=curves,
     )

@@ -1,13 +1,31 @@
 """Progress bars on the terminal, and the same news in the run's log file."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edgeprune.search import SearchTrial
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What one's own code is told of a run, besides bars and log.
+
+    Attributes:
+        on_stage: of every stage that begins, by its name: ``probe``, ``search knapsack``, ``race``.
+        on_trial: of every trial.
+        on_epoch: of every epoch of fine-tuning: the contender's name, the epoch from 1, its loss.
+    """
+
+    on_stage: Callable[[str], None] = lambda name: None
+    on_trial: Callable[[SearchTrial], None] = lambda trial: None
+    on_epoch: Callable[[str, int, float], None] = lambda name, epoch, loss: None
 
 
 class _LogFile(logging.FileHandler):
@@ -38,9 +56,13 @@ class Reporter:
     Args:
         log: the run's log file, appended to.
         enabled: show bars and lines on standard error; the log is written either way.
+        listener: is told as well.
     """
 
-    def __init__(self, log: Path, *, enabled: bool = True) -> None:
+    def __init__(
+        self, log: Path, *, enabled: bool = True, listener: Listener | None = None
+    ) -> None:
+        self.listener = listener or Listener()
         self._enabled = enabled
         self._console = Console(stderr=True, quiet=not enabled, highlight=False)
         self._progress = Progress(
@@ -76,6 +98,7 @@ class Reporter:
     def task(self, name: str, total: int) -> Iterator[Task]:
         """A bar for `total` steps; it stays on the screen when finished."""
         self._logger.info("%s: started, %d steps", name, total)
+        self.listener.on_stage(name)
         yield Task(self._progress, name, total)
         self._logger.info("%s: finished", name)
 

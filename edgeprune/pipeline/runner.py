@@ -2,53 +2,25 @@
 
 import datetime
 import errno
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from torch import nn
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import RunError
 from edgeprune.pipeline.granularity import check_granularity
 from edgeprune.pipeline.names import unknown_names
-from edgeprune.pipeline.progress import Reporter
+from edgeprune.pipeline.progress import Listener, Reporter
 from edgeprune.pipeline.records import Manifest
+from edgeprune.pipeline.result import RunResult
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import open_session
 from edgeprune.pipeline.stages.order import run_stages
 from edgeprune.pipeline.stages.report import write_run_report
-from edgeprune.records import as_json
 from edgeprune.training import mode_named
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a finished run hands over.
-
-    Attributes:
-        directory: the run directory; it is the bundle.
-        report: the HTML page.
-        bundle: the manifest.
-
-    Examples:
-        >>> result = run("examples/digits.yaml")  # doctest: +SKIP
-        >>> result.bundle.result.verification.accuracy  # doctest: +SKIP
-        0.95
-    """
-
-    directory: Path
-    report: Path
-    bundle: Manifest
-
-    @property
-    def met(self) -> bool:
-        """Whether the written file meets the budget."""
-        return self.bundle.budget.met
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """The content of ``manifest.json``."""
-        return as_json(self.bundle)
+from edgeprune.workloads import Dataset, Workload, given_workload
 
 
 def run(
@@ -58,6 +30,7 @@ def run(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     progress: bool = True,
+    listener: Listener | None = None,
 ) -> RunResult:
     """Run a pipeline file from the trained CNN to the verified, smaller artifact.
 
@@ -68,6 +41,7 @@ def run(
         overrides: ``"budget.latency=0.4x"``-like settings that win over the file.
         seed: short for the override ``search.seed=SEED``.
         progress: show progress bars on standard error.
+        listener: is told of stages, trials and epochs.
 
     Returns:
         The result; `RunResult.met` says whether the budget holds.
@@ -83,15 +57,63 @@ def run(
     if seed is not None:
         settings.append(f"search.seed={seed}")
     config = load_pipeline(pipeline, settings, unknown_names)
+    directory = _created(config, run_dir, Path(pipeline).stem)
+    return _execute(config, directory, progress, listener)
+
+
+def search(
+    model: nn.Module,
+    data: Dataset,
+    *,
+    budget: str = "0.5x",
+    target: str = "local",
+    settings: Sequence[str] = (),
+    run_dir: str | Path | None = None,
+    progress: bool = True,
+    listener: Listener | None = None,
+) -> RunResult:
+    """Prune a trained model that is at hand: the run of a pipeline file, without the file.
+
+    The run directory is as any other. What needs the model again later (`resume`, ``edgeprune
+    export``) does not know it: call this once more with the same `run_dir` to go on with an
+    interrupted run, and open the result with ``load_bundle(result.directory, build=...)``.
+
+    Args:
+        model: trained; it stays as it is.
+        data: training, reward and test images; the reward images have trained no weights.
+        budget: latency as a ratio to the model's own.
+        target: a profile's name or file.
+        settings: all others, as on the command line: ``"search.trials=20"``.
+        run_dir: where to keep the run; a new folder under ``runs/`` when not given.
+        progress: show progress bars on standard error.
+        listener: is told of stages, trials and epochs.
+
+    Returns:
+        The result: ``.best.accuracy``, ``.best.latency.ratio``, ``.baselines["uniform"]``.
+
+    Raises:
+        UserError: model, data, target, a setting or the run directory cannot be used.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "settings.yaml"
+        file.write_text("workload: {model: {name: given}, data: {name: given}}\n")
+        first = (f"target={target}", f"budget.latency={budget}")
+        config = load_pipeline(file, [*first, *settings], unknown_names)
+    workload = given_workload(model, data, config.workload.data)
+    directory = _created(config, run_dir, type(model).__name__.lower())
+    return _execute(config, directory, progress, listener, workload)
+
+
+def _created(config: PipelineConfig, run_dir: str | Path | None, name: str) -> RunDirectory:
     if config.training_mode is not None:
         mode_named(config.training_mode)  # said now, not after minutes of other work
     check_granularity(config)
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        run_dir = Path("runs") / f"{Path(pipeline).stem}-{stamp}"
+        run_dir = Path("runs") / f"{name}-{stamp}"
     directory = RunDirectory(run_dir)
     directory.create(dump_pipeline(config))
-    return _execute(config, directory, progress)
+    return directory
 
 
 def resume(run_dir: str | Path, *, progress: bool = True) -> RunResult:
@@ -122,17 +144,23 @@ def write_report(run_dir: str | Path) -> Path:
     return write_run_report(RunDirectory(run_dir))
 
 
-def _execute(config: PipelineConfig, directory: RunDirectory, progress: bool) -> RunResult:
+def _execute(
+    config: PipelineConfig,
+    directory: RunDirectory,
+    progress: bool,
+    listener: Listener | None = None,
+    workload: Workload | None = None,
+) -> RunResult:
     try:
         with (
             directory.locked(),
-            Reporter(directory.path / "log.txt", enabled=progress) as reporter,
+            Reporter(directory.path / "log.txt", enabled=progress, listener=listener) as reporter,
         ):
             manifest = directory.record("bundle", Manifest)
             if manifest is None:
                 if config.notice:
                     reporter.say(config.notice)
-                with open_session(config, directory, reporter) as session:
+                with open_session(config, directory, reporter, workload) as session:
                     manifest = run_stages(session)
             report = write_run_report(directory)
     except OSError as error:

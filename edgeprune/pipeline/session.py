@@ -158,11 +158,20 @@ class Session:
 
 @contextmanager
 def open_session(
-    config: PipelineConfig, directory: RunDirectory, reporter: Reporter
+    config: PipelineConfig,
+    directory: RunDirectory,
+    reporter: Reporter,
+    workload: Workload | None = None,
 ) -> Iterator[Session]:
     """Open a run: train or load the base, find its channel groups, reach the device.
 
     The device is opened before the base is trained, so that a broken target costs no time.
+
+    Args:
+        config: the pipeline.
+        directory: of the run.
+        reporter: tells the user.
+        workload: a trained one; None: the one that the pipeline names.
 
     Raises:
         TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
@@ -180,9 +189,8 @@ def open_session(
         )
         raise TargetError(msg)
     with open_device(target, reporter.say) as device:
-        yield _trace(
-            config, directory, reporter, open_base(config, directory, reporter), target, device
-        )
+        given = workload or open_base(config, directory, reporter)
+        yield _trace(config, directory, reporter, given, target, device)
 
 
 def _trace(

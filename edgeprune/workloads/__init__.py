@@ -8,7 +8,8 @@ from edgeprune.workloads.file_split import FileSplit
 from edgeprune.workloads.models import build_model
 from edgeprune.workloads.normalisation import Normalisation
 from edgeprune.workloads.split import Split, Splits
-from edgeprune.workloads.workload import Workload, load_workload
+from edgeprune.workloads.torch_split import TorchSplit
+from edgeprune.workloads.workload import Workload, given_workload, load_workload
 
 __all__ = [
     "ArraySplit",
@@ -19,7 +20,9 @@ __all__ = [
     "Normalisation",
     "Split",
     "Splits",
+    "TorchSplit",
     "Workload",
     "build_model",
+    "given_workload",
     "load_workload",
 ]

@@ -1,5 +1,6 @@
 """A workload: a model, its example input and its splits."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -7,9 +8,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from edgeprune.config import ModelConfig, WorkloadConfig
+from edgeprune.config import DataConfig, ModelConfig, WorkloadConfig
 from edgeprune.errors import WorkloadError
-from edgeprune.workloads.datasets import open_dataset
+from edgeprune.workloads.datasets import Dataset, open_dataset
 from edgeprune.workloads.models import build_model, models
 from edgeprune.workloads.models.torchvision_models import pretrained_state
 from edgeprune.workloads.split import Splits
@@ -66,6 +67,32 @@ def load_workload(config: WorkloadConfig) -> Workload:
         example_input=example_input,
         splits=splits,
         build=build,
+    )
+
+
+def given_workload(model: nn.Module, dataset: Dataset, config: DataConfig) -> Workload:
+    """The workload of a trained model and a dataset that are at hand.
+
+    Args:
+        model: trained; it is put into eval mode.
+        dataset: with reward images, which no weights have seen.
+        config: how the dataset is split.
+
+    Raises:
+        WorkloadError: there are no reward or test images, or model and images do not fit.
+    """
+    model = model.eval()
+    splits = make_splits(dataset, config, trained=True)
+    example_input, _ = next(iter(splits.train.batches(1)))
+    check_forward(model, example_input, len(dataset.classes))
+    return Workload(
+        name=f"{type(model).__name__} on given data",
+        model=model,
+        trained=True,
+        classes=len(dataset.classes),
+        example_input=example_input,
+        splits=splits,
+        build=partial(copy.deepcopy, model),
     )
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.utils.data import TensorDataset
 
 from edgeprune.testing.datasets import DatasetConformance, SplitConformance
-from edgeprune.workloads import ArraySplit, Augmentation, Dataset, FileSplit, Split
+from edgeprune.workloads import ArraySplit, Augmentation, Dataset, FileSplit, Split, TorchSplit
 from edgeprune.workloads.datasets.digits import digits
 from edgeprune.workloads.datasets.imagefolder import imagefolder
 from tests.workloads import user_code
@@ -39,6 +41,14 @@ class TestFileSplit(SplitConformance):
         files = sorted(root.rglob("*.jpg"))
         labels = [("cat", "dog", "eel").index(file.parent.name) for file in files]
         return FileSplit("train", files, labels, image_size=28, augmentation=Augmentation())
+
+
+class TestTorchSplit(SplitConformance):
+    @pytest.fixture
+    def split(self) -> Split:
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(21, 3, 8, 8, generator=generator)
+        return TorchSplit("train", TensorDataset(images, torch.arange(21) % 3))
 
 
 class TestOpaqueSplit(SplitConformance):

@@ -129,6 +129,7 @@ class _Race:
                     done[one.name] = epoch + 1
                     best = self._best(scores)
                     task.advance(note=f"{one.found_by}, epoch {epoch + 1}: loss {loss:.3f}{best}")
+                    self.session.reporter.listener.on_epoch(one.name, epoch + 1, loss)
 
             model = self._model(one)
             spent = self._tune(one, model, told, until=rung)

@@ -109,6 +109,7 @@ def _search(
             keep_clusters(folder, chosen, problem)
             past.keep(trial, getattr(chosen, "last_actions", None))
             task.advance(note=_note(best))
+            session.reporter.listener.on_trial(trial)
 
         return run_search(
             problem,
