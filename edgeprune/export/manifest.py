@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class FileEntry(BaseModel):
     """Checksum and size of one file."""
 
     sha256: str
-    bytes: int
+    bytes: int = 0
 
 
 class WrittenFile(BaseModel):
@@ -26,25 +26,25 @@ class WrittenFile(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     format: str
-    precision: str
+    precision: str = "float32"
     kept: bool
-    path: str | None
-    sha256: str | None
+    path: str | None = None
+    sha256: str | None = None
 
 
 class BundleManifest(BaseModel):
     """What is needed to open a bundle.
 
     Attributes:
+        files: the bundle's own files, by name.
         edgeprune: the version that wrote it.
         model: as a pipeline names it, without its weights.
-        files: the bundle's own files, by name.
         artifacts: other formats and precisions.
     """
 
     model_config = ConfigDict(extra="allow")
 
-    edgeprune: str
-    model: dict[str, Any]
     files: dict[str, FileEntry]
+    edgeprune: str = ""
+    model: dict[str, Any] = Field(default_factory=dict)
     artifacts: tuple[WrittenFile, ...] = ()

@@ -11,7 +11,7 @@ import torch
 from edgeprune import __version__
 from edgeprune.export import FILES
 from edgeprune.export.manifest import FileEntry
-from edgeprune.files import sha256, write_atomic
+from edgeprune.files import deflated, sha256, write_atomic
 from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
@@ -57,7 +57,10 @@ def write_bundle(
     if result.sparse_bytes is not None and result.sparse_bytes < result.bytes:
         files |= copy_files(directory, "result", directory.path, {SPARSE: "sparse.onnx"})
     after = (directory.path / "model.onnx").read_bytes()
-    base = base.model_copy(update={"candidate": goal.probed.base or result.baseline})
+    of_base: dict[str, Any] = {"candidate": goal.probed.base or result.baseline}
+    if session.counted is not None:  # 0.1 did not count the base
+        of_base |= {"density": session.density(before), "compressed": deflated(before)}
+    base = base.model_copy(update=of_base)
     raced = directory.record(goal.named("race"), Race) or Race()
     parts = session.space.describe(result.widths)
     manifest = Manifest(
