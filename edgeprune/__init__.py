@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         evaluate,
         measure,
         problem,
+        prune,
         resume,
         run,
-        search,
     )
     from edgeprune.pruning import ChannelSpace, Plan
     from edgeprune.search import SearchProblem, make_sampler
@@ -39,9 +39,9 @@ _HOME = {
     "make_sampler": "edgeprune.search",
     "measure": "edgeprune.pipeline",
     "problem": "edgeprune.pipeline",
+    "prune": "edgeprune.pipeline",
     "resume": "edgeprune.pipeline",
     "run": "edgeprune.pipeline",
-    "search": "edgeprune.pipeline",
 }
 
 __all__ = [
@@ -59,9 +59,9 @@ __all__ = [
     "make_sampler",
     "measure",
     "problem",
+    "prune",
     "resume",
     "run",
-    "search",
 ]
 
 

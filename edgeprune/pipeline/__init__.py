@@ -4,7 +4,7 @@ from edgeprune.pipeline.after import export_run, verify_file
 from edgeprune.pipeline.direct import evaluate, measure, problem
 from edgeprune.pipeline.progress import Listener
 from edgeprune.pipeline.result import Latency, Result, RunResult
-from edgeprune.pipeline.runner import resume, run, search, write_report
+from edgeprune.pipeline.runner import prune, resume, run, write_report
 
 __all__ = [
     "Latency",
@@ -15,9 +15,9 @@ __all__ = [
     "export_run",
     "measure",
     "problem",
+    "prune",
     "resume",
     "run",
-    "search",
     "verify_file",
     "write_report",
 ]

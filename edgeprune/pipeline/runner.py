@@ -61,7 +61,7 @@ def run(
     return _execute(config, directory, progress, listener)
 
 
-def search(
+def prune(
     model: nn.Module,
     data: Dataset,
     *,

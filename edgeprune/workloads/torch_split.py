@@ -75,7 +75,8 @@ def _labels(name: str, dataset: MapDataset) -> npt.NDArray[Any]:
     targets = getattr(dataset, "targets", None)
     if targets is not None:
         return np.asarray(targets)
-    return np.array([int(_pair(name, dataset, row)[1]) for row in range(len(dataset))])
+    labels = [int(_pair(name, dataset, row)[1]) for row in range(len(dataset))]
+    return np.array(labels, dtype=np.int64)
 
 
 def _pair(name: str, dataset: MapDataset, row: int) -> tuple[torch.Tensor, Any]:

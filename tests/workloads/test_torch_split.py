@@ -52,4 +52,4 @@ def test_a_part_reads_the_images_of_its_rows() -> None:
 )
 def test_items_that_are_no_images_are_told(items: list[Any], message: str) -> None:
     with pytest.raises(WorkloadError, match=message):
-        list(TorchSplit("train", items, None if items else []).batches(2))
+        list(TorchSplit("train", items).batches(2))
