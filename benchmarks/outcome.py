@@ -34,12 +34,13 @@ from task import ROOT, SHARED, reward_list
 
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.files import write_json
-from edgeprune.pipeline.finishing import finish, finish_base
+from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal, goals
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.stages.base import finish_base
 from edgeprune.pipeline.stages.contenders import Field, finalists, gather, settler_of
 from edgeprune.pipeline.stages.curves import learn_curves
 from edgeprune.pipeline.stages.kernels import learn_kernels

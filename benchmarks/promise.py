@@ -1,6 +1,6 @@
 """What fine-tuning makes of a plan, from what is known of it before.
 
-    python benchmarks/promise.py --keep DIR [--row resnet20:0.5x] [--plans 20] [--json]
+    python benchmarks/promise.py --keep DIR [--row resnet20:0.5x] [--seed 0] [--plans 20] [--json]
 
 Fine-tunes plans of one row of `benchmarks/outcome.py` alike, all of about the same latency: those
 of its own search and of random search, evenly spread over what they score before. A least-squares
@@ -73,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, required=True, help="folder of benchmarks/outcome.py")
     parser.add_argument("--row", default="resnet20:0.5x", help="a model of benchmarks/finetune.py")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plans", type=int, default=20)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--train-images", type=int, default=10_000)
@@ -81,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     model, _, budget = options.row.partition(":")
-    row = Row(model, budget, 0)
+    row = Row(model, budget, options.seed)
     settings = Settings(
         options.keep.resolve(), options.trials, 100, options.train_images, options.epochs
     )

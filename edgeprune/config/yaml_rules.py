@@ -39,7 +39,12 @@ class Dumper(yaml.SafeDumper):
         """Values that happen to be the same object are written out each time."""
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """A next line (U+0085) stands in double quotes: in single ones it is read as a space."""
+        return self.represent_scalar(_PREFIX + "str", data, style='"' if "\x85" in data else None)
 
+
+Dumper.add_representer(str, Dumper.represent_str)
 for _name, _pattern, _first in _SCALARS:
     for _class in (Loader, Dumper):
         _class.add_implicit_resolver(

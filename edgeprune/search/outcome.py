@@ -16,8 +16,8 @@ class Outcome:
         macs: multiply-accumulates of one inference.
         parameters: number of weights.
         bytes: size of the candidate's file; deflated where only zeros make it smaller.
-        density: share of the prunable weights that is kept, where the budget is on it.
         details: anything else as plain JSON: raw samples, ``seconds`` per step, conditions.
+        density: share of the prunable weights that is kept, where the budget is on it.
     """
 
     accuracy: float
@@ -26,8 +26,8 @@ class Outcome:
     macs: int
     parameters: int
     bytes: int
-    density: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    density: float | None = None
 
     @property
     def cost(self) -> float:

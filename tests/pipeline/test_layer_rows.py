@@ -1,5 +1,6 @@
 """The base's layers beside the result's: channels from the files, times from the profiles."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def _file(stem: int, wide: int) -> bytes:
 
 
 def _rows(before: list[LayerTime], after: list[LayerTime]) -> list[dict[str, Any]]:
-    return layer_rows(_file(16, 10), _file(6, 10), before, after)
+    return [asdict(row) for row in layer_rows(_file(16, 10), _file(6, 10), before, after)]
 
 
 BASE = [

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeprune.devices import Comparison, Measurement
 from edgeprune.pipeline.settling import MAX_MEASURED, Settler
 from edgeprune.search import SearchProblem, Widths, fit_to_budget
+from edgeprune.testing.samplers import SmallNet
 from tests.search.drawn_problems import keep_ratios_of, problems, widths_of
 
 #: Ratios go through a logarithm and back.
@@ -56,12 +58,14 @@ def devices(draw: st.DrawFn, problem: SearchProblem) -> Device:
     return Device(latency)
 
 
-@given(st.data(), problems(), LIMITS)
+@given(st.data(), problems(), st.sampled_from((0.5, 0.7, 0.9, 0.97, 0.985, 1.0, 1.05, 1.5)))
 def test_what_is_met_holds_the_limit_and_few_plans_are_measured(
-    data: st.DataObject, problem: SearchProblem, limit: float
+    data: st.DataObject, problem: SearchProblem, share: float
 ) -> None:
     device = data.draw(devices(problem))
     begin = data.draw(widths_of(problem))
+    # Often what is measured first is only just over it.
+    limit = share * device.ratio(begin)
     settled = device.settler(problem, limit).settle(begin)
 
     assert problem.check(settled.widths) == settled.widths
@@ -80,6 +84,25 @@ def test_what_is_met_holds_the_limit_and_few_plans_are_measured(
     others = plans if fell_back else device.measured
     assert len({problem.key(one) for one in others}) == len(others)
     assert begin == device.measured[0]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.7))
+def test_a_device_that_follows_no_estimate_is_measured_a_few_times_and_no_more(
+    seed: int, limit: float
+) -> None:
+    def latency(widths: Widths) -> float:
+        return float(np.random.default_rng([seed, *widths.values()]).uniform(0.7, 1.3)) * limit
+
+    device, problem = Device(latency), SmallNet((16, 32, 32), (1.0, 0.2, 0.5)).problem()
+    settled = device.settler(problem, limit).settle(
+        {group: width // 2 for group, width in problem.full.items()}
+    )
+    assert MAX_MEASURED == 5 and len(device.measured) <= 6
+    assert len(device.measured) <= 5 or device.measured[5] == problem.smallest
+    assert settled.met == (settled.comparison.ratio <= limit * ROUNDED)
+    if any(latency(widths) <= limit for widths in device.measured):
+        assert settled.met
 
 
 @given(st.data(), problems(), LIMITS, FACTORS)

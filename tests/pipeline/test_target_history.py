@@ -56,7 +56,7 @@ def test_learned_multiples_hold_where_the_pipeline_says_nothing(
         kept.record_multiples(target_key(facts), {"conv": Staircase(4, 0.1)})
     changes = (*QUICK, f"history={history}")
     run(tiny_pipeline, run_dir=tmp_path / "run", overrides=changes, progress=False)
-    assert _stage(tmp_path / "run", "multiples")["conv"] == 4
+    assert _stage(tmp_path / "run", "multiples")["by_kind"]["conv"] == 4
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     wide = {name for name, full in manifest["full_widths"].items() if full >= 32}
     assert all(manifest["widths"][name] % 4 == 0 for name in wide)

@@ -12,18 +12,28 @@ from torch import nn
 
 from edgeprune.pruning import ChannelSpace
 from tests.models import residual_cnn, tiny_cnn, wide_cnn
-from tests.pruning.nets import enliven
+from tests.pruning.nets import build, enliven
 from tests.pruning.promises import counted, onnx_output, output, relative_difference
 
 TOLERANCE = 1e-4
-NETWORKS: list[Callable[[], nn.Module]] = [tiny_cnn, residual_cnn, wide_cnn]
+
+
+def depthwise_cnn() -> nn.Module:
+    """With convolutions whose number of groups changes with the plan."""
+    return build("depthwise")
+
+
+NETWORKS: list[Callable[[], nn.Module]] = [tiny_cnn, residual_cnn, wide_cnn, depthwise_cnn]
 
 
 @cache
 def _opened(network: Callable[[], nn.Module]) -> tuple[nn.Module, ChannelSpace]:
     torch.manual_seed(0)
     model = enliven(network())
-    return model, ChannelSpace.from_model(model, torch.randn(1, 3, 32, 32), min_keep=0.01)
+    space = ChannelSpace.from_model(model, torch.randn(1, 3, 32, 32), min_keep=0.01)
+    # What does not agree is fixed when a space is opened: then a plan would cut nothing.
+    assert [group.fixed for group in space.groups if group.fixed] == ["the model's output"]
+    return model, space
 
 
 @st.composite

@@ -80,16 +80,22 @@ def test_the_trials_written_are_the_trials_read(
 
 
 @FEW
-@given(searches(), st.floats(0, 1), st.booleans())
+@given(searches(), st.floats(0, 1), st.sampled_from((None, None, -1, 0, 1)), st.booleans())
 def test_a_torn_line_costs_its_own_trial_and_no_other(
-    search: tuple[SearchProblem, list[SearchTrial]], share: float, blank: bool
+    search: tuple[SearchProblem, list[SearchTrial]],
+    share: float,
+    beside_end: int | None,
+    blank: bool,
 ) -> None:
     problem, trials = search
     with _written(problem, trials) as folder:
         path = folder / "journal.log"
         content = path.read_bytes()
-        cut = round(share * len(content))
         ends = [place + 1 for place, byte in enumerate(content) if byte == ord("\n")]
+        cut = round(share * len(content))
+        if beside_end is not None:  # Just before, at or after the end of a line.
+            near = min(ends, key=lambda end: abs(end - cut))
+            cut = min(near + beside_end, len(content))
         # A killed process leaves half a line; a power cut may leave one in length alone.
         tail = b"\0" * (next(end for end in ends if end >= cut) - 1 - cut) + b"\n"
         torn = blank and cut not in (0, *ends)
