@@ -171,23 +171,53 @@ def test_a_baseline_that_wins_is_handed_over_and_said_to_have_won(
     assert "its plan is the result" in result.report.read_text()
 
 
+def _slow_winner(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The file of the contender that is asked about first misses the budget; gives who it was."""
+    measured = racing._Race._cost
+    refused: list[str] = []
+
+    def slow(self: Any, one: Contender) -> float:
+        ratio = measured(self, one)
+        if not refused:
+            refused.append(one.found_by)
+        return 0.61 if one.found_by == refused[0] else ratio
+
+    monkeypatch.setattr(racing._Race, "_cost", slow)
+    return refused
+
+
+FILES = ["finetune.epochs=0", "workload.train.epochs=1", "search.trials=8"]
+
+
 def test_a_file_that_misses_the_budget_gives_way_to_the_next_best(
     tmp_path: Path, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _rigged(monkeypatch, lambda number: 0.9 - 0.01 * number)
-    measured = racing._Race._cost
-    refused: list[str] = []
-
-    def slow_at_first(self: Any, one: Contender) -> float:
-        ratio = measured(self, one)
-        refused.append(one.found_by)
-        return 0.61 if len(refused) == 1 else ratio
-
-    monkeypatch.setattr(racing._Race, "_cost", slow_at_first)
-    overrides = ["finetune.epochs=0", "workload.train.epochs=1", "search.trials=8"]
-    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
+    refused = _slow_winner(monkeypatch)
+    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=FILES, progress=False)
     race = result.manifest["race"]
     assert result.met
     assert result.manifest["result"]["found_by"] == race[1]["found_by"] != refused[0]
     assert "did not meet the budget" in result.report.read_text()
     assert "the next best is taken" in (result.directory / "log.txt").read_text()
+
+
+def test_a_winner_whose_file_misses_the_budget_is_trained_once_more_narrower(
+    tmp_path: Path, tiny_pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The narrower one, which is judged last, is nearly as good as the winner.
+    _rigged(monkeypatch, lambda number: 0.9 if number == 0 else 0.1 + 0.1 * number)
+    refused = _slow_winner(monkeypatch)
+    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=FILES, progress=False)
+    first, *_, again = result.bundle.race
+    assert first.found_by == refused[0] and again.name == f"{first.name}-narrower"
+    assert result.met and result.bundle.result.found_by == again.found_by
+    assert again.found_by == f"{first.found_by}, narrowed after its training"
+    assert again.widths != first.widths
+    assert result.bundle.result.widths == again.widths
+    assert "trained once more, narrower" in (result.directory / "log.txt").read_text()
+    # Another process finds the same.
+    (result.directory / "stages" / "bundle.json").unlink()
+    (result.directory / "stages" / "race.json").unlink()
+    (result.directory / "stages" / "result.json").unlink()
+    assert ep.resume(result.directory, progress=False).bundle.result.widths == again.widths

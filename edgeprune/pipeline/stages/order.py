@@ -16,7 +16,7 @@ from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.artifacts import artifacts_of
 from edgeprune.pipeline.stages.base import finish_base
 from edgeprune.pipeline.stages.bundle import write_bundle
-from edgeprune.pipeline.stages.contenders import gather, gather_smallest
+from edgeprune.pipeline.stages.contenders import gather, gather_smallest, settler_of
 from edgeprune.pipeline.stages.curves import learn_curves
 from edgeprune.pipeline.stages.joint import train_together
 from edgeprune.pipeline.stages.kernels import learn_kernels
@@ -90,7 +90,10 @@ def _reach(session: Session, goal: Goal, kernels: NetModel | None) -> dict[str, 
         sampler = session.config.search.sampler
         found = search(session, goal.probed, goal.named("search"), sampler, kernels)
         compared = search(session, goal.probed, goal.named("random"), "random", kernels)
-        return race(session, goal, gather(session, goal, found, compared, kernels))
+        field = gather(session, goal, found, compared, kernels)
+        counted = session.counted is not None
+        settler = None if counted else settler_of(session, goal, (found, compared), kernels)
+        return race(session, goal, field, settler)
     session.reporter.say(
         f"even the smallest candidate takes {goal.probed.smallest:.3f}x of the base's latency, "
         f"over the budget of {goal.limit:.3f}x: writing that one, without a search"

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel
 
 from edgeprune.devices import Comparison
 from edgeprune.evaluation import accuracy
@@ -28,6 +29,7 @@ from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.records import Finished, Heat, Race
 from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.settling import Settler
 from edgeprune.pruning import CandidatePlan
 from edgeprune.report.race import Raced
 
@@ -41,7 +43,23 @@ def rungs(epochs: int) -> tuple[int, ...]:
     return (*sorted(step for step in steps if step < epochs), epochs)
 
 
-def race(session: Session, goal: Goal, runners: Field) -> dict[str, Finished]:
+class Repeat(BaseModel):
+    """The winner once more, narrower: its written file had missed the budget.
+
+    Attributes:
+        contender: the narrower plan.
+        score: its accuracy on the reward split, at the end of its schedule.
+        seconds: of its training.
+    """
+
+    contender: Contender
+    score: float
+    seconds: float
+
+
+def race(
+    session: Session, goal: Goal, runners: Field, settler: Settler | None = None
+) -> dict[str, Finished]:
     """Find out which contender is best after fine-tuning, and finish it and the baselines.
 
     A run that was interrupted goes on with the epoch it was in.
@@ -50,6 +68,8 @@ def race(session: Session, goal: Goal, runners: Field) -> dict[str, Finished]:
         session: the open run.
         goal: the budget.
         runners: the contenders.
+        settler: narrows the winner once where its written file misses the budget, which another
+            process on the device may be the reason of; None: the next best is taken at once.
 
     Returns:
         The records of ``result`` and of the baselines. The result is the
@@ -60,9 +80,10 @@ def race(session: Session, goal: Goal, runners: Field) -> dict[str, Finished]:
     stage = goal.named("race")
     names = ("result", *BASELINES[session.config.prune.granularity])
     if not session.directory.done(stage):
-        running = _Race(session, goal, runners)
+        running = _Race(session, goal, runners, settler)
         alive = running.run()
-        running.finish(alive)
+        running.finish_roles(alive)
+        running.finish(running.repeated(alive))
         session.directory.finish(stage, Race(contenders=running.lines()))
         running.clean()
     done = [name for name in names if session.directory.done(goal.named(name))]
@@ -77,12 +98,14 @@ class _Race:
         session: the open run.
         goal: the budget.
         runners: the contenders.
+        settler: narrows the winner where its file misses the budget.
         states: what every rung left, by its epochs.
     """
 
     session: Session
     goal: Goal
     runners: Field
+    settler: Settler | None
     states: dict[int, Heat] = field(default_factory=dict)
     _models: dict[str, torch.nn.Module] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
@@ -149,18 +172,48 @@ class _Race:
         own = [one.name for one in alive if not one.roles]
         return sorted(own, key=lambda name: -scores[name])[math.ceil(len(own) / 2) :]
 
-    def finish(self, alive: Sequence[Contender]) -> None:
-        """Write the baselines and the result; each file is scored on the test split once."""
-        directory, scores = self.session.directory, self.states[self.epochs].scores
+    def finish_roles(self, alive: Sequence[Contender]) -> None:
+        """Write the baselines; each file is scored on the test split once."""
         for one in alive:
             for role in one.roles:
-                self._finish_role(one, role, scores[one.name])
-        if directory.done(self.goal.named("result")):
+                self._finish_role(one, role, self._scores[one.name])
+
+    def repeated(self, alive: Sequence[Contender]) -> list[Contender]:
+        """Those that ran to the end, and the winner narrower where its file misses the budget."""
+        directory, stage = self.session.directory, self.goal.named("race-repeat")
+        repeat = directory.record(stage, Repeat)
+        if repeat is None:
+            best = self._ranked(alive)[0]
+            if self.settler is None or best.roles or self._cost(best) <= self.goal.limit:
+                return list(alive)
+            widths = self.settler.narrower(best.widths, self._comparisons[best.name])
+            if widths == best.widths:
+                return list(alive)
+            words = f"{best.found_by}, narrowed after its training"
+            narrower = Contender(f"{best.name}-narrower", words, widths, importance=best.importance)
+            self.session.reporter.say(
+                f"{self.goal.text}: the file of {best.found_by} misses the budget: it is trained "
+                "once more, narrower"
+            )
+            model = self._model(narrower)
+            seconds = self._tune(narrower, model, None)
+            score = accuracy(model, self.session.workload.splits.reward)
+            repeat = Repeat(contender=narrower, score=score, seconds=seconds)
+            repeat = directory.finish(stage, repeat)
+        one, last = repeat.contender, self.states[self.epochs]
+        scores = {**last.scores, one.name: repeat.score}
+        seconds_of = {**last.seconds, one.name: repeat.seconds}
+        self.states[self.epochs] = Heat(scores=scores, seconds=seconds_of, dropped=last.dropped)
+        self.runners = Field(contenders=(*self.runners.contenders, one))
+        return [*alive, one]
+
+    def finish(self, alive: Sequence[Contender]) -> None:
+        """Write the result; its file is scored on the test split once."""
+        if self.session.directory.done(self.goal.named("result")):
             return
-        # Sorting keeps the order of equals: the search's own come first.
-        ranked = sorted(alive, key=lambda one: -scores[one.name])
+        scores = self._scores
         missed: list[tuple[float, Contender]] = []
-        for one in ranked:
+        for one in self._ranked(alive):
             cost = self._cost(one)
             if cost <= self.goal.limit:
                 self._hand_over(one, scores[one.name])
@@ -172,6 +225,15 @@ class _Race:
             )
         fastest = min(missed, key=lambda pair: pair[0])[1]
         self._hand_over(fastest, scores[fastest.name])
+
+    @property
+    def _scores(self) -> dict[str, float]:
+        """Accuracies on the reward split at the end of the schedule."""
+        return self.states[self.epochs].scores
+
+    def _ranked(self, alive: Sequence[Contender]) -> list[Contender]:
+        """The best first; sorting keeps the order of equals: the search's own come first."""
+        return sorted(alive, key=lambda one: -self._scores[one.name])
 
     def _finish_role(self, one: Contender, role: str, score: float) -> None:
         directory = self.session.directory
@@ -194,9 +256,10 @@ class _Race:
         if one.roles:
             return finished(self.session, self.goal.named(one.roles[0])).cost
         content = self.session.file(self._trained(one), self._plan(one))
-        comparison = self._comparisons[one.name] = self.session.compare_file(content)
+        if one.name not in self._comparisons:
+            self._comparisons[one.name] = self.session.compare_file(content)
         density = self.session.density(content)
-        return comparison.ratio if density is None else density
+        return self._comparisons[one.name].ratio if density is None else density
 
     def _hand_over(self, one: Contender, score: float) -> None:
         facts = {
@@ -258,7 +321,7 @@ class _Race:
         self,
         one: Contender,
         model: torch.nn.Module,
-        told: Callable[[int, float], None],
+        told: Callable[[int, float], None] | None,
         until: int | None = None,
     ) -> float:
         hold, checkpoint = partial(self._plan(one).hold, model), self._checkpoint(one)
