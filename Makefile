@@ -33,7 +33,7 @@ demo: setup
 	$(BIN)/edgeprune run examples/digits.yaml --run-dir runs/digits
 
 test: setup
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 -m 'not slow' --durations=25
 
 test-all: setup
 	$(BIN)/python -m pytest -n 2

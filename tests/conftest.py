@@ -15,6 +15,7 @@ settings.register_profile(
 )
 settings.load_profile("edgeprune")
 
+
 ROOT = Path(__file__).parent.parent
 
 TINY = """\
@@ -30,6 +31,11 @@ finetune: {epochs: 2, lr: 0.02, distill: true}
 export: {formats: [onnx]}
 history: none
 """
+
+
+def pytest_runtest_setup() -> None:
+    """Evaluation flushes denormal numbers in its thread; Hypothesis draws them."""
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 import json
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from edgeprune.config import DataConfig, ModelConfig, RecoverConfig, TrainConfig, WorkloadConfig
 from edgeprune.evaluation import Recovery
 from edgeprune.pruning import ChannelSpace, Plan
+from edgeprune.records import as_json, read_record, write_record
 from edgeprune.sensitivity import Curves, interpolated, measure_curves, points_wanted
 from edgeprune.workloads import Split, Workload, load_workload
 
@@ -88,7 +90,7 @@ def _measure(space: ChannelSpace, model: nn.Module, recovery: Recovery, split: S
 
 
 def test_every_group_and_every_branch_is_measured(
-    space: ChannelSpace, model: nn.Module, recovery: Recovery, split: Split
+    space: ChannelSpace, model: nn.Module, recovery: Recovery, split: Split, tmp_path: Path
 ) -> None:
     seen: list[str] = []
     curves = _measure(space, model, recovery, split, advance=seen.append)
@@ -98,8 +100,8 @@ def test_every_group_and_every_branch_is_measured(
     for name, choices in space.choices.items():
         assert len(curves.losses[name]) == len(choices)
         assert curves.losses[name][-1] == 0.0
-    again = Curves.from_json(json.loads(json.dumps(curves.to_json())))
-    assert again == curves
+    write_record(tmp_path / "curves.json", curves)
+    assert read_record(tmp_path / "curves.json", Curves) == curves
 
 
 def test_between_the_ends_only_useful_widths_are_measured(
@@ -160,4 +162,4 @@ def test_a_loss_that_is_not_finite_is_the_worst_and_is_named(
     curves = _measure(space, model, Broken(), split)
     assert "blocks.1.conv1" in curves.warnings[0]
     assert all(np.isfinite(losses).all() for losses in curves.losses.values())
-    json.dumps(curves.to_json(), allow_nan=False)
+    json.dumps(as_json(curves), allow_nan=False)
