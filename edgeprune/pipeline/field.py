@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
+from edgeprune.devices import Comparison
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchResult, SearchTrial, Widths
 from edgeprune.search.promise import WORTHS, promise
@@ -34,6 +35,7 @@ class Contender:
         roles: the baselines whose plan this is; one with roles is always trained to the end.
         importance: chooses its channels; None: as the pipeline says.
         trial: number of the trial that it comes from, where it comes from one.
+        comparison: its measurement before it was trained, where the budget is on latency.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Contender:
     roles: tuple[str, ...] = ()
     importance: str | None = None
     trial: int | None = None
+    comparison: Comparison | None = None
 
     def equals(self, other: "Contender") -> bool:
         """Whether it is the same network."""

@@ -69,8 +69,8 @@ def _measured_field(
     filled = uninformed.settle(uniform.widths, uniform.comparison)
     return [
         *finalists(session, settler, found),
-        Contender("filled", _CHANNELS["filled"], filled.widths, ("filled",), "l1"),
-        Contender("uniform", _CHANNELS["uniform"], uniform.widths, ("uniform",), "l1"),
+        _baseline("filled", filled, "filled"),
+        _baseline("uniform", uniform, "uniform"),
         _best_random(uninformed, compared),
     ]
 
@@ -80,11 +80,11 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
     stage = goal.named("contenders")
     field = session.directory.record(stage, Field)
     if field is None:
-        uniform = settle_uniform(session, goal.limit).widths
+        uniform = settle_uniform(session, goal.limit)
         smallest = smallest_widths(session)
         everyone = [
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
-            Contender("uniform", _CHANNELS["uniform"], uniform, ("uniform", "filled"), "l1"),
+            _baseline("uniform", uniform, "uniform", "filled"),
         ]
         field = session.directory.finish(stage, Field.of(everyone))
     return field
@@ -116,10 +116,8 @@ def finalists(session: Session, settler: Settler, found: SearchResult) -> list[C
         settled = settler.settle(trial.widths)
         if settled.met:
             words = _words(trial_words(session, trial), trial, settled)
-            found_it = Contender(
-                f"search-{trial.number}", words, settled.widths, trial=trial.number
-            )
-            contenders.append(found_it)
+            found_it = Contender(f"search-{trial.number}", words, settled.widths)
+            contenders.append(replace(found_it, trial=trial.number, comparison=settled.comparison))
     return contenders
 
 
@@ -127,7 +125,14 @@ def _best_random(settler: Settler, compared: SearchResult) -> Contender:
     best = within(compared, settler.limit)[0]
     settled = settler.settle(best.widths)
     words = _words(f"{_CHANNELS['random']} trial {best.number}", best, settled)
-    return Contender(f"random-{best.number}", words, settled.widths, ("random",), trial=best.number)
+    found = Contender(f"random-{best.number}", words, settled.widths, ("random",))
+    return replace(found, trial=best.number, comparison=settled.comparison)
+
+
+def _baseline(name: str, settled: Settled, *roles: str) -> Contender:
+    """A plan of equal ratios; its channels are chosen by L1."""
+    found = Contender(name, _CHANNELS[name], settled.widths, roles, "l1")
+    return replace(found, comparison=settled.comparison)
 
 
 def _words(text: str, trial: SearchTrial, settled: Settled) -> str:
