@@ -52,7 +52,7 @@ class Settler:
     log: Callable[[str], None]
 
     def settle(self, widths: Widths, comparison: Comparison | None = None) -> Settled:
-        """The slowest plan of this kind that was seen to be surely within the limit.
+        """The widest plan of this kind that was seen to be surely within the limit.
 
         Args:
             widths: where it begins.
@@ -70,7 +70,7 @@ class Settler:
             tried.append(plan)
             high = comparison.ratio_interval[1]
             self.log(f"settle: {comparison.ratio:.4f}x of at most {self.limit}x")
-            if high <= self.limit and (best is None or comparison.ratio > best.comparison.ratio):
+            if high <= self.limit:  # what is tried after a plan within the limit is wider than it
                 best = Settled(plan, comparison, True)
             if 0 <= 1 - high / self.limit < _NEAR:
                 break
