@@ -71,7 +71,10 @@ def test_finalists_are_the_best_by_several_promises() -> None:
 
 def test_the_worse_half_is_dropped_and_baselines_never_are(finished: ep.RunResult) -> None:
     race = finished.manifest["race"]
-    assert len({tuple(one["widths"].items()) for one in race}) == len(race)
+    # Uniform plans keep their L1 channels, so that equal widths may be another network there.
+    by_l1 = [one for one in race if {"uniform", "filled"} & set(one["roles"])]
+    for alike in (by_l1, [one for one in race if one not in by_l1]):
+        assert len({tuple(one["widths"].items()) for one in alike}) == len(alike)
     assert sorted(role for one in race for role in one["roles"]) == ["filled", "random", "uniform"]
     alive = _own(race)
     assert len(alive) <= FINALISTS
