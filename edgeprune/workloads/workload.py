@@ -55,19 +55,8 @@ def load_workload(config: WorkloadConfig) -> Workload:
     model = build()
     trained = config.model.weights is not None
     _load_given_weights(model, config.model)
-    dataset = open_dataset(config.data)
-    splits = make_splits(dataset, config.data, trained=trained)
-    example_input, _ = next(iter(splits.train.batches(1)))
-    check_forward(model, example_input, len(dataset.classes))
-    return Workload(
-        name=f"{config.model.name} on {config.data.name}",
-        model=model,
-        trained=trained,
-        classes=len(dataset.classes),
-        example_input=example_input,
-        splits=splits,
-        build=build,
-    )
+    name = f"{config.model.name} on {config.data.name}"
+    return _tried(name, model, open_dataset(config.data), config.data, build, trained=trained)
 
 
 def given_workload(model: nn.Module, dataset: Dataset, config: DataConfig) -> Workload:
@@ -81,19 +70,8 @@ def given_workload(model: nn.Module, dataset: Dataset, config: DataConfig) -> Wo
     Raises:
         WorkloadError: there are no reward or test images, or model and images do not fit.
     """
-    model = model.eval()
-    splits = make_splits(dataset, config, trained=True)
-    example_input, _ = next(iter(splits.train.batches(1)))
-    check_forward(model, example_input, len(dataset.classes))
-    return Workload(
-        name=f"{type(model).__name__} on given data",
-        model=model,
-        trained=True,
-        classes=len(dataset.classes),
-        example_input=example_input,
-        splits=splits,
-        build=partial(copy.deepcopy, model),
-    )
+    name, build = f"{type(model).__name__} on given data", partial(copy.deepcopy, model)
+    return _tried(name, model.eval(), dataset, config, build, trained=True)
 
 
 def check_forward(model: nn.Module, example_input: torch.Tensor, classes: int) -> None:
@@ -136,6 +114,30 @@ def check_forward(model: nn.Module, example_input: torch.Tensor, classes: int) -
     if not output.isfinite().all():
         msg = f"the model's forward gives NaN or infinite outputs on a {shape} image"
         raise WorkloadError(msg)
+
+
+def _tried(
+    name: str,
+    model: nn.Module,
+    dataset: Dataset,
+    config: DataConfig,
+    build: Callable[[], nn.Module],
+    *,
+    trained: bool,
+) -> Workload:
+    """A model and its splits, after one forward pass."""
+    splits = make_splits(dataset, config, trained=trained)
+    example_input, _ = next(iter(splits.train.batches(1)))
+    check_forward(model, example_input, len(dataset.classes))
+    return Workload(
+        name=name,
+        model=model,
+        trained=trained,
+        classes=len(dataset.classes),
+        example_input=example_input,
+        splits=splits,
+        build=build,
+    )
 
 
 def _load_given_weights(model: nn.Module, config: ModelConfig) -> None:

@@ -266,8 +266,10 @@ class _Race:
         """What the budget is on, of the written file, as a ratio to the base's."""
         if one.roles:
             return finished(self.session, self.goal.named(one.roles[0])).cost
-        density = self.session.density(self.session.file(self._trained(one), self._plan(one)))
-        return self._measured(one).ratio if density is None else density
+        if self.session.counted is None:
+            return self._measured(one).ratio
+        content = self.session.file(self._trained(one), self._plan(one))
+        return self.session.counted.written_density(content)
 
     def _measured(self, one: Contender) -> Comparison:
         """The file's latency, by all that was measured of its shape, before the training as well.
@@ -278,7 +280,8 @@ class _Race:
         if one.name not in self._comparisons:
             content = self.session.file(self._trained(one), self._plan(one))
             parts = [] if one.comparison is None else [one.comparison]
-            for _ in range(_MEASURED):
+            # A density is counted: no latency can miss that budget.
+            for _ in range(_MEASURED if self.session.counted is None else 1):
                 parts.append(self.session.compare_file(content))
                 if Comparison.pooled(parts).ratio <= self.goal.limit:
                     break
