@@ -2,6 +2,14 @@
 
 from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.measurement import Comparison, LayerTime, Measurement
-from edgeprune.devices.repeating import compare_well
+from edgeprune.devices.repeating import compare_on, compare_well
 
-__all__ = ["Comparison", "Device", "LayerTime", "Measurement", "compare_well", "open_device"]
+__all__ = [
+    "Comparison",
+    "Device",
+    "LayerTime",
+    "Measurement",
+    "compare_on",
+    "compare_well",
+    "open_device",
+]

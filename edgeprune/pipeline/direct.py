@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgeprune.config import RecoverConfig, TargetConfig, load_target
-from edgeprune.devices import Comparison, compare_well, open_device
+from edgeprune.devices import Comparison, compare_on, open_device
 from edgeprune.errors import WorkloadError
 from edgeprune.evaluation import Recovery, accuracy
 from edgeprune.pipeline.problems import channel_problem
@@ -103,9 +103,7 @@ def measure(
     candidate = _content(model, example_input)
     baseline = candidate if beside is None else _content(beside, example_input)
     with open_device(profile) as device:
-        if profile.virtual or profile.kind == "simulated":
-            return device.compare(candidate, baseline)
-        return compare_well(device, candidate, baseline)
+        return compare_on(profile, device, candidate, baseline)
 
 
 def _content(model: nn.Module | bytes | str | Path, example_input: torch.Tensor | None) -> bytes:

@@ -80,9 +80,9 @@ def finish_contender(
     model: torch.nn.Module,
     limit: float,
     facts: Mapping[str, Any],
-    comparison: Comparison | None = None,
+    comparison: Comparison,
 ) -> Finished:
-    """Write a tuned model under a contender's name, verify the file on the test split, measure it.
+    """Write a tuned model under a contender's name, and verify the file on the test split.
 
     Args:
         session: the open run.
@@ -91,14 +91,12 @@ def finish_contender(
         model: fine-tuned.
         limit: largest cost as a ratio to the base.
         facts: what else its record says.
-        comparison: the file's measurement, where it has been measured already.
+        comparison: the file's measurement.
 
     Returns:
         The record, as kept in ``stages/``.
     """
-    content = session.file(model, plan)
-    comparison = comparison or session.compare_file(content)
-    written = write_contender(session, name, plan, model, content)
+    written = write_contender(session, name, plan, model, session.file(model, plan))
     measured = {
         "ratio": comparison.ratio,
         "ratio_interval": comparison.ratio_interval,

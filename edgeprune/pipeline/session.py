@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
-from edgeprune.devices import Comparison, Device, compare_well, open_device
+from edgeprune.devices import Comparison, Device, compare_on, open_device
 from edgeprune.errors import TargetError
 from edgeprune.evaluation import Reconstruction, Recovery
 from edgeprune.export.formats import check_writable
@@ -147,13 +147,10 @@ class Session:
     def compare_file(self, content: bytes) -> Comparison:
         """Measure a float32 file beside the base model, both in the precision of the search.
 
-        What is measured here decides what a user gets. Where latency is counted or computed, once
-        is enough.
+        What is measured here decides what a user gets, so that it is repeated where it has to be.
         """
         measured = content if self.artifact is None else self.artifact(content)
-        if self.target.virtual or self.target.kind == "simulated":
-            return self.device.compare(measured, self.baseline)
-        return compare_well(self.device, measured, self.baseline)
+        return compare_on(self.target, self.device, measured, self.baseline)
 
 
 @contextmanager
