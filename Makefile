@@ -30,7 +30,7 @@ cross:
 	    $$as_root apt-get install -qq -y --no-install-recommends $(CROSS) >/dev/null; }
 
 demo: setup
-	$(BIN)/edgeprune run examples/digits.yaml --run-dir runs/digits
+	$(BIN)/edgeprune run examples/digit-pairs.yaml --run-dir runs/digit-pairs
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m 'not slow' --durations=25

@@ -2,7 +2,8 @@
 
     python benchmarks/demo.py [--seeds 3] [--json] [--quick]
 
-Runs ``examples/digits.yaml`` as ``make demo`` does, once for each seed, with a history of its own.
+Runs ``examples/digit-pairs.yaml`` as ``make demo`` does, once for each seed, with a history of
+its own.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from task import ROOT
 import edgeprune as ep
 from edgeprune.search import read_trials
 
-EXAMPLE = ROOT / "examples" / "digits.yaml"
+EXAMPLE = ROOT / "examples" / "digit-pairs.yaml"
 
 
 def _points(record: dict[str, Any]) -> float:

@@ -46,6 +46,7 @@ from edgeprune.pipeline.stages.curves import learn_curves
 from edgeprune.pipeline.stages.kernels import learn_kernels
 from edgeprune.pipeline.stages.probe import probe
 from edgeprune.pipeline.stages.race import race
+from edgeprune.pipeline.stages.scoring import choose_scoring
 from edgeprune.pipeline.stages.search import search, worth_measuring
 
 sys.path.insert(0, str(SHARED / "checkpoints"))  # mlperf_tiny_resnet8 is a module there
@@ -177,6 +178,7 @@ def _prepare(session: Session) -> tuple[Goal, Any, dict[str, float]]:
     before = time.perf_counter()
     learn_curves(session, lambda: worth_measuring(session, goal.probed, kernels))
     done = time.perf_counter()
+    choose_scoring(session, goal, kernels)
     return goal, kernels, {"kernels": before - start, "curves": done - before}
 
 

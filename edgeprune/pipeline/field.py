@@ -85,16 +85,22 @@ class Field(BaseModel):
         return tuple(one.trial for one in own if one.trial is not None)
 
 
-def choose(found: SearchResult, limit: float, full: Widths | None = None) -> list[SearchTrial]:
+def choose(
+    found: SearchResult,
+    limit: float,
+    full: Widths | None = None,
+    worths: Sequence[float] = WORTHS,
+) -> list[SearchTrial]:
     """The trials within the budget that promise most, none of them a near copy of another.
 
     Args:
         found: the search.
         limit: largest cost.
         full: what a difference is small beside; None: what a trial keeps itself.
+        worths: of capacity beside the rewards.
     """
     chosen: list[SearchTrial] = []
-    for trial in promising(within(found, limit)):
+    for trial in promising(within(found, limit), worths):
         if not any(_alike(trial.widths, one.widths, full or one.widths) for one in chosen):
             chosen.append(trial)
     return chosen
@@ -107,13 +113,13 @@ def trial_words(session: Session, trial: SearchTrial) -> str:
     return f"{sampler} trial {trial.number}{whose}"
 
 
-def promising(trials: Sequence[SearchTrial]) -> list[SearchTrial]:
+def promising(trials: Sequence[SearchTrial], worths: Sequence[float] = WORTHS) -> list[SearchTrial]:
     """All trials, the best by each promise in turns: first those of the largest capacity."""
 
     def ranked(worth: float) -> list[SearchTrial]:
         return sorted(trials, key=lambda one: -promise(one.reward, one.outcome.macs, worth))
 
-    orders = [ranked(worth) for worth in reversed(WORTHS)]
+    orders = [ranked(worth) for worth in reversed(worths)]
     in_turns = [trial for place in zip(*orders, strict=True) for trial in place]
     return list({trial.number: trial for trial in in_turns}.values())
 

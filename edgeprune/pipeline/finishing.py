@@ -15,12 +15,12 @@ from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import deflated, write_atomic
+from edgeprune.pipeline.recipe import train
 from edgeprune.pipeline.records import Finished
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
 from edgeprune.pruning import CandidatePlan, load_plan
 from edgeprune.search import Widths
-from edgeprune.training import fit
 
 #: How often a fine-tuned result may be narrowed and tuned again when its latency misses.
 MAX_ATTEMPTS = 3
@@ -176,25 +176,14 @@ def fine_tune(
                 def on_epoch(epoch: int, loss: float) -> None:
                     task.advance(note=f"loss {loss:.3f}")
 
-            seconds = fit(
+            seconds = train(
+                session,
                 model,
                 session.workload.splits.train,
                 epochs=recipe.epochs,
-                lr=recipe.lr,
-                batch_size=recipe.batch_size,
-                weight_decay=recipe.weight_decay,
-                seed=session.config.search.seed,
-                teacher=session.workload.model if recipe.distill else None,
-                temperature=recipe.temperature,
-                distill_weight=recipe.distill_weight,
-                schedule=recipe.schedule,
-                warmup=recipe.warmup,
-                ema=recipe.ema,
-                clip=recipe.clip or None,
                 checkpoint=checkpoint,
                 until=until,
                 on_epoch=on_epoch,
-                mode=session.config.training_mode,
                 after_step=after_step,
             ).seconds
     model.eval()

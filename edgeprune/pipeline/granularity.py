@@ -26,12 +26,6 @@ def check_granularity(config: PipelineConfig) -> None:
             "allowed: budget.latency or budget.latency_ms, or `prune: {granularity: weights}`"
         )
         raise ConfigError(msg)
-    if not weights and config.recover.retrain_images:
-        msg = (
-            f"recover.retrain_images is {config.recover.retrain_images}; with prune.granularity "
-            "channels allowed: 0"
-        )
-        raise ConfigError(msg)
     if weights:
         _check_settings(config)
 

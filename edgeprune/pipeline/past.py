@@ -124,10 +124,11 @@ def _sources(history: History, session: Session, key: str, probe: Probe) -> list
                 found.append(line)
     graph = graph_signature(_base(session))
 
-    def usefulness(line: RunLine) -> tuple[bool, float, bool, int]:
+    def usefulness(line: RunLine) -> tuple[bool, bool, float, bool, int]:
         away = abs(float(line.run.facts["budget"]) - probe.budget)
         other = line.run.space.graph != graph
-        return (line.run.target != key, round(away, 2), other, -line.trials)
+        trained = bool(line.run.facts.get("retrain_images")) != bool(session.retrain_images)
+        return (line.run.target != key, trained, round(away, 2), other, -line.trials)
 
     # The newest of equals: the list is in the order of time, and sorting keeps it.
     return [_source(history, one) for one in sorted(found[::-1], key=usefulness)[:MOST_SOURCES]]
@@ -164,6 +165,7 @@ def _facts(session: Session, probe: Probe, name: str, sampler: str) -> dict[str,
         "budget": probe.budget,
         "reward": config.reward,
         "trials": config.trials,
+        "retrain_images": session.retrain_images,
     }
 
 

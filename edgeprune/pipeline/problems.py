@@ -8,6 +8,7 @@ from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.pruning import ChannelSpace, CountedSpace
 from edgeprune.pruning.spaces.weights import PER_MILLE
 from edgeprune.search import Outcome, SearchProblem, Widths
+from edgeprune.search.promise import WORTHS
 
 
 def density_problem(space: CountedSpace, density: float) -> SearchProblem:
@@ -60,6 +61,7 @@ def search_problem(
         probe.budget,
         observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
         curves=session.curves.losses if session.curves is not None else None,
+        worths=session.worths,
     )
 
 
@@ -70,6 +72,7 @@ def channel_problem(
     *,
     observe: Callable[[Widths, Outcome], None] = lambda widths, outcome: None,
     curves: Mapping[str, Sequence[float]] | None = None,
+    worths: tuple[float, ...] = WORTHS,
 ) -> SearchProblem:
     """The widths of a model's channel groups, as a sampler is told of them.
 
@@ -79,6 +82,7 @@ def channel_problem(
         target: largest cost.
         observe: is told of every outcome, so that the cost may learn.
         curves: loss that cutting each group alone to each of its choices causes.
+        worths: of capacity, see `SearchProblem`.
     """
     return SearchProblem(
         groups=tuple(group.name for group in space.free),
@@ -92,4 +96,5 @@ def channel_problem(
         scores=space.reader_norms,
         branches=tuple(branch.groups for branch in space.branches),
         curves=curves,
+        worths=worths,
     )

@@ -25,6 +25,7 @@ from edgeprune.pruning import (
     WeightSpace,
 )
 from edgeprune.search import Widths
+from edgeprune.search.promise import WORTHS, WORTHS_TRAINED
 from edgeprune.sensitivity import Curves, obs_scores
 from edgeprune.workloads import Workload
 
@@ -53,6 +54,7 @@ class Session:
         artifact: makes of a float32 file what the search scores and measures; None: the same.
         counted: single weights, where those are cut and the budget is on their density.
         curves: what cutting each group alone costs, once it is measured.
+        retrain_images: training images that a candidate is trained on before it is scored.
     """
 
     config: PipelineConfig
@@ -65,6 +67,7 @@ class Session:
     artifact: Callable[[bytes], bytes] | None = None
     counted: CountedSpace | None = None
     curves: Curves | None = None
+    retrain_images: int = 0
 
     @property
     def space(self) -> CandidateSpace:
@@ -98,6 +101,11 @@ class Session:
     def recovery(self) -> Recovery:
         """Repairs a pruned model before it is scored; its statistics are gathered once."""
         return Recovery(self.workload.model, self.workload.splits.train, self.config.recover)
+
+    @property
+    def worths(self) -> tuple[float, ...]:
+        """What capacity is worth beside scores that were made like this, see `promise`."""
+        return WORTHS_TRAINED if self.retrain_images else WORTHS
 
     @property
     def history_url(self) -> str | None:

@@ -35,6 +35,7 @@ _STEPS = {
     "propose": "propose widths",
     "candidate": "make the candidate",
     "recover": "recover accuracy",
+    "retrain": "train a little",
     "accuracy": "score accuracy",
     "latency": "measure latency",
 }

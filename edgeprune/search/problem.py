@@ -11,6 +11,7 @@ import numpy as np
 from edgeprune.errors import SearchError, nearest
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem_checks import check_branches, check_choices, check_curves
+from edgeprune.search.promise import WORTHS
 from edgeprune.search.sources import SourceRun
 
 Widths = dict[str, int]
@@ -50,6 +51,7 @@ class SearchProblem:
             positive; 0 at the full width, not rising with width (width 0 aside: removing may hurt
             less than a few channels left). The loss of removing a branch stands at width 0 of its
             first group, its others have 0 there, so that the sum over tied widths counts it once.
+        worths: what capacity is worth beside a reward, by several guesses (`promise`).
     """
 
     groups: tuple[str, ...]
@@ -67,6 +69,7 @@ class SearchProblem:
     sources: tuple[SourceRun, ...] = ()
     branches: tuple[tuple[str, ...], ...] = ()
     curves: Mapping[str, Sequence[float]] | None = None
+    worths: tuple[float, ...] = WORTHS
 
     def __post_init__(self) -> None:
         if not self.groups:

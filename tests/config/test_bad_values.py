@@ -151,7 +151,7 @@ def test_wrong_values_say_what_is_allowed(setting: str, said: str, complain, goo
         ("digits", "digits, reward_split: 1", "must be a number above 0 and below 1; got 1"),
         ("digits", "digits, mean: [0, 0], std: [1]", "mean has 2 values and std has 1"),
         ("digits", "digits, std: [0]", "std[0]: must be a number above 0; got 0"),
-        ("name: digits", "", "workload.data.name: missing. digits, cifar10"),
+        ("name: digits", "", "workload.data.name: missing. digits, digit_pairs, cifar10"),
     ],
 )
 def test_wrong_workloads(old: str, new: str, said: str, complain, good: str) -> None:

@@ -10,6 +10,7 @@ from torch.utils.data import TensorDataset
 
 from edgeprune.testing.datasets import DatasetConformance, SplitConformance
 from edgeprune.workloads import ArraySplit, Augmentation, Dataset, FileSplit, Split, TorchSplit
+from edgeprune.workloads.datasets.digit_pairs import digit_pairs
 from edgeprune.workloads.datasets.digits import digits
 from edgeprune.workloads.datasets.imagefolder import imagefolder
 from tests.workloads import user_code
@@ -65,6 +66,16 @@ class TestDigits(DatasetConformance):
     @pytest.fixture(scope="class")
     def same_dataset(self) -> Dataset:
         return digits()
+
+
+class TestDigitPairs(DatasetConformance):
+    @pytest.fixture(scope="class")
+    def dataset(self) -> Dataset:
+        return digit_pairs()
+
+    @pytest.fixture(scope="class")
+    def same_dataset(self) -> Dataset:
+        return digit_pairs()
 
 
 class TestImageFolder(DatasetConformance):

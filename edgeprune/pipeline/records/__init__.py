@@ -4,7 +4,13 @@ from edgeprune.pipeline.records.artifact import ArtifactRecord
 from edgeprune.pipeline.records.finished import Finished
 from edgeprune.pipeline.records.manifest import Manifest, RungManifest
 from edgeprune.pipeline.records.race import Heat, Race
-from edgeprune.pipeline.records.small import HistoryRecord, Kernels, MeasuredPoints, Multiples
+from edgeprune.pipeline.records.small import (
+    HistoryRecord,
+    Kernels,
+    MeasuredPoints,
+    Multiples,
+    Scoring,
+)
 
 __all__ = [
     "ArtifactRecord",
@@ -17,4 +23,5 @@ __all__ = [
     "Multiples",
     "Race",
     "RungManifest",
+    "Scoring",
 ]

@@ -34,6 +34,20 @@ class MeasuredPoints(BaseModel):
         return {"losses": content}
 
 
+class Scoring(BaseModel):
+    """How the candidates of one budget are scored.
+
+    Attributes:
+        retrain_images: that each is trained on first.
+        best: accuracy on the reward split of the best allocation, as recovered.
+        base: that of the base model.
+    """
+
+    retrain_images: int
+    best: float | None = None
+    base: float | None = None
+
+
 class HistoryRecord(BaseModel):
     """The ``run`` under which a search is in the history, and the ``sources`` it learns from."""
 

@@ -112,7 +112,8 @@ def finalists(session: Session, settler: Settler, found: SearchResult) -> list[C
     None is a near copy of another; none at all where nothing of theirs meets the budget.
     """
     contenders = []
-    for trial in choose(found, settler.limit, session.channels.full)[:FINALISTS]:
+    chosen = choose(found, settler.limit, session.channels.full, session.worths)
+    for trial in chosen[:FINALISTS]:
         settled = settler.settle(trial.widths)
         if settled.met:
             words = _words(trial_words(session, trial), trial, settled)

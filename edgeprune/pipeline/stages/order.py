@@ -11,7 +11,7 @@ from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.field import Field
 from edgeprune.pipeline.goals import Goal, goals
-from edgeprune.pipeline.records import ArtifactRecord, Finished, Kernels, Manifest, Race
+from edgeprune.pipeline.records import ArtifactRecord, Finished, Kernels, Manifest, Race, Scoring
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.artifacts import artifacts_of
 from edgeprune.pipeline.stages.base import finish_base
@@ -23,6 +23,7 @@ from edgeprune.pipeline.stages.kernels import learn_kernels
 from edgeprune.pipeline.stages.ladder import climb, write_frontier
 from edgeprune.pipeline.stages.probe import Probe, probe
 from edgeprune.pipeline.stages.race import race
+from edgeprune.pipeline.stages.scoring import choose_scoring
 from edgeprune.pipeline.stages.search import search, worth_measuring
 from edgeprune.search import SearchResult
 from edgeprune.sensitivity import Curves
@@ -50,7 +51,8 @@ STAGES = (
     Stage("kernels", (), Kernels),
     Stage("probe", (), Probe),
     Stage("curves", (Kernels, Probe), Curves),
-    Stage("search", (JointResult, Kernels, Probe, Curves), SearchResult),
+    Stage("scoring", (Kernels, Probe, Curves), Scoring),
+    Stage("search", (JointResult, Kernels, Probe, Curves, Scoring), SearchResult),
     Stage("contenders", (Kernels, Probe, SearchResult), Field),
     Stage("race", (Field,), Race),
     Stage("artifacts", (Finished,), ArtifactRecord),
@@ -87,6 +89,7 @@ def _reach(session: Session, goal: Goal, kernels: NetModel | None) -> dict[str, 
         The records of ``result`` and of the baselines.
     """
     if goal.probed.reachable:
+        choose_scoring(session, goal, kernels)
         sampler = session.config.search.sampler
         found = search(session, goal.probed, goal.named("search"), sampler, kernels)
         compared = search(session, goal.probed, goal.named("random"), "random", kernels)

@@ -14,6 +14,7 @@ from edgeprune.latency import NetModel
 from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.problems import search_problem
+from edgeprune.pipeline.recipe import train
 from edgeprune.pipeline.regimes import regimes, sampler_options
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.probe import Probe
@@ -32,7 +33,6 @@ from edgeprune.search.allocation import CAPACITIES, Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
 from edgeprune.search.useful_widths import useful_widths
-from edgeprune.training import fit
 
 #: Points that a warm start evaluates first.
 WARM_STARTS = 5
@@ -145,23 +145,14 @@ def session_evaluator(
         artifact=session.artifact,
         baseline=session.baseline,
         known=known if session.counted is None else None,
-        retrain=partial(_retrain, session) if session.config.recover.retrain_images else None,
+        retrain=partial(_retrain, session) if session.retrain_images else None,
     )
 
 
 def _retrain(session: Session, model: nn.Module, plan: CandidatePlan) -> None:
-    config, train = session.config, session.workload.splits.train
-    fit(
-        model,
-        train.subset(config.recover.retrain_images, config.search.seed),
-        epochs=1,
-        lr=config.finetune.lr,
-        batch_size=config.finetune.batch_size,
-        weight_decay=config.finetune.weight_decay,
-        clip=config.finetune.clip or None,
-        seed=config.search.seed,
-        after_step=partial(plan.hold, model),
-    )
+    images, seed = session.retrain_images, session.config.search.seed
+    split = session.workload.splits.train.subset(images, seed)
+    train(session, model, split, epochs=1, after_step=partial(plan.hold, model))
 
 
 def _expected_reward(sampler: BaseSampler) -> float | None:

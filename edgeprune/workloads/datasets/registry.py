@@ -9,6 +9,7 @@ from edgeprune.errors import WorkloadError, nearest
 from edgeprune.plugins import provided
 from edgeprune.workloads.datasets.cifar10 import cifar10
 from edgeprune.workloads.datasets.dataset import Dataset
+from edgeprune.workloads.datasets.digit_pairs import digit_pairs
 from edgeprune.workloads.datasets.digits import digits
 from edgeprune.workloads.datasets.imagefolder import imagefolder
 from edgeprune.workloads.importing import call_accepted, import_function
@@ -19,6 +20,7 @@ from edgeprune.workloads.split import Split
 ENTRY_POINTS = "edgeprune.datasets"
 _OURS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10,
+    "digit_pairs": digit_pairs,
     "digits": digits,
     "imagefolder": imagefolder,
 }

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.allocation import Allocator
 from edgeprune.search.problem import Key, SearchProblem, Widths
-from edgeprune.search.promise import WORTHS, promise
+from edgeprune.search.promise import promise
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers.base import WidthSampler, seen_keys
 from edgeprune.search.samplers.knapsack.options import KnapsackOptions
@@ -64,8 +64,8 @@ class KnapsackSampler(WidthSampler):
     ) -> None:
         super().__init__(problem, seed)
         self.options = options or KnapsackOptions()
-        self.coefficients: Floats = np.zeros((len(WORTHS), len(problem.groups) + 1))
-        self.best: Floats = np.full(len(WORTHS), -math.inf)
+        self.coefficients: Floats = np.zeros((len(problem.worths), len(problem.groups) + 1))
+        self.best: Floats = np.full(len(problem.worths), -math.inf)
         self._trials = trials
         self._allocator = Allocator(problem)
         self._finished = 0
@@ -106,7 +106,7 @@ class KnapsackSampler(WidthSampler):
         if coefficients is None or not inside:
             return
         macs = self.problem.macs({group: trial.params[group] for group in self.problem.groups})
-        for place, worth in enumerate(WORTHS):
+        for place, worth in enumerate(self.problem.worths):
             promised = promise(float(values[0]), macs, worth)
             if promised > self.best[place]:
                 self.best[place], self.coefficients[place] = promised, coefficients
@@ -132,7 +132,7 @@ class KnapsackSampler(WidthSampler):
     def _other(self, number: int, seen: set[Key]) -> Widths:
         """The allocation of changed coefficients, changed again where it is known."""
         widths: Widths = {}
-        changed = self.coefficients[self._finished % len(WORTHS)]
+        changed = self.coefficients[self._finished % len(self.problem.worths)]
         for _ in range(_TRIES):
             changed = self._changed(changed)
             widths = self._allocation(changed)

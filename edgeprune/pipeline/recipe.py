@@ -1,0 +1,57 @@
+"""The recipe by which a run trains its candidates and finished models, all alike."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from edgeprune.pipeline.session import Session
+from edgeprune.training import FitResult, fit
+from edgeprune.workloads import Split
+
+
+def train(
+    session: Session,
+    model: nn.Module,
+    split: Split,
+    *,
+    epochs: int,
+    checkpoint: Path | None = None,
+    until: int | None = None,
+    on_epoch: Callable[[int, float], None] | None = None,
+    after_step: Callable[[], None] | None = None,
+) -> FitResult:
+    """Train a pruned model in place as ``finetune`` says, the base model being its teacher.
+
+    Args:
+        session: the open run.
+        model: recovered; left in eval mode.
+        split: training images.
+        epochs: passes over them, over which the learning rate falls to zero.
+        checkpoint: the state after every epoch; None: keep none.
+        until: pause after that many epochs; a later call goes on.
+        on_epoch: told of every epoch and its loss.
+        after_step: called after every step.
+    """
+    recipe = session.config.finetune
+    return fit(
+        model,
+        split,
+        epochs=epochs,
+        lr=recipe.lr,
+        batch_size=recipe.batch_size,
+        weight_decay=recipe.weight_decay,
+        seed=session.config.search.seed,
+        teacher=session.workload.model if recipe.distill else None,
+        temperature=recipe.temperature,
+        distill_weight=recipe.distill_weight,
+        schedule=recipe.schedule,
+        warmup=recipe.warmup,
+        ema=recipe.ema,
+        clip=recipe.clip or None,
+        checkpoint=checkpoint,
+        until=until,
+        on_epoch=on_epoch,
+        mode=session.config.training_mode,
+        after_step=after_step,
+    )
