@@ -7,6 +7,7 @@ from edgeprune.devices import Comparison
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchProblem, Widths, fill, fit_to_budget
 from edgeprune.search.fitting import keep_ratios
+from edgeprune.search.narrowing import narrow
 
 #: How often a plan is measured, and widened or narrowed by what was learned.
 MAX_MEASURED = 5
@@ -34,8 +35,8 @@ class Settler:
     A search's best trial is partly lucky: among many measured ratios the ones just inside the
     budget were picked, and others leave a part of the budget unused. So each is measured anew; one
     that does not surely hold the limit is narrowed, and one that is far below it is widened, both
-    by as much as its measurement says, and to widths that the device's kernels work in: what
-    narrowing all groups alike throws away without a gain is filled again.
+    by as much as its measurement says, and to widths that the device's kernels work in: where the
+    curves say that it costs least, or all groups alike and then filled where there are none.
 
     Attributes:
         problem: choices and cost; its curves, where it has some, say what is widened.
@@ -95,10 +96,9 @@ class Settler:
 
         Choices are coarse: at a little less than what was just over the limit the same comes out.
         """
-        ratios = keep_ratios(self.problem, widths)
         for _ in range(_MAX_ASKED):
             problem = replace(self.problem, target=target)
-            plan = fill(problem, widths) if widen else fit_to_budget(problem, ratios)
+            plan = fill(problem, widths) if widen else _narrowed(problem, widths)
             if plan not in tried or (widen and plan == widths):
                 return plan
             target *= 1 - _NEAR / 2
@@ -108,6 +108,13 @@ class Settler:
         widths = self.problem.smallest
         comparison = self.compare(widths)
         return Settled(widths, comparison, comparison.ratio <= self.limit)
+
+
+def _narrowed(problem: SearchProblem, widths: Widths) -> Widths:
+    """Within the budget: where it costs least by the curves, or all groups alike without them."""
+    if problem.curves is None:
+        return fit_to_budget(problem, keep_ratios(problem, widths))
+    return fill(problem, narrow(problem, widths))
 
 
 def smallest_widths(session: Session) -> Widths:

@@ -12,6 +12,8 @@ from edgeprune.search.sources import Floats
 #: its groups at width 0. Removal saves calls and memory traffic that no width saves, so that at
 #: 1 whole blocks would go where nothing is known of them.
 REMOVAL_FACTOR = 1.5
+#: Least share of the MACs that a logarithm is taken of: a net of branches alone may keep none.
+_LEAST = 1e-6
 
 
 def base_losses(problem: SearchProblem) -> dict[str, Floats]:
@@ -84,5 +86,5 @@ class SummedLoss:
         """The loss of tied widths."""
         total = sum(self._table[group][width] for group, width in widths.items())
         if self._capacity:
-            total -= self._capacity * math.log(self._macs(widths) / self._all)
+            total -= self._capacity * math.log(max(self._macs(widths) / self._all, _LEAST))
         return total

@@ -13,7 +13,7 @@ from edgeprune.workloads.stratified import stratified_share
 #: Share of the handwritten digits that make the test images, and of the rest the reward images.
 SHARE = 0.2
 #: Images of each split; the same number of each class.
-TRAIN, REWARD, TEST = 4000, 1000, 2000
+TRAIN, REWARD, TEST = 3000, 1000, 2000
 #: Of the images themselves.
 NORMALISATION = Normalisation((0.153,) * 3, (0.307,) * 3)
 _CLASSES = 100
@@ -28,7 +28,7 @@ def digit_pairs(
     augment: bool = True,
     seed: int = 0,
 ) -> Dataset:
-    """7,000 grey 16x16 images of two digits beside each other, each at a height of its own.
+    """6,000 grey 16x16 images of two digits beside each other, each at a height of its own.
 
     The digits are scikit-learn's 1,797. No two splits share one: a network is scored on
     handwriting that it has not seen. Images of one split share digits, so that errors come in
