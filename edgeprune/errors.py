@@ -40,6 +40,10 @@ class RunError(UserError):
     """A run directory cannot be used: another pipeline's, read-only, or no run at all."""
 
 
+class DivergedError(UserError):
+    """A training's loss is not finite any more: its learning rate is too high."""
+
+
 class MeasurementError(EdgepruneError):
     """A latency could not be trusted (zero, NaN, worker lost); never turned into a number."""
 

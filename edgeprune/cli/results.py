@@ -13,6 +13,7 @@ from edgeprune.errors import BudgetError
 from edgeprune.pipeline import RunResult
 from edgeprune.pipeline.records import Finished, Manifest
 from edgeprune.report.ladder import Rung
+from edgeprune.report.sentences import loss_warning
 
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
@@ -105,6 +106,9 @@ def _table(result: RunResult) -> None:
     console.print(table)
     if any(rung.beside for rung in bundle.ladder):
         console.print(_frontier(bundle.ladder))
+    base, best = bundle.base.verification, bundle.result.verification
+    if warning := loss_warning(base.accuracy, best.accuracy, best.images):
+        console.print(f"WARNING: {warning}", style="bold red")
     typer.echo(f"model:  {result.directory / 'model.onnx'}")
     typer.echo(f"report: {result.report}")
 

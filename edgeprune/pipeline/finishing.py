@@ -150,6 +150,7 @@ def fine_tune(
     checkpoint: Path,
     after_step: Callable[[], None] | None = None,
     *,
+    lr_share: float = 1.0,
     until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
 ) -> float:
@@ -161,6 +162,7 @@ def fine_tune(
         model: recovered; left in eval mode.
         checkpoint: its state after every epoch.
         after_step: called after every step.
+        lr_share: of the recipe's learning rate; 0: nothing is trained.
         until: pause after that many epochs of the schedule; a later call goes on with it.
         on_epoch: told of every epoch and its loss, in place of a progress bar of its own.
 
@@ -168,7 +170,7 @@ def fine_tune(
         Seconds of the epochs done so far, in all processes.
     """
     recipe, seconds = session.config.finetune, 0.0
-    if recipe.epochs:
+    if recipe.epochs and lr_share:
         with ExitStack() as bars:
             if on_epoch is None:
                 task = bars.enter_context(session.reporter.task(f"fine-tune {name}", recipe.epochs))
@@ -181,6 +183,7 @@ def fine_tune(
                 model,
                 session.workload.splits.train,
                 epochs=recipe.epochs,
+                lr_share=lr_share,
                 checkpoint=checkpoint,
                 until=until,
                 on_epoch=on_epoch,

@@ -16,6 +16,7 @@ def train(
     split: Split,
     *,
     epochs: int,
+    lr_share: float = 1.0,
     checkpoint: Path | None = None,
     until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
@@ -28,6 +29,7 @@ def train(
         model: recovered; left in eval mode.
         split: training images.
         epochs: passes over them, over which the learning rate falls to zero.
+        lr_share: of the recipe's learning rate.
         checkpoint: the state after every epoch; None: keep none.
         until: pause after that many epochs; a later call goes on.
         on_epoch: told of every epoch and its loss.
@@ -38,7 +40,7 @@ def train(
         model,
         split,
         epochs=epochs,
-        lr=recipe.lr,
+        lr=lr_share * recipe.lr,
         batch_size=recipe.batch_size,
         weight_decay=recipe.weight_decay,
         seed=session.config.search.seed,

@@ -23,6 +23,7 @@ from edgeprune.report.sentences import (
     estimator_sentence,
     headline,
     latency_sentence,
+    loss_warning,
     result_ratio,
     verdicts,
 )
@@ -103,6 +104,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "result_ratio": result_ratio(summary),
         "latency_pair": numbers.alike(base.median_ms, result.median_ms),
         "latency_sentence": latency_sentence(summary),
+        "loss_warning": loss_warning(base.accuracy, result.accuracy, summary.verification.images),
         "verdicts": verdicts(summary),
         "estimator_sentence": estimator_sentence(summary),
         "clusters": summary.clusters[0].members if summary.clusters else [],

@@ -8,6 +8,8 @@ from edgeprune.report.summary import Role, Row, Summary
 
 #: Ratios further apart than this are not "the same latency", and the page says so.
 SAME_LATENCY = 0.03
+#: Loss of accuracy that is told like a missed budget.
+_MUCH_LOST = 0.05
 #: Half-width of a 95 % interval of a normal distribution, in standard deviations.
 _Z = 1.959964
 
@@ -65,6 +67,27 @@ def verdicts(summary: Summary) -> list[str]:
         ),
         _resolution(result.accuracy, summary.verification.images),
     ]
+
+
+def loss_warning(before: float, after: float, images: int) -> str:
+    """What nobody must overlook: the result has lost much accuracy, and not by chance.
+
+    Args:
+        before: accuracy of the base model.
+        after: of the result.
+        images: that both were measured on.
+
+    Returns:
+        A sentence; empty where at most 5 points are lost, or no more than chance explains.
+    """
+    surely = accuracy_interval(after, images)[1] < accuracy_interval(before, images)[0]
+    if before - after <= _MUCH_LOST or not surely:
+        return ""
+    return (
+        f"The result gets {numbers.percent(after)} right where the base model gets "
+        f"{numbers.percent(before)}: a met budget does not make it a good network. A looser "
+        "budget, more epochs of fine-tuning (finetune.epochs) or more trials may keep more."
+    )
 
 
 def zeros(row: Row) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from edgeprune.errors import UserError
+from edgeprune.errors import DivergedError
 from edgeprune.evaluation import flush_denormals
 from edgeprune.training.average import Average
 from edgeprune.training.checkpoint import Progress, Recipe, load, save
@@ -109,8 +109,8 @@ def fit(
         Seconds, mode and losses of the epochs done so far.
 
     Raises:
-        UserError: the loss is not finite any more, or `mode`, `schedule`, `warmup` or `ema` is
-            not allowed.
+        DivergedError: the loss is not finite any more.
+        UserError: `mode`, `schedule`, `warmup` or `ema` is not allowed.
         RunError: `checkpoint` is another training's, or cannot be read.
     """
     recipe = Recipe(
@@ -201,7 +201,7 @@ class _Fit:
                         f"the training loss became {loss} in epoch {epoch + 1} of "
                         f"{recipe.epochs} with lr {recipe.lr}; use a smaller lr"
                     )
-                    raise UserError(msg)
+                    raise DivergedError(msg)
                 total += loss * len(labels)
                 images += len(labels)
                 done += 1

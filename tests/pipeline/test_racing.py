@@ -224,3 +224,35 @@ def test_a_winner_whose_file_misses_the_budget_is_trained_once_more_narrower(
     (result.directory / "stages" / "race.json").unlink()
     (result.directory / "stages" / "result.json").unlink()
     assert ep.resume(result.directory, progress=False).bundle.result.widths == again.widths
+
+
+def test_a_network_that_fine_tuning_ruins_is_not_the_result(
+    tmp_path: Path, tiny_pipeline: Path
+) -> None:
+    overrides = ["finetune.lr=3", "finetune.clip=0", "finetune.epochs=1", "search.trials=4"]
+    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
+    log = (result.directory / "log.txt").read_text()
+    assert "fine-tuning made" in log and "trying 0.6" in log
+    manifest = result.manifest["result"]
+    assert manifest["found_by"].endswith(("not fine-tuned", "at a fifth of the learning rate"))
+    reward = max(one.reward for one in result.trials)
+    assert manifest["reward_accuracy"] >= reward - 0.05
+    assert manifest["reward_accuracy"] == max(one.score for one in result.bundle.race)
+    # Baselines are mended alike, and another process finds the same.
+    words = {one["found_by"] for one in result.manifest["baselines"].values()}
+    assert all(", not fine-tuned" in one or ", at a fifth" in one for one in words)
+    for name in ("bundle", "race", "result"):
+        (result.directory / "stages" / f"{name}.json").unlink()
+    again = ep.resume(result.directory, progress=False).manifest["result"]
+    assert {**again, "candidate": 0, "baseline": 0, "ratio": 0, "ratio_interval": 0} == {
+        **manifest, "candidate": 0, "baseline": 0, "ratio": 0, "ratio_interval": 0,
+    }  # fmt: skip
+    assert not list(result.directory.rglob("*.checkpoint"))
+
+
+def test_a_training_that_diverges_does_not_end_the_run(tmp_path: Path, tiny_pipeline: Path) -> None:
+    overrides = ["finetune.lr=1e30", "finetune.clip=0", "finetune.epochs=1", "search.trials=2"]
+    result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
+    assert "use a smaller lr" in (result.directory / "log.txt").read_text()
+    assert result.met and result.manifest["result"]["found_by"].endswith(", not fine-tuned")
+    assert result.manifest["result"]["reward_accuracy"] > 0.2

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from edgeprune.report import Summary
-from edgeprune.report.sentences import accuracy_interval, headline, verdicts
+from edgeprune.report.page import render
+from edgeprune.report.sentences import accuracy_interval, headline, loss_warning, verdicts
 from tests.report.sample import sample
 
 MINUS = "\N{MINUS SIGN}"
@@ -69,3 +70,26 @@ def test_wilson_interval() -> None:
     assert (round(low, 3), round(high, 3)) == (0.490, 0.943)
     assert accuracy_interval(1.0, 100)[1] == 1.0
     assert accuracy_interval(0.0, 100)[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "images", "told"),
+    [
+        (0.95, 0.89, 2000, True),
+        (0.95, 0.91, 2000, False),  # 4 points are a choice
+        (0.95, 0.89, 40, False),  # chance
+        (0.30, 0.30, 2000, False),
+        (0.30, 0.90, 2000, False),
+    ],
+)
+def test_a_ruined_network_is_no_success(
+    before: float, after: float, images: int, told: bool
+) -> None:
+    text = loss_warning(before, after, images)
+    assert bool(text) == told
+    assert not told or "89.0% right where the base model gets 95.0%" in text
+
+
+def test_the_page_warns_where_much_is_lost() -> None:
+    assert "Much accuracy is lost" in render(_with_row("result", accuracy=0.7))
+    assert "Much accuracy is lost" not in render(Summary.from_json(sample()))

@@ -3,7 +3,7 @@
 from edgeprune.pipeline.records.artifact import ArtifactRecord
 from edgeprune.pipeline.records.finished import Finished
 from edgeprune.pipeline.records.manifest import Manifest, RungManifest
-from edgeprune.pipeline.records.race import Heat, Race
+from edgeprune.pipeline.records.race import Heat, Mended, Race
 from edgeprune.pipeline.records.small import (
     HistoryRecord,
     Kernels,
@@ -20,6 +20,7 @@ __all__ = [
     "Kernels",
     "Manifest",
     "MeasuredPoints",
+    "Mended",
     "Multiples",
     "Race",
     "RungManifest",

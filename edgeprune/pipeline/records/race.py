@@ -22,6 +22,20 @@ class Heat(BaseModel):
     dropped: tuple[str, ...]
 
 
+class Mended(BaseModel):
+    """What became of contenders that fine-tuning had made worse, by their names.
+
+    Attributes:
+        lr_shares: share of the recipe's learning rate that served them best; 0: no training.
+        scores: accuracy on the reward split with that.
+        seconds: that all of their trainings took.
+    """
+
+    lr_shares: dict[str, float] = {}
+    scores: dict[str, float] = {}
+    seconds: dict[str, float] = {}
+
+
 class Race(BaseModel):
     """A finished race."""
 

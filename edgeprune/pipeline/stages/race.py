@@ -9,7 +9,8 @@ dropped: reports show them, and where one of them is the best there is, it is th
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from pydantic import BaseModel
 
 from edgeprune.devices import Comparison
+from edgeprune.errors import DivergedError
 from edgeprune.evaluation import accuracy
 from edgeprune.pipeline.field import BASELINES, Contender, Field
 from edgeprune.pipeline.finishing import (
@@ -28,7 +30,7 @@ from edgeprune.pipeline.finishing import (
 )
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.progress import Task
-from edgeprune.pipeline.records import Finished, Heat, Race
+from edgeprune.pipeline.records import Finished, Heat, Mended, Race
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
 from edgeprune.pruning import CandidatePlan
@@ -38,6 +40,10 @@ from edgeprune.report.race import Raced
 RUNGS = (0.25, 0.5)
 #: How often a file that seems to miss the budget is measured.
 _MEASURED = 3
+#: Share of the learning rate that is tried where fine-tuning did harm.
+_GENTLE = 0.2
+#: What a contender is called that something else than the recipe served best.
+_MENDED = {_GENTLE: "at a fifth of the learning rate", 0.0: "not fine-tuned"}
 
 
 def rungs(epochs: int) -> tuple[int, ...]:
@@ -84,7 +90,7 @@ def race(
     names = ("result", *BASELINES[session.config.prune.granularity])
     if not session.directory.done(stage):
         running = _Race(session, goal, runners, settler)
-        alive = running.run()
+        alive = running.mended(running.run())
         running.finish_roles(alive)
         running.finish(running.repeated(alive))
         session.directory.finish(stage, Race(contenders=running.lines()))
@@ -112,6 +118,7 @@ class _Race:
     states: dict[int, Heat] = field(default_factory=dict)
     _models: dict[str, torch.nn.Module] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
+    _lr_shares: dict[str, float] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -158,8 +165,13 @@ class _Race:
                     self.session.reporter.listener.on_epoch(one.name, epoch + 1, loss)
 
             model = self._model(one)
-            spent = self._tune(one, model, told, until=rung)
-            scores[one.name] = accuracy(model, self.session.workload.splits.reward)
+            try:
+                spent = self._tune(one, model, told, until=rung)
+                scores[one.name] = accuracy(model, self.session.workload.splits.reward)
+            except DivergedError as error:  # `mended` sees to it
+                self.session.reporter.say(f"{one.found_by}: {error}")
+                self._models.pop(one.name)
+                spent, scores[one.name] = 0.0, 0.0
             if not self.epochs:
                 task.advance(note=f"{one.found_by}{self._best(scores)}")
             seconds[one.name] = spent or time.perf_counter() - start
@@ -174,6 +186,62 @@ class _Race:
             return []
         own = [one.name for one in alive if not one.roles]
         return sorted(own, key=lambda name: -scores[name])[math.ceil(len(own) / 2) :]
+
+    def mended(self, alive: Sequence[Contender]) -> list[Contender]:
+        """Those that ran to the end, each with the training that serves it best.
+
+        Where fine-tuning made a network worse than it was, its learning rate was too high: it is
+        trained once more with a part of that, and the best of the three goes on.
+        """
+        stage, directory = self.goal.named("race-mended"), self.session.directory
+        mended = directory.record(stage, Mended)
+        if mended is None:
+            mended = directory.finish(stage, self._mend(alive) if self.epochs else Mended())
+        last = self.states[self.epochs]
+        self.states[self.epochs] = Heat(
+            scores=last.scores | mended.scores,
+            seconds=last.seconds | mended.seconds,
+            dropped=last.dropped,
+        )
+        self._lr_shares = dict(mended.lr_shares)
+        words = {
+            one.name: f"{one.found_by}, {_MENDED[self._lr_shares[one.name]]}"
+            for one in alive
+            if self._lr_shares.get(one.name, 1.0) != 1.0
+        }
+        for name in words:
+            self._models.pop(name, None)
+        told = [replace(one, found_by=words.get(one.name, one.found_by)) for one in alive]
+        by_name = {one.name: one for one in told}
+        runners = (by_name.get(one.name, one) for one in self.runners.contenders)
+        self.runners = Field(contenders=tuple(runners))
+        return told
+
+    def _mend(self, alive: Sequence[Contender]) -> Mended:
+        mended = Mended()
+        reward, recipe = self.session.workload.splits.reward, self.session.config.finetune
+        for one in alive:
+            plan, after = self._plan(one), self._scores[one.name]
+            before = accuracy(self.session.recovery.recover(plan), reward)
+            if before - after <= math.sqrt(before * (1 - before) / len(reward)):
+                continue
+            lr = _GENTLE * recipe.lr
+            self.session.reporter.say(
+                f"{self.goal.text}: fine-tuning made {one.found_by} worse, {before:.1%} before and "
+                f"{after:.1%} after it: finetune.lr is {recipe.lr:g}, trying {lr:g}"
+            )
+            model, checkpoint = self.session.recovery.recover(plan), self._checkpoint(one, _GENTLE)
+            hold = partial(plan.hold, model)
+            scores, seconds = {0.0: before, 1.0: after}, 0.0
+            with suppress(DivergedError):
+                seconds = fine_tune(
+                    self.session, f"{one.name}-gentle", model, checkpoint, hold, lr_share=_GENTLE
+                )
+                scores[_GENTLE] = accuracy(model, reward)
+            best = max(scores, key=lambda share: scores[share])
+            mended.lr_shares[one.name], mended.scores[one.name] = best, scores[best]
+            mended.seconds[one.name] = seconds + self.states[self.epochs].seconds[one.name]
+        return mended
 
     def finish_roles(self, alive: Sequence[Contender]) -> None:
         """Write the baselines; each file is scored on the test split once."""
@@ -353,19 +421,25 @@ class _Race:
         told: Callable[[int, float], None] | None,
         until: int | None = None,
     ) -> float:
-        hold, checkpoint = partial(self._plan(one).hold, model), self._checkpoint(one)
+        share = self._lr_shares.get(one.name, 1.0)
+        hold, checkpoint = partial(self._plan(one).hold, model), self._checkpoint(one, share)
         return fine_tune(
-            *(self.session, one.name, model, checkpoint, hold), until=until, on_epoch=told
+            *(self.session, one.name, model, checkpoint, hold),
+            lr_share=share,
+            until=until,
+            on_epoch=told,
         )
 
-    def _checkpoint(self, one: Contender) -> Path:
+    def _checkpoint(self, one: Contender, lr_share: float = 1.0) -> Path:
+        gentle = "" if lr_share == 1.0 else "-gentle"
         return self.session.directory.contender(
-            f"{self.goal.named('race')}-{one.name}", "checkpoint"
+            f"{self.goal.named('race')}-{one.name}{gentle}", "checkpoint"
         )
 
     def _forget(self, one: Contender) -> None:
         self._models.pop(one.name, None)
-        self._checkpoint(one).unlink(missing_ok=True)
+        for share in (1.0, _GENTLE):
+            self._checkpoint(one, share).unlink(missing_ok=True)
 
     def _planned(self) -> int:
         """Steps of the progress bar: epochs of all contenders, or one each without epochs."""

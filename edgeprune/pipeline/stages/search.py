@@ -1,6 +1,7 @@
 """The searches: the chosen sampler, and random search with as many trials."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +9,7 @@ from optuna.samplers import BaseSampler
 from torch import nn
 
 from edgeprune.devices import Comparison
+from edgeprune.errors import DivergedError
 from edgeprune.evaluation import Evaluator
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
@@ -152,7 +154,8 @@ def session_evaluator(
 def _retrain(session: Session, model: nn.Module, plan: CandidatePlan) -> None:
     images, seed = session.retrain_images, session.config.search.seed
     split = session.workload.splits.train.subset(images, seed)
-    train(session, model, split, epochs=1, after_step=partial(plan.hold, model))
+    with suppress(DivergedError):  # what is left of it is scored as it is: as good as by chance
+        train(session, model, split, epochs=1, after_step=partial(plan.hold, model))
 
 
 def _expected_reward(sampler: BaseSampler) -> float | None:
