@@ -32,6 +32,12 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
             zeros = 1 - best.density
             msg = f"the budget of {budget.text} is not met: {zeros:.2%} of the weights are zero"
             raise BudgetError(msg)
+        if best.lost is not None and best.ratio <= budget.ratio:
+            msg = (
+                f"the budget of {budget.text} is not met: the result loses {best.lost:.1f} points "
+                f"on the reward split; it is in {result.directory}"
+            )
+            raise BudgetError(msg)
         msg = (
             f"the budget of {budget.text} is not met: the fastest candidate measures "
             f"{best.ratio:.3f}x; the best artifact is in {result.directory}"

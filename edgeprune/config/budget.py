@@ -44,7 +44,7 @@ _Milliseconds = Annotated[_Latency, _one_or_several({"type": "number", "exclusiv
 
 
 class BudgetConfig(Section):
-    """What the finished model may cost; exactly one of the three."""
+    """What the finished model may cost: one of latency, latency_ms and sparsity."""
 
     latency: _Ratios = Field(
         None,
@@ -69,13 +69,23 @@ class BudgetConfig(Section):
         "`prune.granularity: weights`.",
     )
 
+    accuracy_drop: float | None = Field(
+        None,
+        gt=0,
+        lt=100,
+        examples=[2.0],
+        description="Points of accuracy that the result may lose beside that, on the reward split; "
+        "more is a missed budget (exit status 3).",
+    )
+
     @property
     def each(self) -> tuple["BudgetConfig", ...]:
         """A budget of its own for each value, loose to tight; the last is the run's own result."""
         for name in ("latency", "latency_ms"):
             values = getattr(self, name)
             if isinstance(values, tuple):
-                return tuple(BudgetConfig.model_validate({name: value}) for value in values)
+                drop = {"accuracy_drop": self.accuracy_drop}
+                return tuple(BudgetConfig.model_validate({name: one, **drop}) for one in values)
         return (self,)
 
     @property

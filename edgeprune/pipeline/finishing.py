@@ -105,7 +105,8 @@ def finish_contender(
     }
     record = written.model_copy(update={**facts, **measured})
     session.reporter.log(f"{name}: written, {record.cost:.4f}x of at most {limit:.4f}x")
-    return session.directory.finish(name, record.model_copy(update={"met": record.cost <= limit}))
+    met = record.cost <= limit and _accurate(session, record)
+    return session.directory.finish(name, record.model_copy(update={"met": met}))
 
 
 def copy_contender(session: Session, source: str, name: str, facts: Mapping[str, Any]) -> Finished:
@@ -116,8 +117,15 @@ def copy_contender(session: Session, source: str, name: str, facts: Mapping[str,
         content = directory.contender(source, suffix).read_bytes()
         write_atomic(directory.contender(name, suffix), content)
     session.reporter.log(f"{name}: written, the same as {source}")
-    record = finished(session, source)
-    return directory.finish(name, record.model_copy(update={**facts, "name": name}))
+    record = finished(session, source).model_copy(update={**facts, "name": name})
+    met = record.met and _accurate(session, record)
+    return directory.finish(name, record.model_copy(update={"met": met}))
+
+
+def _accurate(session: Session, record: Finished) -> bool:
+    """Whether a contender has lost no more accuracy than ``budget.accuracy_drop`` allows."""
+    allowed = session.config.budget.accuracy_drop
+    return allowed is None or record.lost is None or record.lost <= allowed
 
 
 def finished(session: Session, name: str) -> Finished:

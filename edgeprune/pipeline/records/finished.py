@@ -27,7 +27,8 @@ class Finished(Compact):
         roles: the baselines whose plan it is.
         reward_accuracy: on the reward split, after fine-tuning.
         finalists: numbers of the trials among which it was chosen.
-        met: whether it is within its budget.
+        lost: points of accuracy on the reward split below the base model, where that is limited.
+        met: whether it is within its budget, and has lost no more than it may.
         ratio: latency to the base model's.
         ratio_interval: 95 % interval of that.
         candidate: its own measurement.
@@ -49,6 +50,7 @@ class Finished(Compact):
     roles: tuple[str, ...] = ()
     reward_accuracy: float | None = None
     finalists: tuple[int, ...] = ()
+    lost: float | None = None
     met: bool = True
     ratio: float = 1.0
     ratio_interval: tuple[float, float] = (1.0, 1.0)

@@ -22,6 +22,7 @@ from edgeprune.pruning import Part
 from edgeprune.records import write_record
 from edgeprune.report import Budget, Group, Layer
 from edgeprune.report.ladder import Rung
+from edgeprune.report.numbers import points_noun
 
 #: The file with sparse initialisers, beside ``model.onnx``; written where it is smaller.
 SPARSE = "model.sparse.onnx"
@@ -66,7 +67,7 @@ def write_bundle(
     manifest = Manifest(
         **manifest_head(session),
         trials=config.search.trials if goal.probed.reachable else 0,
-        budget=Budget(goal.text, goal.limit, result.met),
+        budget=asked(session, goal, result),
         files=files,
         artifacts=tuple(artifacts),
         ladder=tuple(ladder),
@@ -82,6 +83,15 @@ def write_bundle(
     )
     write_record(directory.path / "manifest.json", manifest)
     return directory.finish("bundle", manifest)
+
+
+def asked(session: Session, goal: Goal, result: Finished) -> Budget:
+    """What was asked of a result, and whether it holds."""
+    allowed, text = session.config.budget.accuracy_drop, goal.text
+    if allowed is not None:
+        noun = points_noun(allowed / 100)
+        text = f"{text} with at most {allowed:g} {noun} lost"
+    return Budget(text, goal.limit, result.met)
 
 
 def _groups(

@@ -11,10 +11,9 @@ from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.records import Finished, Race, RungManifest
 from edgeprune.pipeline.regimes import regimes
 from edgeprune.pipeline.session import Session
-from edgeprune.pipeline.stages.bundle import copy_bundle, manifest_head
+from edgeprune.pipeline.stages.bundle import asked, copy_bundle, manifest_head
 from edgeprune.pipeline.stages.contenders import settler_of
 from edgeprune.records import write_record
-from edgeprune.report import Budget
 from edgeprune.report.ladder import Point, Rung
 from edgeprune.search import SearchResult, Widths, read_trials
 
@@ -113,7 +112,7 @@ def write_frontier(
         if not goal.own:
             raced = session.directory.record(goal.named("race"), Race) or Race()
             more = {
-                "budget": Budget(goal.text, goal.limit, result.met),
+                "budget": asked(session, goal, result),
                 "race": raced.with_winner(result.found_by),
             }
             _write_bundle(session, goal.folder, result.name, result, more)

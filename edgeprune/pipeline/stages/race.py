@@ -362,6 +362,7 @@ class _Race:
             "roles": one.roles,
             "reward_accuracy": score,
             "finalists": self.runners.finalists("result"),
+            "lost": self._lost(one, score),
         }
         name = self.goal.named("result")
         if one.roles:
@@ -369,6 +370,20 @@ class _Race:
             copy_contender(self.session, source, name, facts)
             return
         self._write(one, name, facts)
+
+    def _lost(self, one: Contender, score: float) -> float | None:
+        """Points of accuracy below the base model's, where the budget limits them."""
+        allowed = self.session.config.budget.accuracy_drop
+        if allowed is None:
+            return None
+        base = accuracy(self.session.workload.model, self.session.workload.splits.reward)
+        lost = 100 * (base - score)
+        if lost > allowed:
+            self.session.reporter.say(
+                f"{self.goal.text}: {one.found_by} loses {lost:.1f} points of accuracy on the "
+                f"reward split; allowed: {allowed:g} (budget.accuracy_drop)"
+            )
+        return lost
 
     def _write(self, one: Contender, name: str, facts: Mapping[str, Any]) -> None:
         model, plan, comparison = self._trained(one), self._plan(one), self._measured(one)

@@ -9,7 +9,7 @@ from edgeprune.errors import RunError
 from edgeprune.joint import JointResult
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
-from edgeprune.pipeline.records import ArtifactRecord, Manifest
+from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Row, Summary, Target, Trial, write_report
 from edgeprune.report.course import Clusters, JointEpoch
@@ -142,8 +142,14 @@ def _rows(manifest: Manifest, trials: dict[str, int]) -> Iterator[Row]:
             density=record.density,
             compressed=record.compressed,
             sparse_bytes=record.sparse_bytes,
-            note="" if record.met else "over the budget",
+            note=_note(record),
         )
+
+
+def _note(record: Finished) -> str:
+    if record.met:
+        return ""
+    return "over the budget" if record.lost is None else f"loses {record.lost:.1f} points"
 
 
 def _trial(trial: SearchTrial, search: str, manifest: Manifest) -> Trial:
