@@ -116,7 +116,7 @@ class RecoverConfig(Section):
         examples=[2048],
         description="Training images that a candidate is trained on, once, before it is "
         "scored. 0: none. `auto`: 2048 where candidates of this budget otherwise get less than "
-        "40 % of what the base model gets right; none for single weights.",
+        "20 % of what the base model gets right; none for single weights.",
     )
 
 

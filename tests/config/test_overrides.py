@@ -27,7 +27,8 @@ from edgeprune.config import load_pipeline
         ("target=lokal", "target: unknown target 'lokal'"),
         (
             "budget=null",
-            "budget: must be a section with keys from latency, latency_ms, sparsity; got null",
+            "budget: must be a section with keys from latency, latency_ms, sparsity, "
+            "accuracy_drop; got null",
         ),
         ("workload.model.weights=w.pt", "workload: got both model.weights"),
     ],

@@ -35,7 +35,7 @@ def test_what_loses_more_is_exit_3_with_the_reason(
     changes = [
         "finetune.epochs=0",
         "search.trials=2",
-        "budget.latency=0.4x",
+        "budget.latency=0.55x",
         "budget.accuracy_drop=0.5",
         "recover.reconstruction=none",
         "recover.recalibrate_bn=false",
@@ -47,7 +47,7 @@ def test_what_loses_more_is_exit_3_with_the_reason(
     assert "budget.accuracy_drop" in text and "points on the reward split" in text
     again = ep.resume(tmp_path / "run", progress=False)
     assert not again.met and again.bundle.result.lost is not None
-    assert again.bundle.result.ratio <= 0.4
+    assert again.bundle.result.ratio <= 0.55
 
 
 @pytest.mark.parametrize("drop", ["0", "-1", "100", "many"])
