@@ -59,8 +59,8 @@ def trained(
         fine_tune(session, "plan", model, checkpoint, until=until, on_epoch=lambda *told: None)
         scores.append(accuracy(model, reward))
     checkpoint.unlink()
-    known = {"widths": trial.widths, "macs": trial.outcome.macs}
-    return known | {"scores": scores, "short": after}
+    widths, macs = trial.widths, trial.outcome.macs
+    return {"widths": widths, "macs": macs, "scores": scores, "short": after}
 
 
 def explained(rows: list[dict[str, Any]]) -> dict[str, float]:

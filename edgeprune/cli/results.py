@@ -28,15 +28,15 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
         _table(result)
     if not result.met:
         budget, best = result.bundle.budget, result.bundle.result
-        if best.density is not None:
-            zeros = 1 - best.density
-            msg = f"the budget of {budget.text} is not met: {zeros:.2%} of the weights are zero"
-            raise BudgetError(msg)
-        if best.lost is not None and best.ratio <= budget.ratio:
+        if best.lost is not None and best.cost <= budget.ratio:
             msg = (
                 f"the budget of {budget.text} is not met: the result loses {best.lost:.1f} points "
                 f"on the reward split; it is in {result.directory}"
             )
+            raise BudgetError(msg)
+        if best.density is not None:
+            zeros = 1 - best.density
+            msg = f"the budget of {budget.text} is not met: {zeros:.2%} of the weights are zero"
             raise BudgetError(msg)
         msg = (
             f"the budget of {budget.text} is not met: the fastest candidate measures "

@@ -84,8 +84,7 @@ class BudgetConfig(Section):
         for name in ("latency", "latency_ms"):
             values = getattr(self, name)
             if isinstance(values, tuple):
-                drop = {"accuracy_drop": self.accuracy_drop}
-                return tuple(BudgetConfig.model_validate({name: one, **drop}) for one in values)
+                return tuple(self.model_copy(update={name: value}) for value in values)
         return (self,)
 
     @property

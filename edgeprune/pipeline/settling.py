@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edgeprune.devices import Comparison
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchProblem, Widths, fill, fit_to_budget
 from edgeprune.search.fitting import keep_ratios
 from edgeprune.search.narrowing import narrow
+from edgeprune.search.useful_widths import useful_widths
 
 #: How often a plan is measured, and widened or narrowed by what was learned.
 MAX_MEASURED = 5
@@ -96,9 +98,9 @@ class Settler:
 
         Choices are coarse: at a little less than what was just over the limit the same comes out.
         """
+        bring = partial(fill, widths=widths) if widen else _narrowing(self.problem, widths)
         for _ in range(_MAX_ASKED):
-            problem = replace(self.problem, target=target)
-            plan = fill(problem, widths) if widen else _narrowed(problem, widths)
+            plan = bring(replace(self.problem, target=target))
             if plan not in tried or (widen and plan == widths):
                 return plan
             target *= 1 - _NEAR / 2
@@ -110,11 +112,12 @@ class Settler:
         return Settled(widths, comparison, comparison.ratio <= self.limit)
 
 
-def _narrowed(problem: SearchProblem, widths: Widths) -> Widths:
-    """Within the budget: where it costs least by the curves, or all groups alike without them."""
+def _narrowing(problem: SearchProblem, widths: Widths) -> Callable[[SearchProblem], Widths]:
+    """Brings a plan into any budget: where the curves say, or all groups alike without them."""
     if problem.curves is None:
-        return fit_to_budget(problem, keep_ratios(problem, widths))
-    return fill(problem, narrow(problem, widths))
+        return partial(fit_to_budget, ratios=keep_ratios(problem, widths))
+    useful = useful_widths(problem)
+    return lambda tighter: fill(tighter, narrow(tighter, widths, useful))
 
 
 def smallest_widths(session: Session) -> Widths:

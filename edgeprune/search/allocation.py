@@ -80,6 +80,13 @@ class Allocator:
         return _Allocation(self._problem, loss, self._useful, limit).solved()
 
 
+def allocations(problem: SearchProblem) -> list[Widths]:
+    """The allocations by each of `CAPACITIES`, no two alike."""
+    allocator = Allocator(problem)
+    plans = (allocator.widths(capacity=worth) for worth in CAPACITIES)
+    return list({problem.key(widths): widths for widths in plans}.values())
+
+
 class _Allocation:
     """One allocation on its way.
 

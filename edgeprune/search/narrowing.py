@@ -1,10 +1,11 @@
 """Bringing a plan into the budget with as little loss as its curves allow."""
 
+from collections.abc import Mapping, Sequence
+
 from edgeprune.search.allocation import CAPACITIES
 from edgeprune.search.allocation_losses import SummedLoss, base_losses
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.problem import SearchProblem, Widths
-from edgeprune.search.useful_widths import useful_widths
 
 #: What capacity is worth beside the curves, in nats: that of the best allocation.
 _WORTH = CAPACITIES[1]
@@ -12,7 +13,7 @@ _WORTH = CAPACITIES[1]
 _SAVED = 1e-9
 
 
-def narrow(problem: SearchProblem, widths: Widths) -> Widths:
+def narrow(problem: SearchProblem, widths: Widths, useful: Mapping[str, Sequence[int]]) -> Widths:
     """Narrow the group with least loss per saved cost, step by step, until the plan fits.
 
     Scaling all groups by one factor takes each of them off the widths that its kernels work in,
@@ -22,12 +23,13 @@ def narrow(problem: SearchProblem, widths: Widths) -> Widths:
     Args:
         problem: the budget, its cost, and curves.
         widths: tied widths.
+        useful: widths of each group that are worth looking at (`useful_widths`).
 
     Returns:
         Tied widths within the budget, nowhere wider; those of `fit_to_budget` where that takes
         the removal of a branch.
     """
-    useful, loss = useful_widths(problem), SummedLoss(problem, base_losses(problem), None, _WORTH)
+    loss = SummedLoss(problem, base_losses(problem), capacity=_WORTH)
     plan, spent = dict(widths), problem.cost(widths)
     while spent > problem.target:
         before, steps = loss(plan), []

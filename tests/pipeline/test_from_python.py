@@ -110,7 +110,8 @@ def test_a_search_hands_over_typed_results(
     assert result.met and result.best.latency.ratio <= 0.6
     assert 0 < result.best.accuracy <= 1 and result.best.latency.ms > 0
     assert set(result.baselines) == {"uniform", "filled", "random"}
-    assert result.baselines["uniform"].found_by.startswith("uniform-L1")
+    # One epoch costs this small network 8 points: it is handed over as recovered.
+    assert result.baselines["uniform"].found_by == "uniform-L1, not fine-tuned"
     assert result.best.widths == result.bundle.widths
     smaller = ep.load_bundle(result.directory, build=tiny_cnn)
     assert sum(one.numel() for one in smaller.parameters()) < sum(

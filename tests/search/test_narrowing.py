@@ -2,12 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from edgeprune.search import Widths
-from edgeprune.search.narrowing import narrow
+from edgeprune.search import SearchProblem, Widths, narrowing
+from edgeprune.search.useful_widths import useful_widths
 from edgeprune.testing.samplers import SmallNet
 
 PROBLEM = SmallNet().problem()
 RESIDUAL = SmallNet(blocks=((1, 2), (4, 5))).problem()
+
+
+def narrow(problem: SearchProblem, widths: Widths) -> Widths:
+    return narrowing.narrow(problem, widths, useful_widths(problem))
 
 
 def _curves(dear: str) -> dict[str, tuple[float, ...]]:

@@ -197,25 +197,25 @@ class _Race:
         mended = directory.record(stage, Mended)
         if mended is None:
             mended = directory.finish(stage, self._mend(alive) if self.epochs else Mended())
-        last = self.states[self.epochs]
-        self.states[self.epochs] = Heat(
-            scores=last.scores | mended.scores,
-            seconds=last.seconds | mended.seconds,
-            dropped=last.dropped,
-        )
-        self._lr_shares = dict(mended.lr_shares)
-        words = {
-            one.name: f"{one.found_by}, {_MENDED[self._lr_shares[one.name]]}"
-            for one in alive
-            if self._lr_shares.get(one.name, 1.0) != 1.0
-        }
-        for name in words:
+        self._amend(mended.scores, mended.seconds)
+        self._lr_shares = mended.lr_shares
+        for name in mended.lr_shares:
             self._models.pop(name, None)
-        told = [replace(one, found_by=words.get(one.name, one.found_by)) for one in alive]
-        by_name = {one.name: one for one in told}
-        runners = (by_name.get(one.name, one) for one in self.runners.contenders)
-        self.runners = Field(contenders=tuple(runners))
-        return told
+
+        def told(one: Contender) -> Contender:
+            if one.name not in mended.lr_shares:
+                return one
+            return replace(one, found_by=f"{one.found_by}, {_MENDED[mended.lr_shares[one.name]]}")
+
+        self.runners = Field(contenders=tuple(map(told, self.runners.contenders)))
+        return [told(one) for one in alive]
+
+    def _amend(self, scores: dict[str, float], seconds: dict[str, float]) -> None:
+        """What was trained after the last rung stands beside it, or in its place."""
+        last = self.states[self.epochs]
+        self.states[self.epochs] = last.model_copy(
+            update={"scores": last.scores | scores, "seconds": last.seconds | seconds}
+        )
 
     def _mend(self, alive: Sequence[Contender]) -> Mended:
         mended = Mended()
@@ -232,7 +232,7 @@ class _Race:
             )
             model, checkpoint = self.session.recovery.recover(plan), self._checkpoint(one, _GENTLE)
             hold = partial(plan.hold, model)
-            scores, seconds = {0.0: before, 1.0: after}, 0.0
+            scores, seconds = {0.0: before}, 0.0
             with suppress(DivergedError):
                 seconds = fine_tune(
                     self.session, f"{one.name}-gentle", model, checkpoint, hold, lr_share=_GENTLE
@@ -271,10 +271,8 @@ class _Race:
             score = accuracy(model, self.session.workload.splits.reward)
             repeat = Repeat(contender=narrower, score=score, seconds=seconds)
             repeat = directory.finish(stage, repeat)
-        one, last = repeat.contender, self.states[self.epochs]
-        scores = {**last.scores, one.name: repeat.score}
-        seconds_of = {**last.seconds, one.name: repeat.seconds}
-        self.states[self.epochs] = Heat(scores=scores, seconds=seconds_of, dropped=last.dropped)
+        one = repeat.contender
+        self._amend({one.name: repeat.score}, {one.name: repeat.seconds})
         self.runners = Field(contenders=(*self.runners.contenders, one))
         return [*alive, one]
 

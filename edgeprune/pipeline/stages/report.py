@@ -142,14 +142,16 @@ def _rows(manifest: Manifest, trials: dict[str, int]) -> Iterator[Row]:
             density=record.density,
             compressed=record.compressed,
             sparse_bytes=record.sparse_bytes,
-            note=_note(record),
+            note=_note(record, manifest.budget.ratio),
         )
 
 
-def _note(record: Finished) -> str:
+def _note(record: Finished, limit: float) -> str:
+    """Why it misses the budget."""
     if record.met:
         return ""
-    return "over the budget" if record.lost is None else f"loses {record.lost:.1f} points"
+    lossy = record.lost is not None and record.cost <= limit
+    return f"loses {record.lost:.1f} points" if lossy else "over the budget"
 
 
 def _trial(trial: SearchTrial, search: str, manifest: Manifest) -> Trial:

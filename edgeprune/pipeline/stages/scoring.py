@@ -12,7 +12,7 @@ from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.records import Scoring
 from edgeprune.pipeline.session import Session
-from edgeprune.search.allocation import CAPACITIES, Allocator
+from edgeprune.search.allocation import allocations
 
 #: Candidates are trained where the best allocation keeps less than this share of the base's
 #: accuracy. At 0.75 (ResNet-20, half the latency) score and MACs explain what fine-tuning makes of
@@ -52,14 +52,10 @@ def _tried(session: Session, goal: Goal, kernels: NetModel | None) -> Scoring:
     if not images:
         return Scoring(retrain_images=0)
     problem = search_problem(session, goal.probed, goal.probed.estimator(session, kernels))
-    allocator, reward = Allocator(problem), workload.splits.reward
-    plans = {
-        problem.key(widths): widths
-        for widths in (allocator.widths(capacity=worth) for worth in CAPACITIES)
-    }
+    reward = workload.splits.reward
     best = max(
         accuracy(session.recovery.recover(session.plan(widths)), reward)
-        for widths in plans.values()
+        for widths in allocations(problem)
     )
     base = accuracy(workload.model, reward)
     if best >= TELLING * base:

@@ -31,7 +31,7 @@ from edgeprune.search import (
     run_search,
     sampler_spec,
 )
-from edgeprune.search.allocation import CAPACITIES, Allocator
+from edgeprune.search.allocation import allocations
 from edgeprune.search.filling import fill
 from edgeprune.search.translation import best_points
 from edgeprune.search.useful_widths import useful_widths
@@ -195,10 +195,7 @@ def _first_widths(
     problem = search_problem(session, probe, probe.estimator(session, kernels))
     if not spec.informed:
         problem = replace(problem, curves=None)
-    first = []
-    if problem.curves is not None:
-        allocator = Allocator(problem)
-        first = [allocator.widths(capacity=worth) for worth in CAPACITIES]
+    first = [] if problem.curves is None else allocations(problem)
     if (uniform := uniform_widths(session, problem)) is not None:
         first.append(fill(problem, uniform))
     return list({problem.key(widths): widths for widths in first}.values())

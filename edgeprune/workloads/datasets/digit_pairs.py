@@ -7,6 +7,7 @@ import numpy as np
 from edgeprune.workloads.array_split import ArraySplit
 from edgeprune.workloads.augmentation import Augmentation
 from edgeprune.workloads.datasets.dataset import Dataset
+from edgeprune.workloads.datasets.digits import handwritten
 from edgeprune.workloads.normalisation import Normalisation, choose_normalisation
 from edgeprune.workloads.stratified import stratified_share
 
@@ -44,10 +45,7 @@ def digit_pairs(
     Returns:
         Names of the images are their split and number: ``test-0000``.
     """
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    grey = np.round(pixels.reshape(-1, _DIGIT, _DIGIT) * (255 / 16)).astype(np.uint8)
+    grey, labels = handwritten()
     test, rest = stratified_share(labels, SHARE, seed)
     reward, train = (rest[rows] for rows in stratified_share(labels[rest], SHARE, seed))
     normalisation = choose_normalisation(mean, std, NORMALISATION)

@@ -36,13 +36,10 @@ def digits(
     Returns:
         Names of the images are their numbers in scikit-learn's order: ``0000`` to ``1796``.
     """
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    grey = np.round(pixels.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
+    grey, labels = handwritten()
     whole = ArraySplit(
         "digits",
-        np.repeat(grey, 3, axis=1),
+        np.repeat(grey[:, None], 3, axis=1),
         labels,
         names=[f"{row:04d}" for row in range(len(labels))],
         image_size=image_size or 32,
@@ -51,3 +48,11 @@ def digits(
     )
     test, train = stratified_share(whole.labels, TEST_SHARE, seed)
     return Dataset(tuple("0123456789"), whole.select(train, "train"), whole.select(test, "test"))
+
+
+def handwritten() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's digits: uint8 (1797, 8, 8) from 0 to 255, and int64 (1797,) what they are."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    return np.round(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), labels
