@@ -328,13 +328,12 @@ def main() -> None:
     parser.add_argument("--reward-images", type=int, default=100, help="of each class")
     parser.add_argument("--train-images", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2, help="1 for rows side by side")
     parser.add_argument("--set", action="append", default=[], help="more overrides")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true", help="print the figures that are there")
     options = parser.parse_args()
-    torch.set_num_threads(
-        1
-    )  # latency is measured on the same machine, and arms may run side by side
+    torch.set_num_threads(options.threads)
     if options.quick:
         options.trials, options.reward_images = min(options.trials, 6), 20
         options.train_images, options.epochs = 1000, 1

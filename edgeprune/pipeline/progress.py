@@ -49,6 +49,11 @@ class Task:
         else:
             self._progress.update(self._id, advance=count, note=note)
 
+    def expect(self, count: int) -> None:
+        """Set what is left, where only the work so far tells it."""
+        (done,) = (one.completed for one in self._progress.tasks if one.id == self._id)
+        self._progress.update(self._id, total=done + count)
+
 
 class Reporter:
     """Tells the person at the terminal and the log file what a run is doing.

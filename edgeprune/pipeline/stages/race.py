@@ -130,7 +130,7 @@ class _Race:
         alive = list(self.runners.contenders)
         done = dict.fromkeys((one.name for one in alive), 0)
         name = self.goal.named("race")
-        with self.session.reporter.task(name, self._planned()) as task:
+        with self.session.reporter.task(name, self._planned(alive, 0)) as task:
             for rung in rungs(self.epochs):
                 stage = f"{name}-{rung}"
                 state = self.session.directory.record(stage, Heat)
@@ -146,6 +146,8 @@ class _Race:
                     if one.name in state.dropped:
                         self._forget(one)
                 alive = [one for one in alive if one.name not in state.dropped]
+                if rung < self.epochs:
+                    task.expect(self._planned(alive, rung))
         return alive
 
     def _rung(
@@ -181,11 +183,19 @@ class _Race:
     def _dropped(
         self, alive: Sequence[Contender], scores: dict[str, float], rung: int
     ) -> list[str]:
-        """The worse half of the search's own contenders; of equals the later ones."""
+        """The worse half of the search's own contenders; of equals the later ones.
+
+        Not those that chance may have put behind the best: an image more or less decides there.
+        """
         if rung == self.epochs:
             return []
-        own = [one.name for one in alive if not one.roles]
-        return sorted(own, key=lambda name: -scores[name])[math.ceil(len(own) / 2) :]
+        own = sorted((one.name for one in alive if not one.roles), key=lambda name: -scores[name])
+        behind = own[math.ceil(len(own) / 2) :]
+        return [one for one in behind if scores[own[0]] - scores[one] > self._error(scores[own[0]])]
+
+    def _error(self, score: float) -> float:
+        """Standard error of an accuracy on the reward split."""
+        return math.sqrt(score * (1 - score) / len(self.session.workload.splits.reward))
 
     def mended(self, alive: Sequence[Contender]) -> list[Contender]:
         """Those that ran to the end, each with the training that serves it best.
@@ -223,7 +233,7 @@ class _Race:
         for one in alive:
             plan, after = self._plan(one), self._scores[one.name]
             before = accuracy(self.session.recovery.recover(plan), reward)
-            if before - after <= math.sqrt(before * (1 - before) / len(reward)):
+            if before - after <= self._error(before):
                 continue
             lr = _GENTLE * recipe.lr
             self.session.reporter.say(
@@ -282,8 +292,7 @@ class _Race:
             return False
         others = (one for one in self._ranked(alive) if self._cost(one) <= self.goal.limit)
         second, score = next(others, None), self._scores[best.name]
-        error = math.sqrt(score * (1 - score) / len(self.session.workload.splits.reward))
-        return second is None or score - self._scores[second.name] > error
+        return second is None or score - self._scores[second.name] > self._error(score)
 
     def finish(self, alive: Sequence[Contender]) -> None:
         """Write the result; its file is scored on the test split once."""
@@ -454,15 +463,14 @@ class _Race:
         for share in (1.0, _GENTLE):
             self._checkpoint(one, share).unlink(missing_ok=True)
 
-    def _planned(self) -> int:
-        """Steps of the progress bar: epochs of all contenders, or one each without epochs."""
-        own = sum(not one.roles for one in self.runners.contenders)
-        held = len(self.runners.contenders) - own
-        total, before = 0, 0
-        for rung in rungs(self.epochs):
-            total += (own + held) * (rung - before)
-            own, before = math.ceil(own / 2), rung
-        return total or len(self.runners.contenders)
+    def _planned(self, alive: Sequence[Contender], rung: int) -> int:
+        """Steps of the progress bar from here: epochs of all, or one each without epochs."""
+        own = sum(not one.roles for one in alive)
+        held, total = len(alive) - own, 0
+        for following in (step for step in rungs(self.epochs) if step > rung):
+            total += (own + held) * (following - rung)
+            own, rung = math.ceil(own / 2), following
+        return total if self.epochs else len(alive)
 
     def _best(self, scores: dict[str, float]) -> str:
         """The best so far in this rung, else in the one before."""
