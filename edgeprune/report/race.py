@@ -75,7 +75,8 @@ def race_sentences(race: Sequence[Raced]) -> list[str]:
         found.append(
             f"{len(race)} contenders were fine-tuned along one schedule. After {when} "
             f"{'epoch' if steps == [1] else 'epochs'} the worse half of the search's own was "
-            f"dropped; baselines ran to the end. This took {spent}."
+            "dropped, but for what chance may have put behind the best; baselines ran to the end. "
+            f"This took {spent}."
         )
     else:
         found.append(f"{len(race)} contenders were fine-tuned to the end: {spent}.")
