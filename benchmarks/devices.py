@@ -97,7 +97,10 @@ def start_of_worker(repeats: int) -> dict[str, float]:
     for _ in range(repeats):
         start = time.perf_counter()
         connection = Connection(
-            python_command([sys.executable]), "onnx_runtime", {"threads": 1}, 60
+            python_command([sys.executable]),
+            "edgeprune.devices.worker.onnx_runtime",
+            {"threads": 1},
+            60,
         )
         connection.ask("start")
         seconds.append(time.perf_counter() - start)

@@ -52,6 +52,18 @@ class VerificationError(EdgepruneError):
     """A written artifact does not compute what the torch model computes."""
 
 
+class InterruptedRun(KeyboardInterrupt):
+    """Ctrl-C during a run; nothing that was finished is lost.
+
+    Attributes:
+        directory: of the run, with which it goes on.
+    """
+
+    def __init__(self, directory: object) -> None:
+        super().__init__()
+        self.directory = directory
+
+
 class BudgetError(EdgepruneError):
     """The latency budget cannot be met; the best artifact has been written."""
 
@@ -68,5 +80,6 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     Returns:
         ``"; did you mean 'x'?"`` for the closest allowed word, or ``""`` when none is close.
     """
-    matches = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1)
+    others = [str(name) for name in allowed if str(name) != str(word)]
+    matches = difflib.get_close_matches(str(word), others, n=1)
     return f"; did you mean {matches[0]!r}?" if matches else ""

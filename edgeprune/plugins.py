@@ -2,12 +2,24 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from edgeprune.errors import UserError, nearest
+
+
+class Named(Protocol):
+    """What has a name in a file."""
+
+    @property
+    def name(self) -> str:
+        """Of an entry point as well."""
+        ...
+
+
+S = TypeVar("S", bound=Named)
 
 
 def load_object(name: str, setting: str, error: type[UserError]) -> Callable[..., Any]:
@@ -30,7 +42,7 @@ def load_object(name: str, setting: str, error: type[UserError]) -> Callable[...
         sys.path.append(os.getcwd())
     try:
         module = import_module(module_name)
-    except Exception as reason:  # the user's module may raise anything while it is imported
+    except (Exception, SystemExit) as reason:  # the user's module may raise anything
         msg = f"{setting}: cannot import {module_name!r} of {name!r}: {told(reason)}"
         raise error(msg) from reason
     found = getattr(module, attribute, None)
@@ -51,7 +63,7 @@ def provided(
     """What installed packages bring, by name: the entry points of a group.
 
     Args:
-        group: ``edgeprune.samplers``, ``edgeprune.datasets`` or ``edgeprune.models``.
+        group: ``edgeprune.datasets`` or ``edgeprune.models``; see `specs` for the others.
         wanted: what each must be, in words.
         fits: whether one is that.
         error: what is raised.
@@ -78,6 +90,28 @@ def provided(
     return found
 
 
-def told(error: Exception) -> str:
+def specs(group: str, ours: Iterable[S], error: type[UserError]) -> dict[str, S]:
+    """Ours by name, and what installed packages bring beside them.
+
+    Args:
+        group: ``edgeprune.samplers``, ``edgeprune.formats`` or ``edgeprune.runtimes``.
+        ours: of one class; entry points are of the same.
+        error: what is raised.
+
+    Raises:
+        UserError: one cannot be loaded, is something else, or takes a name that is taken.
+    """
+    found = {spec.name: spec for spec in ours}
+    kind = type(next(iter(found.values())))
+    theirs = provided(group, f"a {kind.__name__}", lambda one: isinstance(one, kind), error)
+    for name, spec in theirs.items():
+        if name in found or name != spec.name:
+            msg = f"entry point {name!r} of {group}: the name must be new and the spec's own"
+            raise error(msg)
+        found[name] = spec
+    return found
+
+
+def told(error: BaseException) -> str:
     """An error of foreign code, as a message says it."""
     return f"{type(error).__name__}: {error}"

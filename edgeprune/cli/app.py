@@ -13,7 +13,6 @@ from edgeprune.cli.target import app as target_app
 app = typer.Typer(
     help="Prune a trained CNN until it meets a latency budget measured on your device.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -79,6 +78,64 @@ def run(
 
 
 @app.command()
+def init(
+    model: Annotated[
+        str | None, typer.Option(help="resnet20, a torchvision classifier, or module:function.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A .pt or .safetensors file, `pretrained`, or `none`.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A folder of images, digits, or module:function.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="A profile's name or file.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Of the base's latency: 0.5x.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Pixels; found out if not given.")] = None,
+    args: Annotated[
+        str | None, typer.Option(help="Keyword arguments of the model's function: {width: 0.5}.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("pipeline.yaml"),
+) -> None:
+    """Look at your model and images, and write a pipeline file that runs; asks what is missing."""
+    from edgeprune.cli.init import asked, read_args, write_pipeline
+
+    with exit_for_errors():
+        from edgeprune.pipeline.proposal import Wishes, check_absent
+
+        check_absent([output])
+        name = asked(model, "Model: a name, or module:function")
+        given = asked(weights, "Weights: a file, `pretrained`, or `none` to train here", "none")
+        wishes = Wishes(
+            model=name,
+            weights=None if given.lower() == "none" else given,
+            data=asked(data, "Images: a folder, a data set's name, or module:function"),
+            target=asked(target, "Target", "local"),
+            budget=asked(budget, "Latency budget", "0.5x"),
+            image_size=image_size,
+            args=read_args(args),
+        )
+        write_pipeline(wishes, output)
+
+
+@app.command()
+def check(
+    pipeline: Annotated[Path, typer.Argument(help="The pipeline file.")],
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Tell in seconds what would stop a run, and how long it will take.
+
+    Exit status: 0 a run can begin, 2 a link is broken: the last line says what is allowed.
+    """
+    from edgeprune.cli.target_views import tell_links
+
+    with exit_for_errors():
+        from edgeprune.pipeline import check_pipeline
+
+        tell_links(check_pipeline(pipeline, overrides or ()), "ready", as_json=as_json)
+
+
+@app.command()
 def resume(run_dir: RunDir, as_json: Json = False) -> None:
     """Go on with an interrupted run; nothing finished is done again."""
     from edgeprune.cli.results import show_result
@@ -87,6 +144,45 @@ def resume(run_dir: RunDir, as_json: Json = False) -> None:
         from edgeprune.pipeline import resume as resume_run
 
         show_result(resume_run(run_dir), as_json=as_json)
+
+
+@app.command()
+def finish(
+    run_dir: RunDir,
+    trial: Annotated[int | None, typer.Option(help="Number of a trial of its search.")] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="Another budget: 0.6x of the base's latency, or 8ms.")
+    ] = None,
+    accuracy_drop: Annotated[
+        float | None, typer.Option(help="The fastest that loses so many points at most.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Finish another trial or budget of a finished run, without a new search.
+
+    Exit status: 0 it is within its budget, 3 it is not; it is a bundle of its own either way.
+    """
+    from edgeprune.cli.results import show_point
+
+    with exit_for_errors():
+        from edgeprune.pipeline import finish_point
+
+        point = finish_point(run_dir, trial=trial, latency=latency, accuracy_drop=accuracy_drop)
+        show_point(run_dir, point, as_json=as_json)
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Holds run directories.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """List the runs in a folder: state, budget, result."""
+    from edgeprune.cli.runs import show_runs
+
+    with exit_for_errors():
+        from edgeprune.pipeline.overview import overview
+
+        show_runs(overview(folder), as_json=as_json)
 
 
 @app.command()
@@ -133,7 +229,7 @@ def export(
     ] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help="onnx, tflite or tvm; may be given twice."),
+        typer.Option("--format", help="onnx, tflite, tvm or a package's; may be given twice."),
     ] = None,
     calibration: Annotated[
         str | None, typer.Option(help="Recipe of int8: its name, or a YAML file.")

@@ -1,5 +1,6 @@
 """`edgeprune measure`: latency of any model file on any target."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from rich.table import Table
 from edgeprune.config import load_target
 from edgeprune.devices import open_device
 from edgeprune.devices.clocks import unit_of
+from edgeprune.devices.runtimes import runtime_of
 from edgeprune.errors import UserError
-
-_SUFFIXES = {"onnxruntime": ".onnx", "tvm": ".onnx", "tflite": ".tflite"}
+from edgeprune.export.formats import device_content, format_named
 
 
 def measure_files(model: Path, target: str, against: Path | None) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def measure_files(model: Path, target: str, against: Path | None) -> dict[str, A
         MeasurementError: no latency that can be trusted.
     """
     config = load_target(target)
-    wanted = _SUFFIXES["onnxruntime" if config.kind == "simulated" else config.runtime]
-    contents = [_read(path, wanted, config.runtime) for path in (model, against or model)]
+    takes = ("onnx",) if config.kind == "simulated" else runtime_of(config).takes
+    contents = [_read(path, takes, config.runtime) for path in (model, against or model)]
     with open_device(config, partial(typer.echo, err=True)) as device:
         comparison = device.compare(*contents)
     measured = {"path": str(model)} | comparison.candidate.to_json()
@@ -83,12 +84,14 @@ def show_measured(record: dict[str, Any]) -> None:
     )
 
 
-def _read(path: Path, wanted: str, runtime: str) -> bytes:
-    if path.suffix != wanted:
-        msg = f"{path}: the target's runtime is {runtime}, which takes {wanted} files"
+def _read(path: Path, takes: Sequence[str], runtime: str) -> bytes:
+    suffixes = [format_named(form).suffix for form in takes]
+    if path.suffix not in suffixes:
+        allowed = " and ".join(suffixes)
+        msg = f"{path}: the target's runtime is {runtime}, which takes {allowed} files"
         raise UserError(msg)
     try:
-        return path.read_bytes()
+        return device_content(path)
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise UserError(msg) from error

@@ -23,8 +23,10 @@ def exit_for_errors() -> Iterator[None]:
         typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
         typer.echo(str(error), err=True)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; `edgeprune resume RUN_DIR` goes on from here", err=True)
+    except KeyboardInterrupt as error:
+        place = getattr(error, "directory", None)
+        goes_on = "" if place is None else f"; `edgeprune resume {place}` goes on from here"
+        typer.echo(f"interrupted{goes_on}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

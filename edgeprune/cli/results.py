@@ -1,6 +1,8 @@
 """What `run` and `resume` print when they are done."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -42,6 +44,26 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
             f"the budget of {budget.text} is not met: the fastest candidate measures "
             f"{best.ratio:.3f}x; the best artifact is in {result.directory}"
         )
+        raise BudgetError(msg)
+
+
+def show_point(run_dir: Path, point: Rung, *, as_json: bool) -> None:
+    """Print a point that was finished afterwards.
+
+    Raises:
+        BudgetError: its file misses its budget; everything has been printed and written.
+    """
+    if as_json:
+        print_json(asdict(point))
+    else:
+        typer.echo(
+            f"{point.regime}: {point.accuracy:.2%} on the test split at {point.ratio:.3f}x "
+            f"({point.found_by})"
+        )
+        typer.echo(f"model:  {run_dir / point.path / 'model.onnx'}")
+        typer.echo(f"report: {run_dir / 'report.html'}")
+    if not point.met:
+        msg = f"{point.regime} is not met: the file measures {point.ratio:.3f}x"
         raise BudgetError(msg)
 
 
@@ -136,6 +158,8 @@ def _frontier(ladder: Sequence[Rung]) -> Table:
             f"{rung.accuracy:.2%} ({rung.ratio:.2f}x)",
             *(
                 f"{rung.beside[role].accuracy:.2%} ({rung.beside[role].cost:.2f}x)"
+                if role in rung.beside
+                else "-"
                 for role in columns
             ),
             rung.path,

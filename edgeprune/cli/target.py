@@ -45,21 +45,12 @@ def check(target: Target, as_json: Json = False) -> None:
 
     Exit status: 0 it can be trusted, 2 a link is broken: the last line says how to mend it.
     """
-    from edgeprune.cli.target_views import show_links
+    from edgeprune.cli.target_views import tell_links
     from edgeprune.config import load_target
     from edgeprune.devices.check import check_target
 
     with exit_for_errors():
-        links = []
-        for link in check_target(load_target(target)):
-            links.append(link)
-            if not as_json:
-                show_links([link])
-        broken = any(link.state == "broken" for link in links)
-        if as_json:
-            print_json({"trusted": not broken, "links": [link.to_json() for link in links]})
-        if broken:
-            raise typer.Exit(2)
+        tell_links(check_target(load_target(target)), "trusted", as_json=as_json)
 
 
 @app.command()

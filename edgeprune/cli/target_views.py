@@ -1,13 +1,15 @@
 """What `edgeprune target` prints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edgeprune.cli.outcomes import print_json
 from edgeprune.config import TargetConfig, load_target
 from edgeprune.config.profiles import shipped_profiles
 from edgeprune.config.yaml_rules import Dumper
@@ -50,6 +52,29 @@ def profile_text(target: TargetConfig) -> str:
     """A resolved profile as YAML; sections of other kinds are left out."""
     values = target.model_dump(mode="json", exclude_none=True)
     return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))
+
+
+def tell_links(links: Iterable[Link], good: str, *, as_json: bool) -> None:
+    """Print links as they are tried, or all as JSON.
+
+    Args:
+        links: of a chain that ends at the first broken one.
+        good: what the whole is where none is broken, as a key of the JSON.
+        as_json: print one JSON object.
+
+    Raises:
+        typer.Exit: with status 2, a link is broken.
+    """
+    tried = []
+    for link in links:
+        tried.append(link)
+        if not as_json:
+            show_links([link])
+    broken = any(link.state == "broken" for link in tried)
+    if as_json:
+        print_json({good: not broken, "links": [link.to_json() for link in tried]})
+    if broken:
+        raise typer.Exit(2)
 
 
 def show_links(links: Sequence[Link]) -> None:

@@ -44,7 +44,10 @@ _Milliseconds = Annotated[_Latency, _one_or_several({"type": "number", "exclusiv
 
 
 class BudgetConfig(Section):
-    """What the finished model may cost: one of latency, latency_ms and sparsity."""
+    """What the finished model may cost: one of latency, latency_ms and sparsity.
+
+    Or accuracy_drop alone: the fastest network that loses no more than that is looked for.
+    """
 
     latency: _Ratios = Field(
         None,
@@ -75,7 +78,8 @@ class BudgetConfig(Section):
         lt=100,
         examples=[2.0],
         description="Points of accuracy that the result may lose beside that, on the reward split; "
-        "more is a missed budget (exit status 3).",
+        "more is a missed budget (exit status 3). Alone it asks for the fastest network that loses "
+        "no more.",
     )
 
     @property
@@ -88,8 +92,16 @@ class BudgetConfig(Section):
         return (self,)
 
     @property
+    def seeks(self) -> bool:
+        """Whether the fastest network is wanted that loses no more than `accuracy_drop`."""
+        given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
+        return not given and self.accuracy_drop is not None
+
+    @property
     def text(self) -> str:
         """The budget as a person writes it: ``0.5x``, ``3.5 ms`` or ``90% sparsity``."""
+        if self.seeks:
+            return f"at most {self.accuracy_drop:g} points lost"
         if self.sparsity is not None:
             return f"{100 * self.sparsity:g}% sparsity"
         values, unit = (self.latency, "x") if self.latency is not None else (self.latency_ms, " ms")
@@ -149,7 +161,7 @@ class BudgetConfig(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
-        if len(given) == 1:
+        if len(given) == 1 or self.seeks:
             return self
         both = " and ".join(
             f"{name} {_plain(name, _as_tuple(getattr(self, name)))}" for name in given
@@ -157,8 +169,8 @@ class BudgetConfig(Section):
         msg = (
             f"got both {both}; set all but one of them to null"
             if given
-            else "got none; allowed: one of latency (such as 0.5x), latency_ms (such as 3.5) and "
-            "sparsity (such as 0.9)"
+            else "got none; allowed: one of latency (such as 0.5x), latency_ms (such as 3.5), "
+            "sparsity (such as 0.9), and accuracy_drop alone (such as 1.0)"
         )
         raise ValueError(msg)
 
@@ -180,7 +192,7 @@ def _read(
         return None
     if not isinstance(value, list | tuple):
         if (found := read(value)) is None:
-            msg = f"must be {ALLOWED[name]}"
+            msg = f"must be {ALLOWED[name]}{_meant(name, value)}"
             raise ValueError(msg)
         return found
     if not value:
@@ -194,6 +206,15 @@ def _read(
         values.append(found)
     _check_descending(name, values)
     return tuple(values)
+
+
+def _meant(name: str, value: Any) -> str:
+    """A hint where a ratio lacks its x."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ""
+    return f" (did you mean {number:g}x?)" if name == "latency" and 0 < number < 1 else ""
 
 
 def _check_descending(name: str, values: Sequence[float]) -> None:

@@ -9,6 +9,8 @@ from edgeprune.config.problem import KeyPath, Place, Problem, raise_all
 from edgeprune.config.yaml_rules import Loader, no_such_tag, scalar_value
 from edgeprune.errors import ConfigError, nearest
 
+#: Values that a file may hold, each alias counted as what it stands for.
+MOST_VALUES = 20_000
 #: Anything larger is no file that a person wrote: most likely a checkpoint.
 LARGEST_FILE = 1 << 20
 
@@ -33,6 +35,9 @@ class Document:
         self.problems: list[Problem] = []
         try:
             self._root = yaml.compose(text, Loader=Loader)
+            if self._root is not None and _count(self._root, {}) > MOST_VALUES:
+                text = f"stands for more than {MOST_VALUES:,} values: its aliases multiply"
+                raise_all([Problem(Place(name), (), text)])
             self.value = None if self._root is None else self._read(self._root, ())
         except RecursionError:
             problem = Problem(Place(name), (), "is nested too deeply, or an alias contains itself")
@@ -126,6 +131,17 @@ def _read_text(path: str | Path) -> str:
         reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
     msg = f"{path}: {reason}"
     raise ConfigError(msg)
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values in a node, where what an alias stands for counts every time; none is made for it."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # one that contains itself is told when it is read
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [v for _, v in node.value]
+        known[id(node)] = 1 + sum(_count(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _entry(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:

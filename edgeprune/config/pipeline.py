@@ -115,6 +115,9 @@ class PipelineConfig(Section):
                 "widths itself; allowed: leave search.sampler out"
             )
             raise ValueError(msg)
+        if self.jointly and self.budget.seeks:
+            msg = "workload.train.mode joint trains towards a latency; allowed: budget.latency"
+            raise ValueError(msg)
         if self.jointly and len(self.budget.each) > 1:
             msg = (
                 f"workload.train.mode joint trains towards one budget, got {self.budget.text}; "

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from edgeprune.config.names import Names
 from edgeprune.config.problem import KeyPath
 from edgeprune.config.section import Section
 
@@ -51,8 +52,7 @@ class Spot:
     @property
     def words(self) -> tuple[str, ...]:
         """The words that are allowed here; empty where anything else is."""
-        literals = (get_args(kind) for kind, _ in self._kinds() if _origin(kind) is Literal)
-        return tuple(str(word) for words in literals for word in words)
+        return tuple(str(word) for each in self._kinds() for word in _words(*each))
 
     @property
     def expected(self) -> str:
@@ -122,12 +122,19 @@ def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and _origin(kind) is None and issubclass(kind, Section)
 
 
+def _words(kind: Any, limits: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What alone is allowed of a kind; empty where anything else is."""
+    if _origin(kind) is Literal:
+        return get_args(kind)
+    return next((limit.allowed for limit in limits if isinstance(limit, Names)), ())
+
+
 def _in_words(kind: Any, limits: tuple[Any, ...]) -> str:
     origin = _origin(kind)
     filled = any(getattr(limit, "min_length", None) for limit in limits)
-    if origin is Literal:
-        words = ", ".join(repr(word) for word in get_args(kind))
-        return f"one of {words}" if len(get_args(kind)) > 1 else words
+    if words := _words(kind, limits):
+        shown = ", ".join(map(repr, words))
+        return f"one of {shown}" if len(words) > 1 else shown
     if origin is tuple:
         items = " or ".join(_in_words(*each) for each in _alternatives(get_args(kind)[0]))
         return f"a {'non-empty ' * filled}list, each item {items}"

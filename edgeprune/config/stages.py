@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from edgeprune.config.multiples import ChannelMultiples
+from edgeprune.config.names import FormatName
 from edgeprune.config.section import LARGEST_SEED, Section, Texts
 
 
@@ -58,7 +59,7 @@ class SearchConfig(Section):
         "sampler as `optuna:TPESampler`. With single weights amc where "
         "nothing is said.",
     )
-    trials: int = Field(80, ge=1, description="Candidates that are evaluated.")
+    trials: int = Field(80, ge=1, le=1_000_000, description="Candidates that are evaluated.")
     seed: int = Field(
         0, ge=0, le=LARGEST_SEED, description="Seed of the sampler, recovery and fine-tuning."
     )
@@ -158,9 +159,7 @@ class FinetuneConfig(Section):
     )
 
 
-_Formats = Annotated[
-    tuple[Literal["onnx", "tflite", "tvm"], ...], Field(strict=False, min_length=1)
-]
+_Formats = Annotated[tuple[FormatName, ...], Field(strict=False, min_length=1)]
 
 
 _Precisions = Annotated[
@@ -174,7 +173,8 @@ class ExportConfig(Section):
     formats: _Formats = Field(
         ("onnx",),
         examples=[["onnx", "tflite"]],
-        description="File formats of the finished model; ONNX is always written.",
+        description="File formats of the finished model, those of installed packages among them; "
+        "ONNX is always written.",
     )
     precision: _Precisions = Field(
         ("float32",),

@@ -1,10 +1,11 @@
 """The target profile: device, runtime, precision and threads."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from edgeprune.config.multiples import ChannelMultiples
+from edgeprune.config.names import Runtime
 from edgeprune.config.reach import BoardConfig, CommandConfig, SshConfig
 from edgeprune.config.runtimes import OnnxRuntimeConfig, TfliteConfig, TvmConfig
 from edgeprune.config.section import LARGEST_SEED, Section
@@ -105,8 +106,15 @@ class TargetConfig(Section):
     simulated: SimulatedConfig | None = Field(
         None, description="Cost model; needed where kind is simulated, and only there."
     )
-    runtime: Literal["onnxruntime", "tflite", "tvm"] = Field(
-        "onnxruntime", description="What executes the model on the device."
+    runtime: Runtime = Field(
+        "onnxruntime",
+        examples=["tvm"],
+        description="What executes the model on the device; an installed package may bring others.",
+    )
+    runtime_options: dict[str, Any] = Field(
+        default_factory=dict,
+        examples=[{"delegate": "npu"}],
+        description="Settings of a runtime that another package brings, by its own names.",
     )
     onnxruntime: OnnxRuntimeConfig = Field(
         default_factory=OnnxRuntimeConfig, description="Settings of ONNX Runtime."

@@ -11,7 +11,7 @@ from edgeprune.deploy.bundle import Bundle
 from edgeprune.deploy.generated import write_onnx_model, write_program
 from edgeprune.deploy.onnx_runtime import LIBRARY, NoLibrary, runtime_library
 from edgeprune.deploy.toolchains import Toolchain
-from edgeprune.devices.artifacts import Note, tuning_folder
+from edgeprune.devices.artifacts import Note
 from edgeprune.errors import MeasurementError, TargetError, WorkloadError
 
 #: What ONNX Runtime's library from a wheel can run on.
@@ -57,6 +57,7 @@ class Products:
         """
         from edgeprune.deploy.program import compile_program
         from edgeprune.devices.tvm import require_tvm, target_of
+        from edgeprune.devices.tvm.artifact import tuning_folder
         from edgeprune.export.formats import file_name
 
         try:

@@ -16,6 +16,7 @@ from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.known_net import small_net
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
+from edgeprune.devices.runtimes import runtime_of
 from edgeprune.errors import EdgepruneError, TargetError
 from edgeprune.finished import finished
 
@@ -205,7 +206,11 @@ def _surroundings(target: TargetConfig, facts: dict[str, Any]) -> Iterator[Link]
 
 
 def _try_net(target: TargetConfig, device: Device) -> Iterator[Link]:
-    net, expected = _known_net(target)
+    if (known := _known_net(target)) is None:
+        takes = ", ".join(runtime_of(target).takes)
+        yield Link("known network", "ok", f"not tried: runtime {target.runtime} takes {takes}")
+        return
+    net, expected = known
     if isinstance(device, RemoteDevice):
         (found,) = device.outputs(net)
         difference = float(np.abs(found - expected).max() / np.abs(expected).max())
@@ -221,15 +226,21 @@ def _try_net(target: TargetConfig, device: Device) -> Iterator[Link]:
     yield Link("noise floor", "ok" if quiet else "warning", text, mend)
 
 
-def _known_net(target: TargetConfig) -> tuple[bytes, np.ndarray]:
-    """A network for the target's runtime, and what this machine computes with it."""
-    here = TargetConfig(name="this machine", kind="local")
-    net = small_net(32)
-    if target.runtime == "tflite":
+def _known_net(target: TargetConfig) -> tuple[bytes, np.ndarray] | None:
+    """A network for the target's runtime, and what this machine computes with it.
+
+    None where the runtime takes files of no format that we have one in.
+    """
+    takes = ("onnx",) if target.kind == "simulated" else runtime_of(target).takes
+    if "onnx" in takes:
+        here, net = TargetConfig(name="this machine", kind="local"), small_net(32)
+    elif "tflite" in takes:
         from edgeprune.devices.known_tflite import small_tflite_net
 
         here = TargetConfig(name="this machine", kind="local", runtime="tflite")
         net = small_tflite_net(32)
+    else:
+        return None
     with RemoteDevice(here, interpreter_of(here)) as device:
         (expected,) = device.outputs(net)
     return net, expected

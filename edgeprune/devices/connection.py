@@ -9,15 +9,18 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import execnet
 from execnet import gateway_base, gateway_bootstrap, gateway_io
 
 from edgeprune.devices.interpreter import Interpreter
+from edgeprune.errors import TargetError
 
 #: Sources sent to the device, in the order in which they import one another.
+_WORKER = "edgeprune.devices.worker"
 _MODULES = ("failures", "timing", "conditions", "serve")
 #: How long an ended worker may take to go before it is killed, seconds.
 _GRACE_S = 2.0
@@ -50,13 +53,14 @@ class Connection:
 
     Args:
         interpreter: the Python that runs the worker.
-        runtime: name of the runtime's file in ``worker/``.
+        runtime: the module whose source runs the runtime there.
         settings: what the runtime is made with.
         timeout_s: limit for starting the interpreter and for each step, seconds.
 
     Raises:
         WorkerLostError: the interpreter cannot be started.
         StepTimeoutError: it did not start in time.
+        TargetError: there is no such module.
     """
 
     def __init__(
@@ -77,7 +81,8 @@ class Connection:
         self._io: Any = None
         self._spawned = threading.Event()
         self._spawned.set()
-        sources = [(name, _source(name)) for name in (*_MODULES, runtime)]
+        shipped = [f"{_WORKER}.{name}" for name in _MODULES]
+        sources = [(_last(name), _source(name)) for name in (*shipped, runtime)]
         with self._limited("start"):
             # What Group.makegateway does, in two steps: to be able to give up on an interpreter
             # that does not answer, its process must be known before it has.
@@ -85,8 +90,9 @@ class Connection:
             gateway = gateway_bootstrap.bootstrap(self._io, described)
             gateway.spec = described
             self._group._register(gateway)
-            self._channel = gateway.remote_exec(_source("boot"))
-            self._channel.send({"modules": sources, "runtime": runtime, "settings": settings})
+            self._channel = gateway.remote_exec(_source(f"{_WORKER}.boot"))
+            first = {"modules": sources, "runtime": _last(runtime), "settings": settings}
+            self._channel.send(first)
 
     def ask(self, step: str, **arguments: Any) -> dict[str, Any]:
         """Have the worker do one step.
@@ -217,5 +223,17 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _source(name: str) -> str:
-    return resources.files("edgeprune.devices.worker").joinpath(f"{name}.py").read_text("utf-8")
+def _source(module: str) -> str:
+    """The text of a module that is not imported here."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or spec.origin is None:
+        msg = f"module {module} of the runtime is not there: its code cannot be sent"
+        raise TargetError(msg)
+    return Path(spec.origin).read_text("utf-8")
+
+
+def _last(module: str) -> str:
+    return module.rpartition(".")[2]

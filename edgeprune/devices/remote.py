@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeprune.config import TargetConfig
 from edgeprune.devices import protocol
-from edgeprune.devices.artifacts import Artifact, Note, artifact_of, quiet
+from edgeprune.devices.artifacts import Artifact, Note, quiet
 from edgeprune.devices.connection import (
     Connection,
     StepFailedError,
@@ -18,11 +18,10 @@ from edgeprune.devices.connection import (
 from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.measurement import Comparison, LayerTime
+from edgeprune.devices.runtimes import runtime_of
 from edgeprune.errors import MeasurementError, TargetError
 
 _PROFILE_RUNS = 30
-#: Runtime of the profile -> its file in ``worker/``.
-_RUNTIMES = {"onnxruntime": "onnx_runtime", "tflite": "tflite", "tvm": "tvm_runtime"}
 #: What `platform.machine` calls an architecture elsewhere.
 _ALSO_CALLED = {"arm64": "aarch64", "amd64": "x86_64", "armv8l": "armv7l"}
 
@@ -52,7 +51,7 @@ class RemoteDevice:
 
     def __init__(self, target: TargetConfig, interpreter: Interpreter, note: Note = quiet) -> None:
         self._target, self._interpreter, self._note = target, interpreter, note
-        self._closed = False
+        self._runtime, self._closed = runtime_of(target), False
         self._facts: dict[str, Any] = {}
         self._connection: Connection | None = self._connect()
 
@@ -105,7 +104,7 @@ class RemoteDevice:
         return {**self._described(), "clock": clock, **state}
 
     def _artifact(self, model: bytes) -> Artifact:
-        return artifact_of(self._target, model, self._note)
+        return self._runtime.artifact(self._target, model, self._note)
 
     def close(self) -> None:
         """See `Device.close`."""
@@ -165,13 +164,12 @@ class RemoteDevice:
         raise MeasurementError(msg)
 
     def _connect(self) -> Connection:
-        own = getattr(self._target, self._target.runtime).model_dump(mode="json")
         affinity = list(self._target.environment.affinity)
+        own = self._runtime.settings(self._target)
         settings = {**own, "threads": self._target.threads, "affinity": affinity}
-        runtime = _RUNTIMES[self._target.runtime]
         timeout_s = self._target.measure.timeout_s
         try:
-            connection = Connection(self._interpreter, runtime, settings, timeout_s)
+            connection = Connection(self._interpreter, self._runtime.worker, settings, timeout_s)
             self._facts = connection.ask("start")
         except WorkerLostError as error:
             msg = self._text(f"the worker could not be started: {_with_mend(str(error))}")

@@ -1,6 +1,7 @@
 """Does a written file compute what the torch model computes?"""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ class Verification:
         mean_abs_difference: mean over all outputs of all images.
         output_scale: largest magnitude of torch's outputs, to judge the difference by.
         top1_agreement: share of images on which file and torch name the same class.
+        by_class: of each class how many images it has, and how many of them the file gets right.
     """
 
     accuracy: float
@@ -42,6 +44,7 @@ class Verification:
     mean_abs_difference: float
     output_scale: float
     top1_agreement: float
+    by_class: tuple[tuple[int, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the manifest."""
@@ -115,6 +118,8 @@ def compare_file(
         VerificationError: the file does not run on these images, or gives NaN.
     """
     correct = agree = images = values = 0
+    seen: Counter[int] = Counter()
+    right: Counter[int] = Counter()
     difference = scale = total = 0.0
     model = model.eval()
     for inputs, labels in split.batches(batch_size):
@@ -127,8 +132,11 @@ def compare_file(
         if not np.isfinite(outputs).all():
             msg = f"{path} gives NaN or infinite outputs"
             raise VerificationError(msg)
+        hits = outputs.argmax(1) == labels.numpy()
         images += len(labels)
-        correct += int((outputs.argmax(1) == labels.numpy()).sum())
+        correct += int(hits.sum())
+        seen.update(labels.tolist())
+        right.update(labels.numpy()[hits].tolist())
         agree += int((outputs.argmax(1) == expected.argmax(1)).sum())
         difference = max(difference, float(np.abs(outputs - expected).max()))
         total += float(np.abs(outputs - expected).sum())
@@ -141,6 +149,7 @@ def compare_file(
         mean_abs_difference=total / values,
         output_scale=scale,
         top1_agreement=agree / images,
+        by_class=tuple((seen[label], right[label]) for label in range(max(seen) + 1)),
     )
 
 

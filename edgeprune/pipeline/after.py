@@ -7,9 +7,11 @@ from typing import Any
 
 from edgeprune.config import ExportConfig, PipelineConfig, load_pipeline, load_target
 from edgeprune.devices import open_device
+from edgeprune.devices.artifacts import quiet
+from edgeprune.devices.runtimes import with_runtime_for
 from edgeprune.errors import ConfigError, RunError, nearest
 from edgeprune.export import compare_file
-from edgeprune.export.formats import FORMATS, check_writable, device_content, format_of, open_format
+from edgeprune.export.formats import check_writable, device_content, format_named, format_of
 from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.progress import Reporter
@@ -18,7 +20,6 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.stages.artifacts import stage_of, write_artifacts
 from edgeprune.pipeline.stages.report import write_run_report
-from edgeprune.pipeline.timing import beside
 from edgeprune.records import write_record
 
 _PRECISIONS = ("float32", "float16", "int8")
@@ -38,7 +39,7 @@ def export_run(
     Args:
         run_dir: the run directory.
         precision: ``float32``, ``float16`` or ``int8``.
-        formats: ``onnx``, ``tflite`` or ``tvm``; each is written in each precision.
+        formats: such as ``tflite``; each is written in each precision.
         calibration: recipe of int8; the pipeline's if not given.
         drop: percentage points that may be lost; the pipeline's if not given.
         progress: show a progress bar on standard error.
@@ -49,14 +50,19 @@ def export_run(
     Raises:
         UserError: the run has not finished, a setting is wrong, or an extra is not installed.
     """
-    _check_words("precision", precision, _PRECISIONS)
-    _check_words("format", formats, FORMATS)
+    for word in precision:
+        if word not in _PRECISIONS:
+            allowed = ", ".join(_PRECISIONS)
+            msg = f"unknown precision {word!r}; allowed: {allowed}{nearest(word, _PRECISIONS)}"
+            raise ConfigError(msg)
+    for form in formats:
+        format_named(form)
     wanted = [(form, one) for form in formats for one in precision]
     if ("onnx", "float32") in wanted:
         msg = "the float32 ONNX file is the run's model.onnx; ask for float16 or int8, or a format"
         raise ConfigError(msg)
     directory = RunDirectory(run_dir)
-    with _finished(directory, progress) as (session, manifest):
+    with open_finished(directory, progress) as (session, manifest):
         given = session.config.export.model_dump()
         if calibration is not None:
             given["calibration"] = calibration
@@ -104,8 +110,8 @@ def verify_file(
         msg = f"{path} is not there"
         raise RunError(msg)
     form = format_of(path)
-    with _finished(RunDirectory(run_dir), progress) as (session, _):
-        opened = open_format(form, session.target)
+    with open_finished(RunDirectory(run_dir), progress) as (session, _):
+        opened = form.open(session.target, quiet)
         lint = opened.lint(path)
         source = finished_source(session, "result")
         workload = session.workload
@@ -115,9 +121,11 @@ def verify_file(
         if is_chance(found.accuracy, found.images, workload.classes):
             record["warnings"].append("its accuracy is that of chance")
         if target is not None:
-            content = device_content(path)
-            with open_device(beside(load_target(target), form), session.reporter.say) as device:
-                comparison = device.compare(content, source.onnx if form == "onnx" else content)
+            content, profile = device_content(path), load_target(target)
+            fits = with_runtime_for(profile, form.name)
+            with open_device(fits, session.reporter.say) as device:
+                baseline = source.onnx if form.name == "onnx" else content
+                comparison = device.compare(content, baseline)
             record["level_ms"] = comparison.candidate.level_ms
             record["median_ms"] = comparison.candidate.median_ms
             record["ratio"] = comparison.ratio
@@ -125,16 +133,13 @@ def verify_file(
     return record
 
 
-def _check_words(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
-    for one in given:
-        if one not in allowed:
-            words = ", ".join(allowed)
-            msg = f"unknown {what} {one!r}; allowed: {words}{nearest(one, allowed)}"
-            raise ConfigError(msg)
-
-
 @contextmanager
-def _finished(directory: RunDirectory, progress: bool) -> Iterator[tuple[Session, Manifest]]:
+def open_finished(directory: RunDirectory, progress: bool) -> Iterator[tuple[Session, Manifest]]:
+    """Open a run that has finished, and its manifest.
+
+    Raises:
+        RunError: it has not, or is no run directory.
+    """
     directory.check()
     manifest = directory.record("bundle", Manifest)
     if manifest is None:

@@ -1,5 +1,6 @@
 """The run directory: where a run keeps everything it has done, so that it can be resumed."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,13 @@ class RunDirectory:
         except OSError as error:
             msg = f"cannot write the run directory {self.path}: {error.strerror or error}"
             raise RunError(msg) from error
+
+    def discard(self) -> None:
+        """Remove the directory of a run that had not begun: nothing was computed in it."""
+        kept = {self.pipeline, self.path / "log.txt", self.path / ".lock"}
+        files = {path for path in self.path.rglob("*") if not path.is_dir()}
+        if files <= kept:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _same_pipeline(self, text: str) -> None:
         kept = self.pipeline.read_text()

@@ -3,13 +3,14 @@
 import datetime
 import errno
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
-from edgeprune.errors import RunError
+from edgeprune.errors import InterruptedRun, RunError, UserError
 from edgeprune.pipeline.granularity import check_granularity
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.progress import Listener, Reporter
@@ -58,7 +59,8 @@ def run(
         settings.append(f"search.seed={seed}")
     config = load_pipeline(pipeline, settings, unknown_names)
     directory = _created(config, run_dir, Path(pipeline).stem)
-    return _execute(config, directory, progress, listener)
+    with _gone_unless_begun(directory):
+        return _execute(config, directory, progress, listener)
 
 
 def prune(
@@ -101,7 +103,8 @@ def prune(
         config = load_pipeline(file, [*first, *settings], unknown_names)
     workload = given_workload(model, data, config.workload.data)
     directory = _created(config, run_dir, type(model).__name__.lower())
-    return _execute(config, directory, progress, listener, workload)
+    with _gone_unless_begun(directory):
+        return _execute(config, directory, progress, listener, workload)
 
 
 def _created(config: PipelineConfig, run_dir: str | Path | None, name: str) -> RunDirectory:
@@ -114,6 +117,16 @@ def _created(config: PipelineConfig, run_dir: str | Path | None, name: str) -> R
     directory = RunDirectory(run_dir)
     directory.create(dump_pipeline(config))
     return directory
+
+
+@contextmanager
+def _gone_unless_begun(directory: RunDirectory) -> Iterator[None]:
+    """What could not begin leaves nothing behind, so that another try finds an empty place."""
+    try:
+        yield
+    except UserError:
+        directory.discard()
+        raise
 
 
 def resume(run_dir: str | Path, *, progress: bool = True) -> RunResult:
@@ -163,6 +176,8 @@ def _execute(
                 with open_session(config, directory, reporter, workload) as session:
                     manifest = run_stages(session)
             report = write_run_report(directory)
+    except KeyboardInterrupt as error:
+        raise InterruptedRun(directory.path) from error
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
             raise

@@ -1,16 +1,21 @@
 """What all stages of one run share while it is open."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, compare_on, open_device
-from edgeprune.errors import TargetError
+from edgeprune.devices.runtimes import runtime_of, runtimes
+from edgeprune.errors import TargetError, WorkloadError
 from edgeprune.evaluation import Reconstruction, Recovery
+from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
+from edgeprune.export.verification import onnx_runner
 from edgeprune.pipeline.base_model import open_base
 from edgeprune.pipeline.multiples import history_url, learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Ranges of the base model's activations, where a search is in int8.
 _RANGES = "int8-ranges.json"
+#: Images that the traced network is held to the model on.
+TRACED_IMAGES = 16
 #: Images a data-driven importance criterion (Taylor) looks at.
 IMPORTANCE_IMAGES = 256
 
@@ -187,15 +194,39 @@ def open_session(
     target = target.model_copy(update={"precision": config.search.precision})
     for form in config.export.formats:
         check_writable(form, target)  # a missing extra is told now, not when the search is over
-    if target.runtime == "tflite":
+    if "onnx" not in runtime_of(target).takes:
+        allowed = ", ".join(one.name for one in runtimes().values() if "onnx" in one.takes)
         msg = (
-            f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime tflite does "
-            "not take; allowed: onnxruntime, tvm (`edgeprune measure` times any .tflite file)"
+            f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime "
+            f"{target.runtime} does not take; allowed: {allowed} (`edgeprune measure` times files "
+            "that are there)"
         )
         raise TargetError(msg)
     with open_device(target, reporter.say) as device:
         given = workload or open_base(config, directory, reporter)
         yield _trace(config, directory, reporter, given, target, device)
+
+
+def _check_traced(workload: Workload, content: bytes) -> None:
+    """Hold the traced network to the model on images that it was not traced with.
+
+    Raises:
+        WorkloadError: it computes something else: what the forward chose for the first image, by
+            an `if` or a loop over values, is all that the file can do.
+    """
+    images = workload.splits.train.subset(TRACED_IMAGES, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(content)
+        found = compare_file(path, onnx_runner(path), workload.model, images, batch_size=1)
+    if inexact(found):
+        msg = (
+            "the model computes something else on other images than its traced form, by up to "
+            f"{found.max_abs_difference:.3g}: its forward chooses by the values of an image (an "
+            "if, a loop), and what it chose for the first image is fixed in the file. "
+            "Allowed: a forward that does the same with every image"
+        )
+        raise WorkloadError(msg)
 
 
 def _trace(
@@ -220,6 +251,7 @@ def _trace(
         min_keep=prune.min_keep,
         blocks=prune.blocks and cut,
     )
+    _check_traced(workload, channels.template.base)
     counted = None
     if not cut:
         macs = channels.macs(channels.full)

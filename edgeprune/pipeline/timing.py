@@ -5,14 +5,11 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from edgeprune.config import TargetConfig
 from edgeprune.devices import Comparison, Device, open_device
 from edgeprune.devices.remote import RemoteDevice
+from edgeprune.devices.runtimes import with_runtime_for
 from edgeprune.errors import TargetError
 from edgeprune.pipeline.session import Session
-
-#: Format -> runtime of a profile that takes it.
-_RUNTIMES = {"tflite": "tflite", "tvm": "tvm"}
 
 
 class ArtifactTimer:
@@ -50,7 +47,7 @@ class ArtifactTimer:
 
     def _device(self, form: str) -> Device:
         if form not in self._devices:
-            target = beside(self._session.target, form)
+            target = with_runtime_for(self._session.target, form)
             device = open_device(target, self._session.reporter.say)
             self._devices[form] = self._stack.enter_context(device)
         return self._devices[form]
@@ -60,18 +57,3 @@ class ArtifactTimer:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-
-def beside(target: TargetConfig, form: str) -> TargetConfig:
-    """The profile of the same device with the runtime that takes a format.
-
-    Raises:
-        TargetError: the device is simulated: its cost model knows ONNX files only.
-    """
-    if form == "onnx":
-        takes_it = target.runtime != "tflite"  # TVM compiles it
-        return target if takes_it else target.model_copy(update={"runtime": "onnxruntime"})
-    if target.kind == "simulated":
-        msg = f"target {target.name!r} is simulated: its cost model knows ONNX files only"
-        raise TargetError(msg)
-    return target.model_copy(update={"runtime": _RUNTIMES[form]})

@@ -1,5 +1,6 @@
 """Putting a summary into the page's templates."""
 
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from edgeprune.files import write_atomic
 from edgeprune.report import numbers
 from edgeprune.report.charts import cost_axis, estimates_figure, progress_figure, trials_figure
+from edgeprune.report.classes import classes_sentence, most_changed
 from edgeprune.report.curves import curves_figure, curves_sentences
 from edgeprune.report.joint_charts import joint_figures
 from edgeprune.report.ladder import Beside, frontier_figure, ladder_figure
@@ -114,6 +116,9 @@ def _context(summary: Summary) -> dict[str, Any]:
         "race_rungs": race_rungs(summary.race),
         "race_sentences": race_sentences(summary.race),
         "curves_sentences": curves_sentences(summary.curves) if summary.curves else [],
+        "classes_shown": most_changed(summary.classes),
+        "classes_sentence": classes_sentence(summary.classes) if summary.classes else "",
+        "run_dir": shlex.quote(summary.directory),
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,

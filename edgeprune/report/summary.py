@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
 from edgeprune.export import Verification
+from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch, Past
 from edgeprune.report.curves import Curves
 from edgeprune.report.fields import (
@@ -271,6 +272,8 @@ class Summary:
         race: how the result was chosen; every contender, in the order they started.
         curves: what cutting each group alone costs; None where it was not measured.
         notes: anything else the reader must know.
+        classes: accuracy class by class, where it was counted.
+        directory: where the run is, for commands that the reader may copy; "" where not known.
     """
 
     __pydantic_config__ = EXACT
@@ -297,6 +300,8 @@ class Summary:
     race: tuple[Raced, ...] = ()
     curves: Curves | None = None
     notes: tuple[str, ...] = ()
+    classes: tuple[ClassAccuracy, ...] = ()
+    directory: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Summary":
@@ -355,6 +360,7 @@ _KEYS = {
         Rung,
         Raced,
         Curves,
+        ClassAccuracy,
     )
     for field in dataclasses.fields(kind)
 }

@@ -27,7 +27,13 @@ __all__ = ["SMALL_NET_LAYERS", "DeviceConformance", "small_net"]
 
 
 class DeviceConformance:
-    """The contract of a `Device`; inherit and give the fixture `device`, open."""
+    """The contract of a `Device`; inherit and give the fixture `device`, open.
+
+    Attributes:
+        profiles: whether its runtime tells the time of single layers.
+    """
+
+    profiles = True
 
     @pytest.fixture
     def device(self) -> Device:
@@ -69,6 +75,9 @@ class DeviceConformance:
     def test_profile_names_the_layers_of_the_file(self, device: Device) -> None:
         """Fused or not: each convolution and linear layer appears once, by its own name."""
         layers = device.profile(small_net(32))
+        if not self.profiles:
+            assert layers == []
+            return
         names = [layer.name for layer in layers]
         assert [name for name in names if name in SMALL_NET_LAYERS] == list(SMALL_NET_LAYERS)
         assert len(set(names)) == len(names)

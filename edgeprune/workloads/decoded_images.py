@@ -22,7 +22,7 @@ from edgeprune.workloads.image_tree import ImageTree
 _log = logging.getLogger(__name__)
 
 #: Part of every entry's name: raise it when the same files would decode to other pixels.
-_VERSION = 1
+_VERSION = 2
 _CHUNK = 256
 
 

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from edgeprune.errors import WorkloadError
 
 #: File endings that count as images, as in torchvision.
 IMAGE_SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp",
+    ".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif",
 )  # fmt: skip
+#: The EXIF tag that says how a camera was held, and its values of a turn to the left or right.
+_ORIENTATION = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -21,8 +24,8 @@ def decode(path: Path | str, *, shorter_side: int | None = None) -> Pixels:
 
     Args:
         path: of the file.
-        shorter_side: the image is scaled so that its shorter side has this many pixels
-            (bilinear, as torchvision's ``Resize``); left as it is where not given.
+        shorter_side: the image, turned as its EXIF data say, is scaled so that its shorter side has
+            this many pixels (bilinear, as torchvision's ``Resize``); left as it is where not given.
 
     Returns:
         (H, W, 3) uint8.
@@ -32,7 +35,7 @@ def decode(path: Path | str, *, shorter_side: int | None = None) -> Pixels:
     """
     try:
         with Image.open(path) as opened:
-            image = opened if opened.mode == "RGB" else opened.convert("RGB")
+            image = _as_rgb(ImageOps.exif_transpose(opened))
             if shorter_side is not None and min(image.size) != shorter_side:
                 image = image.resize(_scaled(image.size, shorter_side), Image.Resampling.BILINEAR)
             return np.asarray(image)
@@ -50,7 +53,8 @@ def read_size(path: Path | str) -> tuple[int, int]:
     """
     try:
         with Image.open(path) as opened:
-            return opened.height, opened.width
+            turned = opened.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
+            return opened.size if turned else opened.size[::-1]
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         msg = f"image {path} cannot be read: {error}; replace or remove it"
         raise WorkloadError(msg) from error
@@ -71,6 +75,16 @@ def crop(pixels: Pixels, size: int, top: float, left: float) -> Pixels:
     y = round(top * (pixels.shape[0] - size))
     x = round(left * (pixels.shape[1] - size))
     return pixels[y : y + size, x : x + size]
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Three channels of 8 bits; of 16 bits the upper 8, which Pillow would clip instead."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I"):
+        deep = np.asarray(image)
+        image = Image.fromarray((deep >> 8 if deep.max() > 255 else deep).astype(np.uint8))
+    return image.convert("RGB")
 
 
 def _scaled(size: tuple[int, int], shorter_side: int) -> tuple[int, int]:

@@ -40,6 +40,7 @@ class FileSplit(IndexedSplit):
         names: Sequence[str] | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
+        resize: bool = True,
     ) -> None:
         """Note where the images are; none is read yet.
 
@@ -51,6 +52,7 @@ class FileSplit(IndexedSplit):
             names: (N,) names of the images; their paths where not given.
             normalisation: mean and standard deviation of the 3 channels.
             augmentation: whether ``augment=True`` crops at random, and whether it flips.
+            resize: whether the shorter side is scaled to more than what is cropped.
 
         Raises:
             WorkloadError: the numbers of files, labels and names do not agree.
@@ -63,7 +65,7 @@ class FileSplit(IndexedSplit):
             augmentation=augmentation,
         )
         self._files = list(files)
-        self._image_size = image_size
+        self._image_size, self._resize = image_size, resize
 
     def select(self, rows: Rows, name: str) -> Self:
         """The split of some rows of this one."""
@@ -75,6 +77,7 @@ class FileSplit(IndexedSplit):
             names=self.names[rows],  # type: ignore[arg-type]
             normalisation=self.normalisation,
             augmentation=self.augmentation,
+            resize=self._resize,
         )
 
     def _batches(
@@ -100,7 +103,8 @@ class FileSplit(IndexedSplit):
 
     def _decode(self, row: int, top: float, left: float, mirrored: float) -> Pixels:
         size = self._image_size
-        pixels = decode(self._files[row], shorter_side=round(size * RESIZE_RATIO))
+        scaled = round(size * RESIZE_RATIO) if self._resize else size
+        pixels = decode(self._files[row], shorter_side=scaled)
         pixels = crop(pixels, size, top, left)
         return pixels[:, ::-1] if mirrored else pixels
 

@@ -1,16 +1,21 @@
-"""The images of a folder: ``<part>/<class>/.../<image>``."""
+"""The images of a folder: ``<part>/<class>/.../<image>``, or without parts."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgeprune.errors import WorkloadError
 from edgeprune.workloads.decoding import IMAGE_SUFFIXES
 
-#: Folders that are parts of a data set, in the order of their rows.
-PARTS = ("train", "val", "test")
+#: Parts of a data set in the order of their rows, and what their folders may be called.
+PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+#: The part of a folder that has none.
+WHOLE = "whole"
+_PART_NAMES = {name for names in PARTS.values() for name in (*names, "training", "testing")}
+#: What file managers and archivers leave among the images.
+_LITTER = ("__MACOSX", "@eaDir")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class ImageTree:
         classes: class names, sorted; the label of an image is its class's index.
         names: paths relative to `root`, with forward slashes, sorted within each part.
         labels: class of each image.
-        parts: rows of each part that is there.
+        parts: rows of each part that is there: of `PARTS`, or `WHOLE` alone.
         fingerprint: changes whenever an image is added, removed, renamed or written to.
     """
 
@@ -38,37 +43,38 @@ def read_tree(root: Path) -> ImageTree:
     """List an image folder.
 
     Args:
-        root: a folder with ``train/`` and, beside it, ``test/`` or ``val/`` or both.
+        root: a folder with ``train/`` and, beside it, ``test/`` or ``val/`` or both; or one of
+            class folders alone.
 
     Raises:
-        WorkloadError: there is no ``train/``, it has fewer than two classes, a class has no
+        WorkloadError: there is neither, there are fewer than two classes, a class has no
             image, or another part has a class that ``train/`` has not.
     """
-    _require_train(root)
-    classes = tuple(_class_folders(root / "train"))
+    folders = _folders_of(root)
+    first = root / next(iter(folders.values()))
+    classes = tuple(_class_folders(first))
     if len(classes) < 2:
         found = f"one class, {classes[0]!r}" if classes else "no class folder"
-        msg = f"{root / 'train'} has {found}; allowed: at least 2 folders, one per class"
+        msg = f"{first} has {found}; allowed: at least 2 folders, one per class"
         raise WorkloadError(msg)
     names: list[str] = []
     labels: list[int] = []
     parts: dict[str, range] = {}
     digest = hashlib.sha256()
-    for part in PARTS:
-        if not (root / part).is_dir():
-            continue
+    for part, folder in folders.items():
         start = len(names)
-        for class_name in _class_folders(root / part):
+        for class_name in _class_folders(root / folder):
             if class_name not in classes:
                 msg = (
-                    f"{root / part} has a class {class_name!r} that {root / 'train'} has not "
+                    f"{root / folder} has a class {class_name!r} that {first} has not "
                     f"({len(classes)} classes: {_some(classes)})"
                 )
                 raise WorkloadError(msg)
-            found_names = sorted(_images(root, f"{part}/{class_name}", digest))
-            if not found_names and part == "train":
+            place = str(PurePosixPath(folder) / class_name)
+            found_names = sorted(_images(root, place, digest))
+            if not found_names and root / folder == first:
                 msg = (
-                    f"class folder {root / part / class_name} has no image; "
+                    f"class folder {first / class_name} has no image; "
                     f"allowed endings: {', '.join(IMAGE_SUFFIXES)}"
                 )
                 raise WorkloadError(msg)
@@ -79,21 +85,32 @@ def read_tree(root: Path) -> ImageTree:
     return ImageTree(root, classes, names, labels, parts, digest.hexdigest())
 
 
-def _require_train(root: Path) -> None:
+def _folders_of(root: Path) -> dict[str, str]:
+    """The folder of each part, relative to the root; of `WHOLE` it is the root itself."""
     if (root / "train").is_dir():
-        return
-    inside = sorted(path.name + "/" for path in root.iterdir() if path.is_dir())
+        return {
+            part: name
+            for part, known in PARTS.items()
+            for name in [name for name in known if (root / name).is_dir()][:1]
+        }
+    inside = _class_folders(root)
+    if len(inside) > 1 and not {name.lower() for name in inside} & _PART_NAMES:
+        return {WHOLE: "."}
+    shown = _some([f"{name}/" for name in inside]) or "none"
     msg = (
-        f"{root} has no train/ folder (folders there: {_some(inside) or 'none'}); allowed: "
-        "train/<class>/<image> beside test/<class>/<image> or val/<class>/<image>"
+        f"{root} has no train/ folder (folders there: {shown}); allowed: train/<class>/<image> "
+        "beside test/<class>/<image> or val/<class>/<image>, or <class>/<image> alone"
     )
     raise WorkloadError(msg)
 
 
 def _class_folders(folder: Path) -> list[str]:
-    return sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
+    inside = (path.name for path in folder.iterdir() if path.is_dir())
+    return sorted(name for name in inside if not _is_litter(name))
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name in _LITTER
 
 
 def _images(root: Path, folder: str, digest: "hashlib._Hash") -> Iterator[str]:
@@ -102,7 +119,7 @@ def _images(root: Path, folder: str, digest: "hashlib._Hash") -> Iterator[str]:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
         name = f"{folder}/{entry.name}"
-        if entry.name.startswith("."):
+        if _is_litter(entry.name):
             continue
         if entry.is_dir():
             yield from _images(root, name, digest)

@@ -83,7 +83,7 @@ def call_accepted(
         return function(**given)
     except WorkloadError:
         raise
-    except Exception as error:  # the user's function may raise anything
+    except (Exception, SystemExit) as error:  # the user's function may raise anything
         shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
         msg = f"{setting}: {name}({shown}) failed: {told(error)}"
         raise WorkloadError(msg) from error

@@ -20,6 +20,8 @@ from edgeprune.workloads.split import Split, Splits
 from edgeprune.workloads.stratified import stratified_share
 
 Purpose = Literal["reward", "test"]
+#: Share of each class that is tested, where a dataset does not tell its test images.
+TEST_SHARE = 0.2
 
 
 def make_splits(dataset: Dataset, config: DataConfig, *, trained: bool) -> Splits:
@@ -41,17 +43,19 @@ def make_splits(dataset: Dataset, config: DataConfig, *, trained: bool) -> Split
     }
     if trained:
         _require_unseen(dataset, config, listed)
+    train = _without(dataset.train, listed.values())
     test: Split | None = listed.get("test", dataset.test)
+    if test is None and not dataset.divided:
+        train, test = _cut(train, TEST_SHARE, "test", config)
     if test is None:
         msg = (
             f"workload.data {config.name!r} has no test split: add test/ or val/ beside train/, "
             "or name the test images in workload.data.test_list"
         )
         raise WorkloadError(msg)
-    train = _without(dataset.train, listed.values())
     reward: Split | None = listed.get("reward", dataset.reward)
     if reward is None:
-        train, reward = _cut_reward(train, config)
+        train, reward = _cut(train, config.reward_split, "reward", config)
     splits = Splits(train, reward, test)
     _require_disjoint(splits)
     return splits
@@ -76,7 +80,9 @@ def _listed(dataset: Dataset, config: DataConfig, purpose: Purpose) -> IndexedSp
 def _require_unseen(
     dataset: Dataset, config: DataConfig, listed: dict[Purpose, IndexedSplit]
 ) -> None:
-    seen = set(dataset.train.names) if isinstance(dataset.train, IndexedSplit) else set()
+    seen: set[str] = set()
+    if dataset.divided and isinstance(dataset.train, IndexedSplit):
+        seen = set(dataset.train.names)
     for purpose, split in listed.items():
         leaked = [name for name in split.names if name in seen]
         if leaked:
@@ -114,21 +120,22 @@ def _without(train: Split, taken: Iterable[IndexedSplit]) -> Split:
     return train if len(kept) == len(train) else train.select(kept, "train")
 
 
-def _cut_reward(train: Split, config: DataConfig) -> tuple[Split, Split]:
+def _cut(train: Split, share: float, purpose: Purpose, config: DataConfig) -> tuple[Split, Split]:
+    """A share of each class for another purpose; the rest stays for training."""
     if not isinstance(train, IndexedSplit):
         msg = (
             f"the train split of {config.name!r} cannot be cut (it is a {type(train).__name__}): "
-            "let the dataset's function give a reward split, or use ArraySplit or FileSplit"
+            f"let the dataset's function give a {purpose} split, or use ArraySplit or FileSplit"
         )
         raise WorkloadError(msg)
-    reward, rest = stratified_share(train.labels, config.reward_split, config.seed)
-    if not len(reward):
+    taken, rest = stratified_share(train.labels, share, config.seed)
+    if not len(taken):
         msg = (
             f"no class of {config.name!r} has two training images: "
-            "there is nothing to cut a reward split from"
+            f"there is nothing to cut a {purpose} split from"
         )
         raise WorkloadError(msg)
-    return train.select(rest, "train"), train.select(reward, "reward")
+    return train.select(rest, "train"), train.select(taken, purpose)
 
 
 def _require_disjoint(splits: Splits) -> None:

@@ -11,11 +11,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from edgeprune.errors import WorkloadError, nearest
+from edgeprune.plugins import told
 
 State = dict[str, torch.Tensor]
 
 #: Keys under which training scripts wrap the weights.
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
+#: Bytes that show what kind of file it is.
+_BEGIN = 64
 _SUFFIXES = (".pt", ".pth", ".safetensors")
 
 
@@ -98,6 +101,17 @@ def _read_safetensors(path: Path) -> Any:
 
 
 def _read_torch(path: Path) -> Any:
+    with path.open("rb") as file:
+        begin = file.read(_BEGIN)
+    if not begin.strip():
+        msg = f"workload.model.weights: {path} is empty"
+        raise WorkloadError(msg)
+    if begin.lstrip().startswith((b"<", b"{")):
+        msg = (
+            f"workload.model.weights: {path} is text ({begin.lstrip()[:20].decode('latin-1')!r}…), "
+            "no weights: was a web page saved in place of the file?"
+        )
+        raise WorkloadError(msg)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -108,7 +122,10 @@ def _read_torch(path: Path) -> Any:
         )
         raise WorkloadError(msg) from error
     except Exception as error:  # a damaged file raises whatever its damaged part leads to
-        msg = f"workload.model.weights: {path} cannot be read by torch.load: {error}"
+        msg = (
+            f"workload.model.weights: {path} is damaged or no weights file: torch.load says "
+            f"{told(error)}"
+        )
         raise WorkloadError(msg) from error
 
 

@@ -26,7 +26,7 @@ class Workload:
         name: model and dataset, ``resnet20 on digits``.
         model: in eval mode, with the given weights, or fresh ones to be trained.
         trained: whether weights were given.
-        classes: number of classes.
+        class_names: of the labels, in their order.
         example_input: (1, C, H, W) float32, the first training image, normalised.
         splits: train, reward and test.
         build: makes the same architecture again, with fresh weights.
@@ -35,10 +35,15 @@ class Workload:
     name: str
     model: nn.Module
     trained: bool
-    classes: int
+    class_names: tuple[str, ...]
     example_input: torch.Tensor
     splits: Splits
     build: Callable[[], nn.Module]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
 
 
 def load_workload(config: WorkloadConfig) -> Workload:
@@ -56,7 +61,8 @@ def load_workload(config: WorkloadConfig) -> Workload:
     trained = config.model.weights is not None
     _load_given_weights(model, config.model)
     name = f"{config.model.name} on {config.data.name}"
-    return _tried(name, model, open_dataset(config.data), config.data, build, trained=trained)
+    told, dataset = config.model.num_classes, open_dataset(config.data)
+    return _tried(name, model, dataset, config.data, build, trained=trained, told=told)
 
 
 def given_workload(model: nn.Module, dataset: Dataset, config: DataConfig) -> Workload:
@@ -74,13 +80,16 @@ def given_workload(model: nn.Module, dataset: Dataset, config: DataConfig) -> Wo
     return _tried(name, model.eval(), dataset, config, build, trained=True)
 
 
-def check_forward(model: nn.Module, example_input: torch.Tensor, classes: int) -> None:
+def check_forward(
+    model: nn.Module, example_input: torch.Tensor, classes: int, told: int | None = None
+) -> None:
     """Run a model once and check that it is a classifier of these images.
 
     Args:
         model: in eval mode.
         example_input: (1, C, H, W) float32.
         classes: how many logits it has to give.
+        told: ``workload.model.num_classes``, where it is set.
 
     Raises:
         WorkloadError: the forward pass fails, gives something else than one tensor of shape
@@ -100,9 +109,14 @@ def check_forward(model: nn.Module, example_input: torch.Tensor, classes: int) -
         )
         raise WorkloadError(msg)
     if output.ndim == 2 and output.shape[1] != classes:
-        msg = (
-            f"the model gives {output.shape[1]} outputs, but the data has {classes} classes: "
+        mend = (
             f"set workload.model.num_classes: {classes}"
+            if told != classes
+            else f"workload.model.num_classes is {classes} already, which the model's function "
+            "does not heed"
+        )
+        msg = (
+            f"the model gives {output.shape[1]} outputs, but the data has {classes} classes: {mend}"
         )
         raise WorkloadError(msg)
     if tuple(output.shape) != (1, classes):
@@ -124,16 +138,17 @@ def _tried(
     build: Callable[[], nn.Module],
     *,
     trained: bool,
+    told: int | None = None,
 ) -> Workload:
     """A model and its splits, after one forward pass."""
     splits = make_splits(dataset, config, trained=trained)
     example_input, _ = next(iter(splits.train.batches(1)))
-    check_forward(model, example_input, len(dataset.classes))
+    check_forward(model, example_input, len(dataset.classes), told)
     return Workload(
         name=name,
         model=model,
         trained=trained,
-        classes=len(dataset.classes),
+        class_names=dataset.classes,
         example_input=example_input,
         splits=splits,
         build=build,

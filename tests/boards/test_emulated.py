@@ -66,7 +66,10 @@ def test_litert_can_be_imported(emulated_python: Path) -> None:
 
 def test_a_worker_measures_on_it(emulated_python: Path) -> None:
     connection = Connection(
-        python_command([str(emulated_python)]), "onnx_runtime", {"threads": 1}, 120.0
+        python_command([str(emulated_python)]),
+        "edgeprune.devices.worker.onnx_runtime",
+        {"threads": 1},
+        120.0,
     )
     try:
         facts = connection.ask("start")

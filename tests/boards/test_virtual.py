@@ -37,7 +37,9 @@ def python_on(board: Board) -> Interpreter:
 
 
 def worker(board: Board) -> Connection:
-    return Connection(python_on(board), "onnx_runtime", {"threads": 1}, 120.0)
+    return Connection(
+        python_on(board), "edgeprune.devices.worker.onnx_runtime", {"threads": 1}, 120.0
+    )
 
 
 def runs_there(board: Board, pid: int) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from edgeprune.config import PipelineConfig
+from edgeprune.config.names import Names
 from edgeprune.config.section import Section
 from edgeprune.config.stages import ExportConfig
 from edgeprune.config.workload import DataConfig, WorkloadConfig
@@ -47,6 +48,7 @@ def _budgets() -> st.SearchStrategy[dict[str, Any]]:
         st.fixed_dictionaries({"latency_ms": st.floats(0, exclude_min=True, allow_infinity=False)}),
         st.fixed_dictionaries({"latency_ms": falling}),
         st.fixed_dictionaries({"sparsity": st.floats(0, 1, exclude_min=True, exclude_max=True)}),
+        st.fixed_dictionaries({"accuracy_drop": st.floats(0.1, 99.0)}),
     )
 
 
@@ -100,6 +102,8 @@ def _value(annotation: Any, limits: Iterable[Any]) -> st.SearchStrategy[Any]:
         return _value(base, [*limits, *inner])
     if origin in {Union, UnionType}:
         return st.one_of(*(_value(one, limits) for one in get_args(annotation)))
+    if named := [one.ours for one in limits if isinstance(one, Names)]:
+        return st.sampled_from(named[0])
     if origin is Literal:
         return st.sampled_from(get_args(annotation))
     if origin is tuple:

@@ -19,8 +19,8 @@ from edgeprune.config import TargetConfig
 from edgeprune.config.runtimes import TvmConfig
 from edgeprune.errors import TargetError, VerificationError, WorkloadError
 from edgeprune.export.formats import Source, device_content, file_name, open_format
-from edgeprune.export.formats.opening import DESCRIPTIONS
 from edgeprune.export.formats.protocol import Made
+from edgeprune.export.formats.tvm_library import DESCRIPTION
 from edgeprune.pruning import ChannelSpace
 from tests.evaluation.nets import all_images, noise_split
 from tests.models import tiny_cnn
@@ -93,8 +93,8 @@ def test_a_damaged_library_is_never_loaded(library: Path, tmp_path: Path) -> Non
     half.write_bytes(library.read_bytes()[: library.stat().st_size // 2])
     with pytest.raises(VerificationError, match=r"lacks its description .*\.so\.json"):
         open_format("tvm", HERE).run(half)
-    beside = half.with_name(half.name + DESCRIPTIONS["tvm"])
-    shutil.copy(library.with_name(library.name + DESCRIPTIONS["tvm"]), beside)
+    beside = half.with_name(half.name + DESCRIPTION)
+    shutil.copy(library.with_name(library.name + DESCRIPTION), beside)
     with pytest.raises(VerificationError, match=r"is damaged.*bytes, described are"):
         open_format("tvm", HERE).run(half)
     beside.write_text("{")

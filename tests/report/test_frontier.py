@@ -37,7 +37,7 @@ def test_the_page_lets_a_person_pick_a_point() -> None:
     assert "The frontier: pick a point" in page and "The ladder" not in page
     assert "ladder/latency-0.7x" in page and "this folder" in page
     assert "0.5x (missed)" in page and "uniform-L1</td>" in page
-    assert "the tightest budget, 0.5x" in page
+    assert "is about 0.5x, whose bundle" in page
 
 
 def test_regimes_of_one_search_stay_a_ladder() -> None:

@@ -82,8 +82,9 @@ def test_pickles_are_refused_and_not_run(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("net.pt", b"", "cannot be read by torch.load"),
+        ("net.pt", b"", "net.pt is empty"),
         ("net.pt", b"no weights at all", "net.pt"),
+        ("net.pt", b"<!DOCTYPE html><html>", r"net\.pt is text .*was a web page saved"),
         ("net.safetensors", b"no weights at all", "no safetensors file"),
         ("net.h5", b"", r"ends in '\.h5'; allowed: \.pt, \.pth or \.safetensors"),
     ],
@@ -100,7 +101,9 @@ def test_a_truncated_file(tmp_path: Path) -> None:
     torch.save(_net().state_dict(), tmp_path / "net.pt")
     whole = (tmp_path / "net.pt").read_bytes()
     (tmp_path / "net.pt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WorkloadError, match=r"net\.pt cannot be read by torch\.load"):
+    with pytest.raises(
+        WorkloadError, match=r"net\.pt is damaged or no weights file: torch\.load says .*"
+    ):
         read_weights(tmp_path / "net.pt")
 
 

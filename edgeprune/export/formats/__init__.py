@@ -1,26 +1,27 @@
 """File formats: each is one class behind `Format`, opened by name."""
 
-from edgeprune.export.formats.opening import (
-    FORMATS,
-    SUFFIXES,
+from edgeprune.export.formats.protocol import Format, FormatSpec, Lint, Made, Source
+from edgeprune.export.formats.registry import (
     check_writable,
     device_content,
     file_name,
+    format_named,
     format_of,
+    formats,
     open_format,
 )
-from edgeprune.export.formats.protocol import Format, Lint, Made, Source
 
 __all__ = [
-    "FORMATS",
-    "SUFFIXES",
     "Format",
+    "FormatSpec",
     "Lint",
     "Made",
     "Source",
     "check_writable",
     "device_content",
     "file_name",
+    "format_named",
     "format_of",
+    "formats",
     "open_format",
 ]

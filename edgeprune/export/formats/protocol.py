@@ -1,6 +1,6 @@
 """What a file format has to be able to do, and what passes between it and a pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from edgeprune.config import TargetConfig
+    from edgeprune.devices.artifacts import Note
     from edgeprune.export.verification import Runner
     from edgeprune.quantization import CalibrationImages
 
@@ -104,3 +106,24 @@ class Format(Protocol):
     def noise(self, source: Source, made: Made, images: "CalibrationImages") -> dict[str, float]:
         """Signal to quantisation noise of every layer of an int8 file, dB, the noisiest first."""
         ...
+
+
+@dataclass(frozen=True)
+class FormatSpec:
+    """What is known of a format without opening it.
+
+    Attributes:
+        name: in a pipeline file.
+        suffix: end of its files' names.
+        open: makes the format for a target; raises `TargetError` where what it needs is missing.
+        check: raises `TargetError` where files cannot be written here though it can be opened.
+        tag: part of its files' names that says what they are for.
+        content: what a device is sent of a written file.
+    """
+
+    name: str
+    suffix: str
+    open: "Callable[[TargetConfig, Note], Format]"
+    check: "Callable[[TargetConfig], None]" = lambda target: None
+    tag: "Callable[[TargetConfig], str]" = lambda target: ""
+    content: Callable[[Path], bytes] = Path.read_bytes

@@ -6,8 +6,9 @@ from pathlib import Path
 import onnx
 
 from edgeprune.config import TargetConfig
-from edgeprune.devices.artifacts import Note, artifact_of, quiet
+from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.devices.tvm import compile_library, kernel_tasks, require_tvm, target_of
+from edgeprune.devices.tvm.artifact import compiled
 from edgeprune.devices.tvm.host import compiler_for
 from edgeprune.devices.tvm.library import header_of
 from edgeprune.errors import MeasurementError, WorkloadError
@@ -57,7 +58,7 @@ class TvmFormat:
         """See `Format.convert`; names of layers are those of the ONNX file's nodes."""
         content = self._onnx.convert(source, precision, images, keep_float).content
         try:
-            artifact = artifact_of(self._target, content, self._note).content
+            artifact = compiled(self._target, content, self._note).content
             tasks = kernel_tasks(content, self._own)
         except MeasurementError as error:
             raise WorkloadError(_refusal(str(error), content)) from error

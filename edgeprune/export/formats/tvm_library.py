@@ -21,11 +21,10 @@ from edgeprune.devices.tvm.library import pack
 from edgeprune.devices.worker.failures import BuildFailed
 from edgeprune.devices.worker.tvm_runtime import Runtime, machine_of, unpack
 from edgeprune.errors import VerificationError
-from edgeprune.export.formats.opening import DESCRIPTIONS
 from edgeprune.export.verification import Runner
 
 #: End of the description's name, after the library's.
-DESCRIPTION = DESCRIPTIONS["tvm"]
+DESCRIPTION = ".json"
 
 
 @dataclass(frozen=True)

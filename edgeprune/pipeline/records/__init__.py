@@ -10,6 +10,8 @@ from edgeprune.pipeline.records.small import (
     MeasuredPoints,
     Multiples,
     Scoring,
+    Tolerance,
+    Tolerated,
 )
 
 __all__ = [
@@ -25,4 +27,6 @@ __all__ = [
     "Race",
     "RungManifest",
     "Scoring",
+    "Tolerance",
+    "Tolerated",
 ]

@@ -64,6 +64,7 @@ class Manifest(_Made):
         artifacts: other formats and precisions.
         ladder: a line for each regime of the search or budget of the run, where it had several.
         notes: what a reader must know.
+        class_names: of the labels, in their order.
         full_widths: channels of the groups, or weights of the layers, that may be cut.
         base: the unpruned model.
         baselines: finished models by role.
@@ -76,6 +77,7 @@ class Manifest(_Made):
     artifacts: tuple[ArtifactRecord, ...] = ()
     ladder: tuple[Rung, ...] = ()
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
     full_widths: dict[str, int] = Field(default_factory=dict)
     base: Finished
     baselines: dict[str, Finished]

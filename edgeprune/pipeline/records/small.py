@@ -48,6 +48,27 @@ class Scoring(BaseModel):
     base: float | None = None
 
 
+class Tolerance(BaseModel):
+    """The loss at one latency.
+
+    Attributes:
+        limit: the latency that was aimed at, as a ratio to the base model's.
+        widths: of the allocation that was fine-tuned.
+        lost: points of accuracy on the reward split below the base model.
+    """
+
+    limit: float
+    widths: dict[str, int]
+    lost: float
+
+
+class Tolerated(BaseModel):
+    """The least latency that was found to keep enough accuracy, and what was tried."""
+
+    limit: float
+    tried: tuple[Tolerance, ...] = ()
+
+
 class HistoryRecord(BaseModel):
     """The ``run`` under which a search is in the history, and the ``sources`` it learns from."""
 

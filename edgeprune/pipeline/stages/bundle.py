@@ -72,6 +72,7 @@ def write_bundle(
         artifacts=tuple(artifacts),
         ladder=tuple(ladder),
         notes=_notes(session),
+        class_names=session.workload.class_names,
         race=raced.with_winner(result.found_by),
         widths=result.widths,
         full_widths={one.name: one.size for one in parts if one.fixed is None},
@@ -87,10 +88,11 @@ def write_bundle(
 
 def asked(session: Session, goal: Goal, result: Finished) -> Budget:
     """What was asked of a result, and whether it holds."""
-    allowed, text = session.config.budget.accuracy_drop, goal.text
-    if allowed is not None:
-        noun = points_noun(allowed / 100)
-        text = f"{text} with at most {allowed:g} {noun} lost"
+    budget, text = session.config.budget, goal.text
+    if budget.accuracy_drop is not None:
+        noun = points_noun(budget.accuracy_drop / 100)
+        lost = f"at most {budget.accuracy_drop:g} {noun} lost"
+        text = f"{text} (the fastest with {lost})" if budget.seeks else f"{text} with {lost}"
     return Budget(text, goal.limit, result.met)
 
 

@@ -16,6 +16,7 @@ from edgeprune.pipeline.field import (
 )
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.problems import search_problem
+from edgeprune.pipeline.records import Tolerated
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import (
     Settled,
@@ -67,8 +68,12 @@ def _measured_field(
     uninformed = replace(settler, problem=replace(settler.problem, curves=None))
     uniform = settle_uniform(session, goal.limit)
     filled = uninformed.settle(uniform.widths, uniform.comparison)
+    record = session.directory.record("tolerance", Tolerated)
+    allowed = session.config.budget.accuracy_drop
+    passed = [] if record is None or allowed is None else tolerated_contenders(record, allowed)
     return [
         *finalists(session, settler, found),
+        *passed,
         _baseline("filled", filled, "filled"),
         _baseline("uniform", uniform, "uniform"),
         _best_random(uninformed, compared),
@@ -120,6 +125,20 @@ def finalists(session: Session, settler: Settler, found: SearchResult) -> list[C
             found_it = Contender(f"search-{trial.number}", words, settled.widths)
             contenders.append(replace(found_it, trial=trial.number, comparison=settled.comparison))
     return contenders
+
+
+def tolerated_contenders(found: Tolerated, allowed: float) -> list[Contender]:
+    """The allocation that was seen to lose no more than it may at the budget; none where none was.
+
+    Args:
+        found: what was tried.
+        allowed: points of accuracy.
+    """
+    return [
+        Contender("tolerated", f"the allocation at {one.limit:.3g}x", one.widths)
+        for one in found.tried
+        if one.limit == found.limit and one.lost <= allowed
+    ]
 
 
 def _best_random(settler: Settler, compared: SearchResult) -> Contender:

@@ -85,8 +85,8 @@ def climb(session: Session, goal: Goal, kernels: NetModel | None) -> list[Rung]:
             if within is not None:
                 widths = within.settle(widths).widths
             record = finish(session, step.name, widths, step.regime, settler=within)
-        _write_bundle(session, step.folder, step.name, record, {"regime": step.text})
-        lines.append(_line(step.text, step.folder, record))
+        write_rung(session, step.folder, step.name, record, {"regime": step.text})
+        lines.append(rung(step.text, step.folder, record))
     return lines
 
 
@@ -115,19 +115,28 @@ def write_frontier(
                 "budget": asked(session, goal, result),
                 "race": raced.with_winner(result.found_by),
             }
-            _write_bundle(session, goal.folder, result.name, result, more)
+            write_rung(session, goal.folder, result.name, result, more)
         beside = {
             role: Point(one.verification.accuracy, one.cost)
             for role, one in found.items()
             if role in BASELINES["channels"]
         }
-        lines.append(_line(goal.text, goal.folder, result, beside))
+        lines.append(rung(goal.text, goal.folder, result, beside))
     return lines
 
 
-def _write_bundle(
+def write_rung(
     session: Session, folder: str, contender: str, record: Finished, more: dict[str, Any]
 ) -> None:
+    """Write the bundle of a finished contender beside the run's own.
+
+    Args:
+        session: the open run.
+        folder: in the run directory.
+        contender: names its files.
+        record: of it.
+        more: what else its manifest says.
+    """
     path = session.directory.path / folder
     path.mkdir(parents=True, exist_ok=True)
     manifest = RungManifest(
@@ -140,9 +149,17 @@ def _write_bundle(
     write_record(path / "manifest.json", manifest)
 
 
-def _line(
+def rung(
     regime: str, path: str, record: Finished, beside: Mapping[str, Point] | None = None
 ) -> Rung:
+    """The line of a finished contender in the run's own manifest.
+
+    Args:
+        regime: what was asked of it, as a person writes it.
+        path: of its bundle, in the run directory.
+        record: of it.
+        beside: the baselines of the same budget, by role.
+    """
     return Rung(
         regime=regime,
         path=path,

@@ -2,6 +2,7 @@
 
 A stage's record is in ``stages/`` of the run directory once it is done, so that a run that was
 interrupted goes on behind it; searches, races and artifacts have records of their steps as well.
+Where the budget is on accuracy alone, ``tolerance`` finds the latency that the search aims at.
 Where a run has several budgets, search, contenders and race are done for each.
 """
 
@@ -11,7 +12,15 @@ from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.field import Field
 from edgeprune.pipeline.goals import Goal, goals
-from edgeprune.pipeline.records import ArtifactRecord, Finished, Kernels, Manifest, Race, Scoring
+from edgeprune.pipeline.records import (
+    ArtifactRecord,
+    Finished,
+    Kernels,
+    Manifest,
+    Race,
+    Scoring,
+    Tolerated,
+)
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.artifacts import artifacts_of
 from edgeprune.pipeline.stages.base import finish_base
@@ -25,6 +34,7 @@ from edgeprune.pipeline.stages.probe import Probe, probe
 from edgeprune.pipeline.stages.race import race
 from edgeprune.pipeline.stages.scoring import choose_scoring
 from edgeprune.pipeline.stages.search import search, worth_measuring
+from edgeprune.pipeline.stages.tolerance import find_tolerated, tolerated_goal
 from edgeprune.search import SearchResult
 from edgeprune.sensitivity import Curves
 
@@ -51,6 +61,7 @@ STAGES = (
     Stage("kernels", (), Kernels),
     Stage("probe", (), Probe),
     Stage("curves", (Kernels, Probe), Curves),
+    Stage("tolerance", (Kernels, Probe, Curves), Tolerated),
     Stage("scoring", (Kernels, Probe, Curves), Scoring),
     Stage("search", (JointResult, Kernels, Probe, Curves, Scoring), SearchResult),
     Stage("contenders", (Kernels, Probe, SearchResult), Field),
@@ -70,9 +81,13 @@ def run_stages(session: Session) -> Manifest:
     session = train_together(session)
     base = finish_base(session)
     kernels = learn_kernels(session)
-    wanted = goals(session.config.budget, probe(session))
+    budget, probed = session.config.budget, probe(session)
+    wanted = goals(budget, probed)
     if wanted[0].probed.reachable:
-        learn_curves(session, lambda: worth_measuring(session, wanted[0].probed, kernels))
+        learn_curves(session, lambda: worth_measuring(session, probed, kernels))
+    if budget.seeks and budget.accuracy_drop is not None:
+        found = find_tolerated(session, probed, kernels, budget.accuracy_drop)
+        wanted = [tolerated_goal(probed, found, own=True)]
     reached = [(goal, _reach(session, goal, kernels)) for goal in wanted]
     own, records = reached[-1]
     contenders = {"base": base, **(records or {})}

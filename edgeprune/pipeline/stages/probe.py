@@ -93,7 +93,7 @@ def _measure(session: Session) -> Probe:
             points.append(Point(widths, comparison.ratio))
             task.advance(note=f"{space.macs(widths) / 1e6:.1f}M MACs: {comparison.ratio:.2f}x")
     base = comparison.baseline
-    for one in budget.each:
+    for one in () if budget.seeks else budget.each:
         if one.ratio(base.level_ms) >= 1:
             msg = (
                 f"budget.latency_ms {one.latency_ms} asks for nothing: the base model takes "

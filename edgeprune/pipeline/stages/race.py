@@ -52,6 +52,22 @@ def rungs(epochs: int) -> tuple[int, ...]:
     return (*sorted(step for step in steps if step < epochs), epochs)
 
 
+def planned_epochs(own: int, held: int, epochs: int, done: int = 0) -> int:
+    """Epochs of training that a race takes, at least.
+
+    Args:
+        own: contenders of the search, the worse half of which is dropped at every rung.
+        held: contenders that are trained to the end.
+        epochs: length of the schedule.
+        done: epochs that all of them have behind them.
+    """
+    total = 0
+    for rung in (step for step in rungs(epochs) if step > done):
+        total += (own + held) * (rung - done)
+        own, done = math.ceil(own / 2), rung
+    return total
+
+
 class Repeat(BaseModel):
     """The winner once more, narrower: its written file had missed the budget.
 
@@ -465,12 +481,10 @@ class _Race:
 
     def _planned(self, alive: Sequence[Contender], rung: int) -> int:
         """Steps of the progress bar from here: epochs of all, or one each without epochs."""
+        if not self.epochs:
+            return len(alive)
         own = sum(not one.roles for one in alive)
-        held, total = len(alive) - own, 0
-        for following in (step for step in rungs(self.epochs) if step > rung):
-            total += (own + held) * (following - rung)
-            own, rung = math.ceil(own / 2), following
-        return total if self.epochs else len(alive)
+        return planned_epochs(own, len(alive) - own, self.epochs, rung)
 
     def _best(self, scores: dict[str, float]) -> str:
         """The best so far in this rung, else in the one before."""

@@ -12,6 +12,7 @@ from edgeprune.pipeline.contribution import contribution
 from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Row, Summary, Target, Trial, write_report
+from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch
 from edgeprune.report.curves import Curves as CurvesShown
 from edgeprune.report.summary import ROLES, Artifact, Role
@@ -77,7 +78,19 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         race=manifest.race,
         curves=None if curves is None else CurvesShown(**asdict(curves)),
         notes=tuple(_notes(manifest)),
+        classes=tuple(_classes(manifest)),
+        directory=str(directory.path),
     )
+
+
+def _classes(manifest: Manifest) -> Iterator[ClassAccuracy]:
+    """None where the bundle was made by a version that did not count them."""
+    before, after = (one.verification.by_class for one in (manifest.base, manifest.result))
+    for name, (images, first), (_, second) in zip(
+        manifest.class_names, before, after, strict=False
+    ):
+        if images:
+            yield ClassAccuracy(name, images, first / images, second / images)
 
 
 def _notes(manifest: Manifest) -> list[str]:

@@ -1,4 +1,17 @@
 "use strict";
+// Buttons that copy a command say so for a moment; without a clipboard they show it.
+addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "copied";
+  } catch {
+    prompt("The command:", text);
+  }
+  setTimeout(() => (button.textContent = "copy"), 1500);
+});
 // Unpacks plotly.js, which the page carries, and draws the figures in the reader's colours.
 (async () => {
   const figures = JSON.parse(document.getElementById("figures").textContent);

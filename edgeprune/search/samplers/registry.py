@@ -7,7 +7,7 @@ from typing import Any
 from optuna.samplers import BaseSampler
 
 from edgeprune.errors import SearchError, nearest
-from edgeprune.plugins import load_object, provided
+from edgeprune.plugins import load_object, specs
 from edgeprune.search.problem import SearchProblem
 from edgeprune.search.samplers import amc, baselines, bocr, history, knapsack, stepwise
 from edgeprune.search.samplers.optuna import PREFIX, optuna_spec
@@ -68,16 +68,7 @@ def samplers() -> Mapping[str, SamplerSpec]:
             that is taken.
     """
     ours = (knapsack, amc, history, bocr, stepwise, baselines)
-    found = {spec.name: spec for package in ours for spec in package.SPECS}
-    theirs = provided(
-        ENTRY_POINTS, "a SamplerSpec", lambda one: isinstance(one, SamplerSpec), SearchError
-    )
-    for name, spec in theirs.items():
-        if name in found or name != spec.name:
-            msg = f"entry point {name!r} of {ENTRY_POINTS}: the name must be new and the spec's own"
-            raise SearchError(msg)
-        found[name] = spec
-    return found
+    return specs(ENTRY_POINTS, (spec for package in ours for spec in package.SPECS), SearchError)
 
 
 def samplers_of_weights() -> list[str]:

@@ -18,9 +18,12 @@ class Dataset:
         test: what it may not; None where the user's lists have to say.
         reward: images that nobody trains on, apart from `test`. Giving one declares that no
             weights have seen it.
+        divided: whether its maker told training images from others. Where not, a test split is cut
+            off `train`; and given weights may have seen any image, so that both lists are needed.
     """
 
     classes: tuple[str, ...]
     train: Split
     test: Split | None
     reward: Split | None = None
+    divided: bool = True

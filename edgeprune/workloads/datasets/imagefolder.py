@@ -13,7 +13,7 @@ from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.decoded_images import decoded_images
 from edgeprune.workloads.decoding import read_size
 from edgeprune.workloads.file_split import FileSplit
-from edgeprune.workloads.image_tree import read_tree
+from edgeprune.workloads.image_tree import WHOLE, read_tree
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.normalisation import IMAGENET, choose_normalisation
 
@@ -31,10 +31,11 @@ def imagefolder(
     std: Sequence[float] | None = None,
     augment: bool = True,
 ) -> Dataset:
-    """``train/<class>/<image>`` beside ``test/`` or ``val/`` of the same form.
+    """``train/<class>/<image>`` beside ``test/`` or ``val/``, or class folders alone.
 
-    Where both are there, ``val/`` is the reward split. Images of at most 96 pixels (or brought
-    to at most 96 by `image_size`) are decoded once into the cache; larger ones when needed.
+    Where both are there, ``val/`` (or ``valid/``, ``validation/``) is the reward split. Of class
+    folders alone a part of each class becomes the test split. Images of at most 96 pixels (or
+    brought to at most 96 by `image_size`) are decoded once into the cache; larger ones when needed.
 
     Args:
         root: the folder, or a tar archive of it (with or without one folder around it).
@@ -50,7 +51,7 @@ def imagefolder(
     Raises:
         WorkloadError: `root` is missing, has another layout, or holds images that cannot be read.
     """
-    tree = read_tree(_opened(root))
+    tree = read_tree(open_root(root))
     normalisation = choose_normalisation(mean, std, IMAGENET)
     augmentation = Augmentation() if augment else None
     whole: IndexedSplit
@@ -73,6 +74,8 @@ def imagefolder(
             normalisation=normalisation,
             augmentation=augmentation,
         )
+    if WHOLE in tree.parts:
+        return Dataset(tree.classes, whole, None, divided=False)
     held_out = [np.asarray(tree.parts[part]) for part in ("test", "val") if part in tree.parts]
     return Dataset(
         tree.classes,
@@ -82,7 +85,12 @@ def imagefolder(
     )
 
 
-def _opened(root: Path | None) -> Path:
+def open_root(root: Path | None) -> Path:
+    """The folder of an image folder or of an archive of one, which is unpacked.
+
+    Raises:
+        WorkloadError: it is neither, or not there.
+    """
     if root is None:
         msg = "workload.data.root is missing: imagefolder needs a folder or a tar archive"
         raise WorkloadError(msg)
@@ -98,5 +106,5 @@ def _opened(root: Path | None) -> Path:
         )
         raise WorkloadError(msg)
     folder = unpacked(root)
-    inside = [path for path in folder.iterdir() if path.is_dir()]
+    inside = [path for path in folder.iterdir() if path.is_dir() and path.name != "__MACOSX"]
     return inside[0] if len(inside) == 1 and inside[0].name != "train" else folder

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from edgeprune.errors import WorkloadError
+from edgeprune.workloads.normalisation import Normalisation
 
 #: Both were trained with the Inception normalisation, which `transform_input` makes from
 #: ImageNet's, and have auxiliary heads that turn the training output into a tuple.
@@ -44,6 +45,22 @@ def build_classifier(name: str, num_classes: int | None, args: dict[str, Any]) -
         msg = f"workload.model.args {args} do not fit torchvision's {name}: {error}"
         raise WorkloadError(msg) from error
     return model
+
+
+def pretrained_recipe(name: str) -> tuple[int, Normalisation]:
+    """Image size and normalisation that torchvision's best weights were trained with.
+
+    Raises:
+        WorkloadError: there are no weights for this name.
+    """
+    from edgeprune.workloads.torchvision_guard import torchvision
+
+    try:
+        recipe = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    except (ValueError, AttributeError) as error:
+        msg = f"torchvision has no pretrained weights of {name!r}; allowed: a file, or none"
+        raise WorkloadError(msg) from error
+    return recipe.crop_size[0], Normalisation(tuple(recipe.mean), tuple(recipe.std))
 
 
 def pretrained_state(name: str) -> dict[str, torch.Tensor]:

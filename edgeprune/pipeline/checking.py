@@ -1,0 +1,212 @@
+"""Everything that can be told of a pipeline file without training, in seconds."""
+
+import copy
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from edgeprune.config import PipelineConfig, load_pipeline, load_target
+from edgeprune.devices.check import Link, check_target
+from edgeprune.errors import ConfigError, EdgepruneError
+from edgeprune.evaluation import accuracy
+from edgeprune.export.formats import check_writable
+from edgeprune.pipeline.field import FINALISTS
+from edgeprune.pipeline.gates import is_chance
+from edgeprune.pipeline.granularity import check_granularity
+from edgeprune.pipeline.names import unknown_names
+from edgeprune.pipeline.precision import check_precision
+from edgeprune.pipeline.stages.race import planned_epochs
+from edgeprune.pruning import ChannelSpace
+from edgeprune.training import mode_named
+from edgeprune.workloads import Workload, load_workload
+
+#: Reward images that given weights are tried on.
+_TRIED = 512
+#: Fewest reward images that tell candidates of a percentage point or two apart.
+_FEW_IMAGES = 500
+#: Room that a run needs beside its networks, megabytes.
+_ROOM_MB = 200
+#: Networks that a run keeps at once: contenders with the optimiser's state, and files of results.
+_NETWORKS = 40
+#: Seconds for measuring a candidate, and for repairing it beside the passes over images.
+_MEASURING_S, _REPAIRING_S = 1.5, 0.5
+#: What a pruned network takes to train beside the base model, about, its teacher included.
+_PRUNED = 0.8
+#: Widths of one group that are looked at for its curve, about.
+_CURVE_POINTS = 5
+
+
+def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Iterator[Link]:
+    """Try a pipeline file from its settings to the device; ends at the first broken link.
+
+    Args:
+        pipeline: the file.
+        overrides: as of a run.
+
+    Yields:
+        The links, as they are tried; the last one estimates how long a run takes.
+
+    Raises:
+        ConfigError: a setting is wrong; the message has the line.
+    """
+    config = load_pipeline(pipeline, overrides, unknown_names)
+    check_granularity(config)
+    if config.training_mode is not None:
+        mode_named(config.training_mode)
+    yield Link("settings", "ok", f"{config.budget.text} on {config.target}, {config.finder}")
+    workload: list[Workload] = []
+    space: list[ChannelSpace] = []
+
+    def model() -> Iterator[Link]:
+        workload.append(load_workload(config.workload))
+        yield from _look_at_model(config, workload[0])
+
+    def cuts() -> Iterator[Link]:
+        space.append(_space(config, workload[0]))
+        yield from _look_at_space(config, space[0])
+
+    steps: dict[str, Callable[[], Iterator[Link]]] = {
+        "model and data": model,
+        "what may be cut": cuts,
+        "formats": lambda: _look_at_formats(config),
+        "disk": lambda: _look_at_disk(space[0]),
+        "target": lambda: check_target(load_target(config.target)),
+        "duration": lambda: _estimate(config, workload[0], space[0]),
+    }
+    for name, step in steps.items():
+        try:
+            for link in step():
+                yield link
+                if link.state == "broken":
+                    return
+        except EdgepruneError as error:
+            yield Link(name, "broken", str(error))
+            return
+
+
+def _look_at_model(config: PipelineConfig, workload: Workload) -> Iterator[Link]:
+    count = sum(one.numel() for one in workload.model.parameters())
+    shape = "x".join(str(size) for size in workload.example_input.shape[1:])
+    yield Link("model", "ok", f"{config.workload.model.name}, {count:,} weights, {shape} images")
+    splits = workload.splits
+    sizes = [f"{len(one):,} {one.name}" for one in (splits.train, splits.reward, splits.test)]
+    few = len(splits.reward) < _FEW_IMAGES
+    mend = f"fewer than {_FEW_IMAGES} reward images: small differences are chance" if few else ""
+    text = f"{', '.join(sizes)} images of {workload.classes} classes"
+    yield Link("data", "warning" if few else "ok", text, mend)
+    if workload.trained:
+        tried = splits.reward.subset(min(_TRIED, len(splits.reward)), 0)
+        right = accuracy(workload.model, tried)
+        if is_chance(right, len(tried), workload.classes):
+            mend = (
+                "no better than chance: are classes in the order of the training, and mean, std "
+                "and image size those of the training?"
+            )
+            yield Link("weights", "warning", f"{right:.1%} of {len(tried)} images right", mend)
+        else:
+            yield Link("weights", "ok", f"{right:.1%} of {len(tried)} reward images right")
+    elif config.workload.train is None:
+        msg = (
+            "workload.model.weights is null and there is no workload.train: "
+            "give trained weights, or `train: {epochs: 12}` to train here"
+        )
+        raise ConfigError(msg)
+    else:
+        yield Link("weights", "ok", f"to be trained, {config.workload.train.epochs} epochs")
+
+
+def _space(config: PipelineConfig, workload: Workload) -> ChannelSpace:
+    prune, cut = config.prune, config.prune.granularity == "channels"
+    return ChannelSpace.from_model(
+        workload.model,
+        workload.example_input,
+        include=prune.include if cut else (),
+        exclude=prune.exclude if cut else (),
+        min_keep=prune.min_keep,
+        blocks=prune.blocks and cut,
+    )
+
+
+def _look_at_space(config: PipelineConfig, space: ChannelSpace) -> Iterator[Link]:
+    if config.prune.granularity == "weights":
+        yield Link("cuts", "ok", "single weights of all convolutions and linear layers")
+        return
+    smallest = {name: choices[0] for name, choices in space.choices.items()}
+    left = space.macs(smallest) / space.macs(space.full)
+    text = (
+        f"{len(space.free)} groups of channels, {len(space.branches)} blocks may go; "
+        f"{left:.0%} of the multiply-accumulates cannot be cut"
+    )
+    if not space.free:
+        mend = "`edgeprune inspect` tells why each group is fixed"
+        yield Link("cuts", "broken", "no channel may be cut", mend)
+        return
+    yield Link("cuts", "ok", text)
+
+
+def _look_at_formats(config: PipelineConfig) -> Iterator[Link]:
+    target = load_target(config.target)
+    check_precision(config, target)
+    for form in config.export.formats:
+        check_writable(form, target)
+    names = ", ".join(dict.fromkeys(("onnx", *config.export.formats)))
+    yield Link("formats", "ok", f"{names} in {', '.join(config.export.precision)}")
+
+
+def _look_at_disk(space: ChannelSpace) -> Iterator[Link]:
+    free = shutil.disk_usage(Path.cwd()).free / 1e6
+    needed = _ROOM_MB + _NETWORKS * len(space.template.base) / 1e6
+    text = f"{free:,.0f} MB are free here, about {needed:,.0f} MB are needed"
+    mend = "" if free > needed else "make room, or give --run-dir on another disk"
+    yield Link("disk", "warning" if mend else "ok", text, mend)
+
+
+def _estimate(config: PipelineConfig, workload: Workload, space: ChannelSpace) -> Iterator[Link]:
+    """From the time of a training step and of a forward pass on this machine."""
+    step_s, pass_s = _times(config, workload)
+    train, reward = len(workload.splits.train), len(workload.splits.reward)
+    recipe, search, base = config.finetune, config.search, config.workload.train
+    epoch_s = train / recipe.batch_size * step_s
+    trial_s = (2 * config.recover.images + reward) * pass_s + _MEASURING_S + _REPAIRING_S
+    points = len(space.free) * _CURVE_POINTS
+    parts = {
+        "training": 0.0 if workload.trained or base is None else base.epochs * epoch_s,
+        "curves": min(search.curves_s, points * 2 * config.recover.images * pass_s),
+        "searches": 2 * search.trials * trial_s,
+        "race": planned_epochs(FINALISTS, 3, recipe.epochs) * epoch_s * _PRUNED,
+    }
+    told = ", ".join(f"{name} {_minutes(seconds)}" for name, seconds in parts.items() if seconds)
+    total = _minutes(sum(parts.values()) * len(config.budget.each))
+    yield Link("duration", "ok", f"about {total} ({told})")
+
+
+def _times(config: PipelineConfig, workload: Workload) -> tuple[float, float]:
+    """Seconds of a training step, and of a forward pass of one image."""
+    images, labels = next(iter(workload.splits.train.batches(config.finetune.batch_size)))
+    model = copy.deepcopy(workload.model)
+    with torch.inference_mode():
+        passes = _fastest(lambda: model(images)) / len(images)
+
+    def step() -> None:
+        model.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    return _fastest(step), passes
+
+
+def _fastest(action: Callable[[], object], times: int = 3) -> float:
+    action()
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,41 @@
+"""Accuracy class by class, before and after: what an average hides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeprune.report import numbers
+from edgeprune.report.fields import EXACT, AtLeastOne, Share
+
+#: Classes that the page shows: those that changed most.
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class ClassAccuracy:
+    """Share of one class's test images that is right, ``before`` in the base and ``after``."""
+
+    __pydantic_config__ = EXACT
+
+    name: str
+    images: AtLeastOne
+    before: Share
+    after: Share
+
+
+def most_changed(classes: Sequence[ClassAccuracy]) -> list[ClassAccuracy]:
+    """The classes to show, those that lost most first."""
+    changed = sorted(classes, key=lambda one: -abs(one.after - one.before))[:SHOWN]
+    return sorted(changed, key=lambda one: one.after - one.before)
+
+
+def classes_sentence(classes: Sequence[ClassAccuracy]) -> str:
+    """How many there are, and which one lost most."""
+    worst = min(classes, key=lambda one: one.after - one.before)
+    shown = f"The {SHOWN} of {len(classes)} classes that changed most. "
+    lost = numbers.points(worst.after - worst.before)
+    return (
+        f"{shown if len(classes) > SHOWN else ''}Test images that the written files get right. "
+        f"{worst.name} changed most for the worse, by {lost} points of {worst.images} images."
+        if worst.after < worst.before
+        else f"{shown if len(classes) > SHOWN else ''}No class lost accuracy."
+    )
