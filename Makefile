@@ -33,10 +33,10 @@ demo: setup
 	$(BIN)/edgeprune run examples/digit-pairs.yaml --run-dir runs/digit-pairs
 
 test: setup
-	$(BIN)/python -m pytest -n 2 -m 'not slow' --durations=25
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m 'not slow' --durations=25
 
 test-all: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: setup
 	$(BIN)/ruff check .

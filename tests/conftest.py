@@ -67,7 +67,7 @@ def tiny_pipeline(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_cli() -> Callable[..., subprocess.Popen[str]]:
     """Start the command line in its own process, as a user's shell would."""
 

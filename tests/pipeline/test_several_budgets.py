@@ -1,8 +1,6 @@
 """Several budgets in one run: a bundle for each, and the frontier they draw."""
 
-import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from edgeprune.errors import BudgetError, ConfigError, UserError
 from edgeprune.search import read_trials
 from tests.conftest import TINY
 from tests.models import tiny_cnn
+from tests.pipeline.freezing import frozen_copies
 
 Cli = Callable[..., "subprocess.Popen[str]"]
 FAST = ["finetune.epochs=1", "workload.train.epochs=1", "search.trials=6"]
@@ -97,23 +96,24 @@ def test_a_budget_out_of_reach_is_missed_and_the_others_are_met(
         show_result(result, as_json=True)
 
 
-@pytest.mark.parametrize(
-    "moment", ["search-0.8x trial 3", "race-0.8x epoch 1", "result-0.8x: written", "race: started"]
-)
-def test_killed_and_resumed_equals_uninterrupted(
-    moment: str, tiny_pipeline: Path, tmp_path: Path, start_cli: Cli, pair: ep.RunResult
-) -> None:
-    run_dir = tmp_path / "run"
+MOMENTS = ("search-0.8x trial 3", "race-0.8x epoch 1", "result-0.8x: written", "race: started")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, start_cli: Cli) -> dict[str, Path]:
+    """Run directories as a kill at each moment leaves them."""
+    folder = tmp_path_factory.mktemp("killed")
+    (folder / "tiny.yaml").write_text(TINY)
     settings = [part for one in PAIR for part in ("--set", one)]
-    process = start_cli("run", tiny_pipeline, "--run-dir", run_dir, *settings)
-    log, deadline = run_dir / "log.txt", time.monotonic() + 120
-    while not (log.exists() and moment in log.read_text()):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    resumed = ep.resume(run_dir, progress=False)
+    process = start_cli("run", folder / "tiny.yaml", "--run-dir", folder / "run", *settings)
+    return frozen_copies(process, folder / "run", MOMENTS, folder)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_resumed_equals_uninterrupted(
+    moment: str, killed: dict[str, Path], pair: ep.RunResult
+) -> None:
+    resumed = ep.resume(killed[moment], progress=False)
     assert resumed.manifest["ladder"] == pair.manifest["ladder"]
     assert resumed.manifest["widths"] == pair.manifest["widths"]
 

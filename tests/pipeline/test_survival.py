@@ -11,14 +11,14 @@ import pytest
 
 import edgeprune as ep
 from edgeprune.search import read_trials
+from tests.conftest import TINY
+from tests.pipeline.freezing import frozen_copies
 
 Cli = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> ep.RunResult:
-    from tests.conftest import TINY
-
     folder = tmp_path_factory.mktemp("uninterrupted")
     (folder / "tiny.yaml").write_text(TINY)
     return ep.run(folder / "tiny.yaml", run_dir=folder / "run", progress=False)
@@ -42,33 +42,27 @@ def _wait_for(process: "subprocess.Popen[str]", path: Path) -> None:
         time.sleep(0.005)
 
 
-def _log_has(directory: Path, text: str) -> bool:
-    log = directory / "log.txt"
-    return log.exists() and text in log.read_text()
-
-
-@pytest.mark.parametrize(
-    "moment",
-    ["train base: started", "probe: started", "search trial 0", "search trial 6", "random trial 3",
-     "contenders: measuring", "race: started", "race epoch 1", "race: finished",
-     "filled: written", "result: written"],
+MOMENTS = (
+    "train base: started", "probe: started", "search trial 0", "search trial 6", "random trial 3",
+    "contenders: measuring", "race: started", "race epoch 1", "race: finished",
+    "filled: written", "result: written",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, start_cli: Cli) -> dict[str, Path]:
+    """Run directories as a kill at each moment leaves them."""
+    folder = tmp_path_factory.mktemp("killed")
+    (folder / "tiny.yaml").write_text(TINY)
+    process = start_cli("run", folder / "tiny.yaml", "--run-dir", folder / "run")
+    return frozen_copies(process, folder / "run", MOMENTS, folder)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_and_resumed_equals_uninterrupted(
-    moment: str,
-    uninterrupted: ep.RunResult,
-    tiny_pipeline: Path,
-    tmp_path: Path,
-    start_cli: Cli,
+    moment: str, uninterrupted: ep.RunResult, killed: dict[str, Path]
 ) -> None:
-    run_dir = tmp_path / "run"
-    process = start_cli("run", tiny_pipeline, "--run-dir", run_dir)
-    deadline = time.monotonic() + 120
-    while not _log_has(run_dir, moment):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    run_dir = killed[moment]
     resumed = ep.resume(run_dir, progress=False)
     for name in ("search", "random"):
         assert _trials(run_dir, name) == _trials(uninterrupted.directory, name)
