@@ -53,7 +53,8 @@ class DataConfig(Section):
     name: str = Field(
         min_length=1,
         examples=["imagefolder", "mydata:birds"],
-        description="digits, digit_pairs, cifar10, imagefolder, or your own as `module:function`.",
+        description="digits, digit_pairs, cifar10, imagefolder, imagecsv (a table: `args: {file: "
+        "images.csv}`, columns path, label, perhaps split), or your own as `module:function`.",
     )
     root: FilePath | None = Field(
         None,

@@ -25,6 +25,7 @@ from edgeprune.workloads.datasets.imagefolder import LARGE_IMAGE_SIZE, SMALL_IMA
 from edgeprune.workloads.datasets.registry import datasets
 from edgeprune.workloads.decoding import decode, read_size
 from edgeprune.workloads.file_split import FileSplit
+from edgeprune.workloads.image_table import read_table
 from edgeprune.workloads.image_tree import WHOLE, ImageTree, read_tree
 from edgeprune.workloads.models.torchvision_models import pretrained_recipe
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
@@ -131,8 +132,13 @@ def _look_at_data(wishes: Wishes, folder: Path) -> _Data:
     if wishes.data in datasets() or ":" in wishes.data:
         return _Data({"name": wishes.data})
     root = Path(wishes.data).expanduser()
-    tree = read_tree(open_root(root))
     settings: dict[str, object] = {"name": "imagefolder", "root": _relative(root, folder)}
+    if root.suffix == ".csv":
+        tree = read_table(root)
+        table = {"file": str(root.absolute())}
+        settings = {"name": "imagecsv", "root": _relative(tree.root, folder), "args": table}
+    else:
+        tree = read_tree(open_root(root))
     sizes = ", ".join(f"{len(rows):,} in {part}" for part, rows in tree.parts.items())
     notes = (f"{len(tree.classes)} classes; images: {sizes}",)
     found = _Data(settings, len(tree.classes), {}, notes, tree)

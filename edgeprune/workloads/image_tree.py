@@ -85,6 +85,11 @@ def read_tree(root: Path) -> ImageTree:
     return ImageTree(root, classes, names, labels, parts, digest.hexdigest())
 
 
+def part_named(word: str) -> str | None:
+    """The part of `PARTS` that a word means, such as ``valid``."""
+    return next((part for part, names in PARTS.items() if word in names), None)
+
+
 def _folders_of(root: Path) -> dict[str, str]:
     """The folder of each part, relative to the root; of `WHOLE` it is the root itself."""
     if (root / "train").is_dir():

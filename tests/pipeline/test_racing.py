@@ -10,6 +10,7 @@ import pytest
 
 import edgeprune as ep
 from edgeprune.pipeline.field import FINALISTS, Contender, Field, promising
+from edgeprune.pipeline.networks import Networks
 from edgeprune.pipeline.stages import race as racing
 from edgeprune.pipeline.stages.race import rungs
 from edgeprune.search import Outcome, SearchTrial
@@ -181,7 +182,7 @@ def test_a_baseline_that_wins_is_handed_over_and_said_to_have_won(
 
 def _slow_winner(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The file of the contender that is asked about first misses the budget; gives who it was."""
-    measured = racing._Race._cost
+    measured = Networks.cost
     refused: list[str] = []
 
     def slow(self: Any, one: Contender) -> float:
@@ -190,7 +191,7 @@ def _slow_winner(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             refused.append(one.found_by)
         return 0.61 if one.found_by == refused[0] else ratio
 
-    monkeypatch.setattr(racing._Race, "_cost", slow)
+    monkeypatch.setattr(Networks, "cost", slow)
     return refused
 
 

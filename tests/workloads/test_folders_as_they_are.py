@@ -9,7 +9,7 @@ from PIL import Image
 
 from edgeprune.config import DataConfig
 from edgeprune.errors import WorkloadError
-from edgeprune.workloads.datasets.imagefolder import imagefolder
+from edgeprune.workloads.datasets.imagefolder import imagecsv, imagefolder
 from edgeprune.workloads.decoding import decode, read_size
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.splitting import make_splits
@@ -98,3 +98,42 @@ def test_colour_modes(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8), (255, 255, 255)).convert(mode).save(path)
         found = decode(path)
         assert found.shape == (8, 8, 3) and found.min() > 250, mode
+
+
+def _table(flat: Path, rows: list[str], header: str = "path,label") -> Path:
+    (flat / "images.csv").write_text("\n".join([header, *rows]) + "\n")
+    return flat / "images.csv"
+
+
+def _all(flat: Path) -> list[str]:
+    return [str(path.relative_to(flat)) for path in sorted(flat.glob("*/*.jpg"))]
+
+
+def test_a_table_of_paths_and_labels(flat: Path) -> None:
+    rows = [f"{name},{'animal' if name < 'dog' else 'other'}" for name in _all(flat)]
+    dataset = imagecsv(file=str(_table(flat, rows)))
+    assert dataset.classes == ("animal", "other") and not dataset.divided
+    assert np.bincount(dataset.train.labels).tolist() == [10, 20]  # type: ignore[attr-defined]
+
+
+def test_a_table_with_splits(flat: Path) -> None:
+    parts = ["train"] * 6 + ["valid"] * 2 + ["test"] * 2
+    rows = [f"{name},{name[:3]},{parts[int(name[4:6])]}" for name in _all(flat)]
+    dataset = imagecsv(file=str(_table(flat, rows, "filename,class,split")))
+    assert dataset.reward is not None and dataset.test is not None
+    assert [len(one) for one in (dataset.train, dataset.reward, dataset.test)] == [18, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("pth,label", "cat/00.jpg,x", r"no column 'path' \(columns: pth, label\).*mean 'pth'"),
+        ("path,label", "cat/00.jpg,x", "1 different labels in 1 rows"),
+        ("path,label", "cat/00.jpg,x\ncat/00.jpg,y", r"images\.csv:3: names 'cat/00\.jpg' twice"),
+        ("path,label", "cat/00.jpg,x\ncat/99.jpg,y", r"names 'cat/99\.jpg', which is not in"),
+        ("path,label,split", "cat/00.jpg,x,train\ncat/01.jpg,y,dev", "split is 'dev'; allowed"),
+    ],
+)
+def test_tables_that_cannot_be_used(flat: Path, header: str, row: str, message: str) -> None:
+    with pytest.raises(WorkloadError, match=message):
+        imagecsv(file=str(_table(flat, [row], header)))

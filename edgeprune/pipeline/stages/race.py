@@ -8,42 +8,27 @@ dropped: reports show them, and where one of them is the best there is, it is th
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from pydantic import BaseModel
 
-from edgeprune.devices import Comparison
 from edgeprune.errors import DivergedError
 from edgeprune.evaluation import accuracy
 from edgeprune.pipeline.field import BASELINES, Contender, Field
-from edgeprune.pipeline.finishing import (
-    copy_contender,
-    fine_tune,
-    finish_contender,
-    finished,
-)
+from edgeprune.pipeline.finishing import copy_contender, finish_contender, finished
 from edgeprune.pipeline.goals import Goal
+from edgeprune.pipeline.mending import mend, told
+from edgeprune.pipeline.networks import Networks
 from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.records import Finished, Heat, Mended, Race
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
-from edgeprune.pruning import CandidatePlan
 from edgeprune.report.race import Raced
 
 #: Parts of the schedule after which the worse half of the search's contenders is dropped.
 RUNGS = (0.25, 0.5)
-#: How often a file that seems to miss the budget is measured.
-_MEASURED = 3
-#: Share of the learning rate that is tried where fine-tuning did harm.
-_GENTLE = 0.2
-#: What a contender is called that something else than the recipe served best.
-_MENDED = {_GENTLE: "at a fifth of the learning rate", 0.0: "not fine-tuned"}
 
 
 def rungs(epochs: int) -> tuple[int, ...]:
@@ -125,6 +110,7 @@ class _Race:
         runners: the contenders.
         settler: narrows the winner where its file misses the budget.
         states: what every rung left, by its epochs.
+        networks: of the contenders.
     """
 
     session: Session
@@ -132,9 +118,10 @@ class _Race:
     runners: Field
     settler: Settler | None
     states: dict[int, Heat] = field(default_factory=dict)
-    _models: dict[str, torch.nn.Module] = field(default_factory=dict)
-    _comparisons: dict[str, Comparison] = field(default_factory=dict)
-    _lr_shares: dict[str, float] = field(default_factory=dict)
+    networks: Networks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.networks = Networks(self.session, self.goal)
 
     @property
     def epochs(self) -> int:
@@ -160,7 +147,7 @@ class _Race:
                 self.states[rung] = state
                 for one in alive:
                     if one.name in state.dropped:
-                        self._forget(one)
+                        self.networks.forget(one)
                 alive = [one for one in alive if one.name not in state.dropped]
                 if rung < self.epochs:
                     task.expect(self._planned(alive, rung))
@@ -174,7 +161,7 @@ class _Race:
         for one in alive:
             start = time.perf_counter()
 
-            def told(epoch: int, loss: float, one: Contender = one) -> None:
+            def on_epoch(epoch: int, loss: float, one: Contender = one) -> None:
                 # A checkpoint tells of its old epochs once more.
                 if epoch >= done[one.name]:
                     done[one.name] = epoch + 1
@@ -182,13 +169,12 @@ class _Race:
                     task.advance(note=f"{one.found_by}, epoch {epoch + 1}: loss {loss:.3f}{best}")
                     self.session.reporter.listener.on_epoch(one.name, epoch + 1, loss)
 
-            model = self._model(one)
             try:
-                spent = self._tune(one, model, told, until=rung)
-                scores[one.name] = accuracy(model, self.session.workload.splits.reward)
+                spent = self.networks.tune(one, on_epoch, until=rung)
+                scores[one.name] = self._score(one)
             except DivergedError as error:  # `mended` sees to it
                 self.session.reporter.say(f"{one.found_by}: {error}")
-                self._models.pop(one.name)
+                self.networks.drop(one.name)
                 spent, scores[one.name] = 0.0, 0.0
             if not self.epochs:
                 task.advance(note=f"{one.found_by}{self._best(scores)}")
@@ -209,6 +195,10 @@ class _Race:
         behind = own[math.ceil(len(own) / 2) :]
         return [one for one in behind if scores[own[0]] - scores[one] > self._error(scores[own[0]])]
 
+    def _score(self, one: Contender) -> float:
+        """Accuracy on the reward split, as it is now."""
+        return accuracy(self.networks.model(one), self.session.workload.splits.reward)
+
     def _error(self, score: float) -> float:
         """Standard error of an accuracy on the reward split."""
         return math.sqrt(score * (1 - score) / len(self.session.workload.splits.reward))
@@ -222,19 +212,16 @@ class _Race:
         stage, directory = self.goal.named("race-mended"), self.session.directory
         mended = directory.record(stage, Mended)
         if mended is None:
-            mended = directory.finish(stage, self._mend(alive) if self.epochs else Mended())
+            last = self.states[self.epochs]
+            found = mend(self.networks, alive, last, self._error) if self.epochs else Mended()
+            mended = directory.finish(stage, found)
         self._amend(mended.scores, mended.seconds)
-        self._lr_shares = mended.lr_shares
-        for name in mended.lr_shares:
-            self._models.pop(name, None)
-
-        def told(one: Contender) -> Contender:
-            if one.name not in mended.lr_shares:
-                return one
-            return replace(one, found_by=f"{one.found_by}, {_MENDED[mended.lr_shares[one.name]]}")
-
-        self.runners = Field(contenders=tuple(map(told, self.runners.contenders)))
-        return [told(one) for one in alive]
+        shares = self.networks.lr_shares = mended.lr_shares
+        for name in shares:
+            self.networks.drop(name)
+        everyone = tuple(told(one, shares) for one in self.runners.contenders)
+        self.runners = Field(contenders=everyone)
+        return [told(one, shares) for one in alive]
 
     def _amend(self, scores: dict[str, float], seconds: dict[str, float]) -> None:
         """What was trained after the last rung stands beside it, or in its place."""
@@ -242,32 +229,6 @@ class _Race:
         self.states[self.epochs] = last.model_copy(
             update={"scores": last.scores | scores, "seconds": last.seconds | seconds}
         )
-
-    def _mend(self, alive: Sequence[Contender]) -> Mended:
-        mended = Mended()
-        reward, recipe = self.session.workload.splits.reward, self.session.config.finetune
-        for one in alive:
-            plan, after = self._plan(one), self._scores[one.name]
-            before = accuracy(self.session.recovery.recover(plan), reward)
-            if before - after <= self._error(before):
-                continue
-            lr = _GENTLE * recipe.lr
-            self.session.reporter.say(
-                f"{self.goal.text}: fine-tuning made {one.found_by} worse, {before:.1%} before and "
-                f"{after:.1%} after it: finetune.lr is {recipe.lr:g}, trying {lr:g}"
-            )
-            model, checkpoint = self.session.recovery.recover(plan), self._checkpoint(one, _GENTLE)
-            hold = partial(plan.hold, model)
-            scores, seconds = {0.0: before}, 0.0
-            with suppress(DivergedError):
-                seconds = fine_tune(
-                    self.session, f"{one.name}-gentle", model, checkpoint, hold, lr_share=_GENTLE
-                )
-                scores[_GENTLE] = accuracy(model, reward)
-            best = max(scores, key=lambda share: scores[share])
-            mended.lr_shares[one.name], mended.scores[one.name] = best, scores[best]
-            mended.seconds[one.name] = seconds + self.states[self.epochs].seconds[one.name]
-        return mended
 
     def finish_roles(self, alive: Sequence[Contender]) -> None:
         """Write the baselines; each file is scored on the test split once."""
@@ -283,7 +244,7 @@ class _Race:
             best = self._ranked(alive)[0]
             if self.settler is None or not self._worth_repeating(best, alive):
                 return list(alive)
-            widths = self.settler.narrower(best.widths, self._measured(best))
+            widths = self.settler.narrower(best.widths, self.networks.measured(best))
             if widths == best.widths:
                 return list(alive)
             words = f"{best.found_by}, narrowed after its training"
@@ -292,10 +253,8 @@ class _Race:
                 f"{self.goal.text}: the file of {best.found_by} misses the budget: it is trained "
                 "once more, narrower"
             )
-            model = self._model(narrower)
-            seconds = self._tune(narrower, model, None)
-            score = accuracy(model, self.session.workload.splits.reward)
-            repeat = Repeat(contender=narrower, score=score, seconds=seconds)
+            seconds = self.networks.tune(narrower)
+            repeat = Repeat(contender=narrower, score=self._score(narrower), seconds=seconds)
             repeat = directory.finish(stage, repeat)
         one = repeat.contender
         self._amend({one.name: repeat.score}, {one.name: repeat.seconds})
@@ -304,9 +263,9 @@ class _Race:
 
     def _worth_repeating(self, best: Contender, alive: Sequence[Contender]) -> bool:
         """Whether the winner misses the budget, and is better than others by more than chance."""
-        if self._cost(best) <= self.goal.limit:
+        if self.networks.cost(best) <= self.goal.limit:
             return False
-        others = (one for one in self._ranked(alive) if self._cost(one) <= self.goal.limit)
+        others = (one for one in self._ranked(alive) if self.networks.cost(one) <= self.goal.limit)
         second, score = next(others, None), self._scores[best.name]
         return second is None or score - self._scores[second.name] > self._error(score)
 
@@ -317,7 +276,7 @@ class _Race:
         scores = self._scores
         missed: list[tuple[float, Contender]] = []
         for one in self._ranked(alive):
-            cost = self._cost(one)
+            cost = self.networks.cost(one)
             if cost <= self.goal.limit:
                 self._hand_over(one, scores[one.name])
                 return
@@ -353,32 +312,6 @@ class _Race:
         else:
             copy_contender(self.session, first, name, facts)
 
-    def _cost(self, one: Contender) -> float:
-        """What the budget is on, of the written file, as a ratio to the base's."""
-        if one.roles:
-            return finished(self.session, self.goal.named(one.roles[0])).cost
-        if self.session.counted is None:
-            return self._measured(one).ratio
-        content = self.session.file(self._trained(one), self._plan(one))
-        return self.session.counted.written_density(content)
-
-    def _measured(self, one: Contender) -> Comparison:
-        """The file's latency, by all that was measured of its shape, before the training as well.
-
-        What disturbs a device may last as long as a few comparisons, but not for the minutes
-        between them, and the fastest fifth of all runs is of the moments that were quiet.
-        """
-        if one.name not in self._comparisons:
-            content = self.session.file(self._trained(one), self._plan(one))
-            parts = [] if one.comparison is None else [one.comparison]
-            # A density is counted: no latency can miss that budget.
-            for _ in range(_MEASURED if self.session.counted is None else 1):
-                parts.append(self.session.compare_file(content))
-                if Comparison.pooled(parts).ratio <= self.goal.limit:
-                    break
-            self._comparisons[one.name] = Comparison.pooled(parts)
-        return self._comparisons[one.name]
-
     def _hand_over(self, one: Contender, score: float) -> None:
         facts = {
             "found_by": one.found_by,
@@ -409,8 +342,10 @@ class _Race:
         return lost
 
     def _write(self, one: Contender, name: str, facts: Mapping[str, Any]) -> None:
-        model, plan, comparison = self._trained(one), self._plan(one), self._measured(one)
-        finish_contender(self.session, name, plan, model, self.goal.limit, facts, comparison)
+        networks = self.networks
+        model, comparison = networks.trained(one), networks.measured(one)
+        limit, plan = self.goal.limit, networks.plan(one)
+        finish_contender(self.session, name, plan, model, limit, facts, comparison)
 
     def lines(self) -> tuple[Raced, ...]:
         """What became of every contender, for the manifest."""
@@ -434,50 +369,7 @@ class _Race:
     def clean(self) -> None:
         """Remove what only an unfinished race needs."""
         for one in self.runners.contenders:
-            self._forget(one)
-
-    def _model(self, one: Contender) -> torch.nn.Module:
-        if one.name not in self._models:
-            self._models[one.name] = self.session.recovery.recover(self._plan(one))
-        return self._models[one.name]
-
-    def _plan(self, one: Contender) -> CandidatePlan:
-        return self.session.plan(one.widths, one.importance)
-
-    def _trained(self, one: Contender) -> torch.nn.Module:
-        """A contender at the end of its schedule; read back where another process trained it."""
-        fresh = one.name not in self._models
-        model = self._model(one)
-        if fresh:
-            self._tune(one, model, lambda *told: None)
-        return model
-
-    def _tune(
-        self,
-        one: Contender,
-        model: torch.nn.Module,
-        told: Callable[[int, float], None] | None,
-        until: int | None = None,
-    ) -> float:
-        share = self._lr_shares.get(one.name, 1.0)
-        hold, checkpoint = partial(self._plan(one).hold, model), self._checkpoint(one, share)
-        return fine_tune(
-            *(self.session, one.name, model, checkpoint, hold),
-            lr_share=share,
-            until=until,
-            on_epoch=told,
-        )
-
-    def _checkpoint(self, one: Contender, lr_share: float = 1.0) -> Path:
-        gentle = "" if lr_share == 1.0 else "-gentle"
-        return self.session.directory.contender(
-            f"{self.goal.named('race')}-{one.name}{gentle}", "checkpoint"
-        )
-
-    def _forget(self, one: Contender) -> None:
-        self._models.pop(one.name, None)
-        for share in (1.0, _GENTLE):
-            self._checkpoint(one, share).unlink(missing_ok=True)
+            self.networks.forget(one)
 
     def _planned(self, alive: Sequence[Contender], rung: int) -> int:
         """Steps of the progress bar from here: epochs of all, or one each without epochs."""

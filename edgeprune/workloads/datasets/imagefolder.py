@@ -13,7 +13,8 @@ from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.decoded_images import decoded_images
 from edgeprune.workloads.decoding import read_size
 from edgeprune.workloads.file_split import FileSplit
-from edgeprune.workloads.image_tree import WHOLE, read_tree
+from edgeprune.workloads.image_table import read_table
+from edgeprune.workloads.image_tree import WHOLE, ImageTree, read_tree
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.normalisation import IMAGENET, choose_normalisation
 
@@ -51,7 +52,44 @@ def imagefolder(
     Raises:
         WorkloadError: `root` is missing, has another layout, or holds images that cannot be read.
     """
-    tree = read_tree(open_root(root))
+    return dataset_of(read_tree(open_root(root)), image_size, mean, std, augment=augment)
+
+
+def imagecsv(
+    *,
+    root: Path | None = None,
+    file: str,
+    image_size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    augment: bool = True,
+) -> Dataset:
+    """A CSV file of paths and labels, and perhaps of splits; see `read_table`.
+
+    Args:
+        root: what its paths are relative to; None: the folder that the file is in.
+        file: path of the table.
+        image_size: see `imagefolder`.
+        mean: see `imagefolder`.
+        std: see `imagefolder`.
+        augment: see `imagefolder`.
+
+    Raises:
+        WorkloadError: the table or an image cannot be used.
+    """
+    tree = read_table(Path(file).expanduser(), root)
+    return dataset_of(tree, image_size, mean, std, augment=augment)
+
+
+def dataset_of(
+    tree: ImageTree,
+    image_size: int | None,
+    mean: Sequence[float] | None,
+    std: Sequence[float] | None,
+    *,
+    augment: bool,
+) -> Dataset:
+    """The data set of images that have been listed; see `imagefolder`."""
     normalisation = choose_normalisation(mean, std, IMAGENET)
     augmentation = Augmentation() if augment else None
     whole: IndexedSplit

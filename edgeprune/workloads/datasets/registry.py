@@ -11,7 +11,7 @@ from edgeprune.workloads.datasets.cifar10 import cifar10
 from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.datasets.digit_pairs import digit_pairs
 from edgeprune.workloads.datasets.digits import digits
-from edgeprune.workloads.datasets.imagefolder import imagefolder
+from edgeprune.workloads.datasets.imagefolder import imagecsv, imagefolder
 from edgeprune.workloads.importing import call_accepted, import_function
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.split import Split
@@ -22,6 +22,7 @@ _OURS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10,
     "digit_pairs": digit_pairs,
     "digits": digits,
+    "imagecsv": imagecsv,
     "imagefolder": imagefolder,
 }
 #: Settings a dataset function gets if its signature asks for them. Those that the user set and
