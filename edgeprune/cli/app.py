@@ -63,16 +63,18 @@ def run(
     Exit status: 0 the budget is met, 2 something you gave cannot be used, 3 the budget cannot be
     met (the best artifact is written all the same), 130 interrupted.
     """
-    from edgeprune.cli.results import show_result
+    from edgeprune.config import load_pipeline
 
+    short = {"train_on": device, "history": history}
+    settings = [
+        *(overrides or ()),
+        *(f"{key}={value}" for key, value in short.items() if value),
+    ]
     with exit_for_errors():
+        load_pipeline(pipeline, settings)  # a typo is told before torch is loaded
+        from edgeprune.cli.results import show_result
         from edgeprune.pipeline import run as run_pipeline
 
-        short = {"train_on": device, "history": history}
-        settings = [
-            *(overrides or ()),
-            *(f"{key}={value}" for key, value in short.items() if value),
-        ]
         result = run_pipeline(pipeline, run_dir=run_dir, overrides=settings, seed=seed)
         show_result(result, as_json=as_json)
 
@@ -127,9 +129,11 @@ def check(
 
     Exit status: 0 a run can begin, 2 a link is broken: the last line says what is allowed.
     """
-    from edgeprune.cli.target_views import tell_links
+    from edgeprune.config import load_pipeline
 
     with exit_for_errors():
+        load_pipeline(pipeline, overrides or ())  # a typo is told before torch is loaded
+        from edgeprune.cli.target_views import tell_links
         from edgeprune.pipeline import check_pipeline
 
         tell_links(check_pipeline(pipeline, overrides or ()), "ready", as_json=as_json)
