@@ -4,6 +4,8 @@ import copy
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -57,28 +59,18 @@ def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Itera
     if config.training_mode is not None:
         mode_named(config.training_mode)
     yield Link("settings", "ok", f"{config.budget.text} on {config.target}, {config.finder}")
-    workload: list[Workload] = []
-    space: list[ChannelSpace] = []
-
-    def model() -> Iterator[Link]:
-        workload.append(load_workload(config.workload))
-        yield from _look_at_model(config, workload[0])
-
-    def cuts() -> Iterator[Link]:
-        space.append(_space(config, workload[0]))
-        yield from _look_at_space(config, space[0])
-
-    steps: dict[str, Callable[[], Iterator[Link]]] = {
-        "model and data": model,
-        "what may be cut": cuts,
-        "formats": lambda: _look_at_formats(config),
-        "disk": lambda: _look_at_disk(space[0]),
-        "target": lambda: check_target(load_target(config.target)),
-        "duration": lambda: _estimate(config, workload[0], space[0]),
+    opened = _Opened(config)
+    steps: dict[str, Callable[[_Opened], Iterator[Link]]] = {
+        "model and data": _look_at_model,
+        "what may be cut": _look_at_space,
+        "formats": _look_at_formats,
+        "disk": _look_at_disk,
+        "target": lambda opened: check_target(load_target(opened.config.target)),
+        "duration": _estimate,
     }
     for name, step in steps.items():
         try:
-            for link in step():
+            for link in step(opened):
                 yield link
                 if link.state == "broken":
                     return
@@ -87,7 +79,31 @@ def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Itera
             return
 
 
-def _look_at_model(config: PipelineConfig, workload: Workload) -> Iterator[Link]:
+@dataclass
+class _Opened:
+    """A pipeline and what it names, each opened when a step first asks for it."""
+
+    config: PipelineConfig
+
+    @cached_property
+    def workload(self) -> Workload:
+        return load_workload(self.config.workload)
+
+    @cached_property
+    def space(self) -> ChannelSpace:
+        prune, cut = self.config.prune, self.config.prune.granularity == "channels"
+        return ChannelSpace.from_model(
+            self.workload.model,
+            self.workload.example_input,
+            include=prune.include if cut else (),
+            exclude=prune.exclude if cut else (),
+            min_keep=prune.min_keep,
+            blocks=prune.blocks and cut,
+        )
+
+
+def _look_at_model(opened: _Opened) -> Iterator[Link]:
+    config, workload = opened.config, opened.workload
     count = sum(one.numel() for one in workload.model.parameters())
     shape = "x".join(str(size) for size in workload.example_input.shape[1:])
     yield Link("model", "ok", f"{config.workload.model.name}, {count:,} weights, {shape} images")
@@ -118,20 +134,9 @@ def _look_at_model(config: PipelineConfig, workload: Workload) -> Iterator[Link]
         yield Link("weights", "ok", f"to be trained, {config.workload.train.epochs} epochs")
 
 
-def _space(config: PipelineConfig, workload: Workload) -> ChannelSpace:
-    prune, cut = config.prune, config.prune.granularity == "channels"
-    return ChannelSpace.from_model(
-        workload.model,
-        workload.example_input,
-        include=prune.include if cut else (),
-        exclude=prune.exclude if cut else (),
-        min_keep=prune.min_keep,
-        blocks=prune.blocks and cut,
-    )
-
-
-def _look_at_space(config: PipelineConfig, space: ChannelSpace) -> Iterator[Link]:
-    if config.prune.granularity == "weights":
+def _look_at_space(opened: _Opened) -> Iterator[Link]:
+    space = opened.space
+    if opened.config.prune.granularity == "weights":
         yield Link("cuts", "ok", "single weights of all convolutions and linear layers")
         return
     smallest = {name: choices[0] for name, choices in space.choices.items()}
@@ -147,7 +152,8 @@ def _look_at_space(config: PipelineConfig, space: ChannelSpace) -> Iterator[Link
     yield Link("cuts", "ok", text)
 
 
-def _look_at_formats(config: PipelineConfig) -> Iterator[Link]:
+def _look_at_formats(opened: _Opened) -> Iterator[Link]:
+    config = opened.config
     target = load_target(config.target)
     check_precision(config, target)
     for form in config.export.formats:
@@ -156,16 +162,17 @@ def _look_at_formats(config: PipelineConfig) -> Iterator[Link]:
     yield Link("formats", "ok", f"{names} in {', '.join(config.export.precision)}")
 
 
-def _look_at_disk(space: ChannelSpace) -> Iterator[Link]:
+def _look_at_disk(opened: _Opened) -> Iterator[Link]:
     free = shutil.disk_usage(Path.cwd()).free / 1e6
-    needed = _ROOM_MB + _NETWORKS * len(space.template.base) / 1e6
+    needed = _ROOM_MB + _NETWORKS * len(opened.space.template.base) / 1e6
     text = f"{free:,.0f} MB are free here, about {needed:,.0f} MB are needed"
     mend = "" if free > needed else "make room, or give --run-dir on another disk"
     yield Link("disk", "warning" if mend else "ok", text, mend)
 
 
-def _estimate(config: PipelineConfig, workload: Workload, space: ChannelSpace) -> Iterator[Link]:
+def _estimate(opened: _Opened) -> Iterator[Link]:
     """From the time of a training step and of a forward pass on this machine."""
+    config, workload, space = opened.config, opened.workload, opened.space
     step_s, pass_s = _times(config, workload)
     train, reward = len(workload.splits.train), len(workload.splits.reward)
     recipe, search, base = config.finetune, config.search, config.workload.train

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeprune.report import numbers
 from edgeprune.report.fields import EXACT, AtLeastOne, Share
 
 #: Classes that the page shows: those that changed most.
@@ -32,10 +31,10 @@ def classes_sentence(classes: Sequence[ClassAccuracy]) -> str:
     """How many there are, and which one lost most."""
     worst = min(classes, key=lambda one: one.after - one.before)
     shown = f"The {SHOWN} of {len(classes)} classes that changed most. "
-    lost = numbers.points(worst.after - worst.before)
+    lost = f"{100 * (worst.before - worst.after):.1f}"
     return (
         f"{shown if len(classes) > SHOWN else ''}Test images that the written files get right. "
-        f"{worst.name} changed most for the worse, by {lost} points of {worst.images} images."
+        f"“{worst.name}” lost most: {lost} points, of {worst.images} images."
         if worst.after < worst.before
         else f"{shown if len(classes) > SHOWN else ''}No class lost accuracy."
     )
