@@ -12,7 +12,7 @@ from rich.table import Table
 from edgeprune.config import load_target
 from edgeprune.devices import open_device
 from edgeprune.devices.clocks import unit_of
-from edgeprune.devices.runtimes import runtime_of
+from edgeprune.devices.runtimes import taken_by
 from edgeprune.errors import UserError
 from edgeprune.export.formats import device_content, format_named
 
@@ -34,7 +34,7 @@ def measure_files(model: Path, target: str, against: Path | None) -> dict[str, A
         MeasurementError: no latency that can be trusted.
     """
     config = load_target(target)
-    takes = ("onnx",) if config.kind == "simulated" else runtime_of(config).takes
+    takes = taken_by(config)
     contents = [_read(path, takes, config.runtime) for path in (model, against or model)]
     with open_device(config, partial(typer.echo, err=True)) as device:
         comparison = device.compare(*contents)

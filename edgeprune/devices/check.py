@@ -16,7 +16,7 @@ from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.known_net import small_net
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
-from edgeprune.devices.runtimes import runtime_of
+from edgeprune.devices.runtimes import taken_by
 from edgeprune.errors import EdgepruneError, TargetError
 from edgeprune.finished import finished
 
@@ -207,7 +207,7 @@ def _surroundings(target: TargetConfig, facts: dict[str, Any]) -> Iterator[Link]
 
 def _try_net(target: TargetConfig, device: Device) -> Iterator[Link]:
     if (known := _known_net(target)) is None:
-        takes = ", ".join(runtime_of(target).takes)
+        takes = ", ".join(taken_by(target))
         yield Link("known network", "ok", f"not tried: runtime {target.runtime} takes {takes}")
         return
     net, expected = known
@@ -231,7 +231,7 @@ def _known_net(target: TargetConfig) -> tuple[bytes, np.ndarray] | None:
 
     None where the runtime takes files of no format that we have one in.
     """
-    takes = ("onnx",) if target.kind == "simulated" else runtime_of(target).takes
+    takes = taken_by(target)
     if "onnx" in takes:
         here, net = TargetConfig(name="this machine", kind="local"), small_net(32)
     elif "tflite" in takes:

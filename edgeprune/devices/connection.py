@@ -19,8 +19,8 @@ from execnet import gateway_base, gateway_bootstrap, gateway_io
 from edgeprune.devices.interpreter import Interpreter
 from edgeprune.errors import TargetError
 
-#: Sources sent to the device, in the order in which they import one another.
 _WORKER = "edgeprune.devices.worker"
+#: Sources sent to the device, in the order in which they import one another.
 _MODULES = ("failures", "timing", "conditions", "serve")
 #: How long an ended worker may take to go before it is killed, seconds.
 _GRACE_S = 2.0

@@ -98,6 +98,11 @@ def runtime_of(target: TargetConfig) -> RuntimeSpec:
     return found
 
 
+def taken_by(target: TargetConfig) -> tuple[str, ...]:
+    """Formats of the files that a target is given; the simulated cost model knows ONNX only."""
+    return ("onnx",) if target.kind == "simulated" else runtime_of(target).takes
+
+
 def with_runtime_for(target: TargetConfig, form: str) -> TargetConfig:
     """The profile of the same device with a runtime that takes a format: its own where that does.
 
@@ -108,13 +113,11 @@ def with_runtime_for(target: TargetConfig, form: str) -> TargetConfig:
     Raises:
         TargetError: no runtime takes it, or the device is simulated, which knows ONNX files only.
     """
+    if form in taken_by(target):
+        return target
     if target.kind == "simulated":
-        if form == "onnx":
-            return target
         msg = f"target {target.name!r} is simulated: its cost model knows ONNX files only"
         raise TargetError(msg)
-    if form in runtime_of(target).takes:
-        return target
     for spec in runtimes().values():
         if form in spec.takes:
             return target.model_copy(update={"runtime": spec.name})

@@ -3,12 +3,28 @@
 from safetensors.torch import load_file, save
 
 from edgeprune.config import PipelineConfig
+from edgeprune.config.workload import TrainConfig
 from edgeprune.errors import ConfigError
 from edgeprune.files import write_atomic
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.training import fit
 from edgeprune.workloads import Workload, load_workload
+
+
+def base_recipe(config: PipelineConfig) -> TrainConfig:
+    """How the base model is trained, where no weights are given.
+
+    Raises:
+        ConfigError: nothing says so.
+    """
+    if (recipe := config.workload.train) is None:
+        msg = (
+            "workload.model.weights is null and there is no workload.train: "
+            "give trained weights, or `train: {epochs: 12}` to train here"
+        )
+        raise ConfigError(msg)
+    return recipe
 
 
 def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> Workload:
@@ -30,13 +46,7 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
         return workload
     if config.jointly:
         return workload
-    recipe = config.workload.train
-    if recipe is None:
-        msg = (
-            "workload.model.weights is null and there is no workload.train: "
-            "give trained weights, or `train: {epochs: 12}` to train here"
-        )
-        raise ConfigError(msg)
+    recipe = base_recipe(config)
     with reporter.task("train base", recipe.epochs) as task:
         fit(
             workload.model,

@@ -12,17 +12,18 @@ import torch
 
 from edgeprune.config import PipelineConfig, load_pipeline, load_target
 from edgeprune.devices.check import Link, check_target
-from edgeprune.errors import ConfigError, EdgepruneError
+from edgeprune.errors import EdgepruneError
 from edgeprune.evaluation import accuracy
 from edgeprune.export.formats import check_writable
+from edgeprune.pipeline.base_model import base_recipe
 from edgeprune.pipeline.field import FINALISTS
 from edgeprune.pipeline.gates import is_chance
-from edgeprune.pipeline.granularity import check_granularity
+from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.precision import check_precision
+from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
-from edgeprune.training import mode_named
 from edgeprune.workloads import Workload, load_workload
 
 #: Reward images that given weights are tried on.
@@ -55,9 +56,7 @@ def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Itera
         ConfigError: a setting is wrong; the message has the line.
     """
     config = load_pipeline(pipeline, overrides, unknown_names)
-    check_granularity(config)
-    if config.training_mode is not None:
-        mode_named(config.training_mode)
+    check_settings(config)
     yield Link("settings", "ok", f"{config.budget.text} on {config.target}, {config.finder}")
     opened = _Opened(config)
     steps: dict[str, Callable[[_Opened], Iterator[Link]]] = {
@@ -91,15 +90,7 @@ class _Opened:
 
     @cached_property
     def space(self) -> ChannelSpace:
-        prune, cut = self.config.prune, self.config.prune.granularity == "channels"
-        return ChannelSpace.from_model(
-            self.workload.model,
-            self.workload.example_input,
-            include=prune.include if cut else (),
-            exclude=prune.exclude if cut else (),
-            min_keep=prune.min_keep,
-            blocks=prune.blocks and cut,
-        )
+        return channel_space(self.config, self.workload)
 
 
 def _look_at_model(opened: _Opened) -> Iterator[Link]:
@@ -124,14 +115,8 @@ def _look_at_model(opened: _Opened) -> Iterator[Link]:
             yield Link("weights", "warning", f"{right:.1%} of {len(tried)} images right", mend)
         else:
             yield Link("weights", "ok", f"{right:.1%} of {len(tried)} reward images right")
-    elif config.workload.train is None:
-        msg = (
-            "workload.model.weights is null and there is no workload.train: "
-            "give trained weights, or `train: {epochs: 12}` to train here"
-        )
-        raise ConfigError(msg)
     else:
-        yield Link("weights", "ok", f"to be trained, {config.workload.train.epochs} epochs")
+        yield Link("weights", "ok", f"to be trained, {base_recipe(config).epochs} epochs")
 
 
 def _look_at_space(opened: _Opened) -> Iterator[Link]:

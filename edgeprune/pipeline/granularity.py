@@ -3,6 +3,19 @@
 from edgeprune.config import PipelineConfig, PruneConfig
 from edgeprune.errors import ConfigError
 from edgeprune.search import sampler_spec, samplers_of_weights
+from edgeprune.training import mode_named
+
+
+def check_settings(config: PipelineConfig) -> None:
+    """Whether a run can do what its settings ask for; said before minutes of other work.
+
+    Raises:
+        UserError: the budget is of the other granularity, a setting has no meaning there, or
+            this machine has not what weights are to be trained on.
+    """
+    if config.training_mode is not None:
+        mode_named(config.training_mode)
+    check_granularity(config)
 
 
 def check_granularity(config: PipelineConfig) -> None:

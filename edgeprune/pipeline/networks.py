@@ -61,7 +61,7 @@ class Networks:
             until: pause after that many epochs.
 
         Raises:
-            DivergedError: its loss is not finite any more; the network is forgotten.
+            DivergedError: its loss is not finite any more.
         """
         share, model = self.lr_shares.get(one.name, 1.0), self.model(one)
         return fine_tune(

@@ -1,6 +1,5 @@
 """Other points of a finished run: a trial or another budget, finished without a new search."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,7 +9,7 @@ from edgeprune.errors import ConfigError, UserError
 from edgeprune.evaluation import accuracy
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.after import open_finished
-from edgeprune.pipeline.field import BASELINES, FINALISTS, Contender, Field, trial_words
+from edgeprune.pipeline.field import FINALISTS, Contender, Field, trial_words
 from edgeprune.pipeline.finishing import finish
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.records import Finished, Manifest
@@ -27,7 +26,7 @@ from edgeprune.pipeline.stages.scoring import choose_scoring
 from edgeprune.pipeline.stages.search import worth_measuring
 from edgeprune.pipeline.stages.tolerance import find_tolerated, tolerated_goal
 from edgeprune.records import write_record
-from edgeprune.report.ladder import Point, Rung
+from edgeprune.report.ladder import Rung
 from edgeprune.report.numbers import points_noun
 from edgeprune.search import SearchResult, read_trials
 from edgeprune.search.allocation import allocations
@@ -179,15 +178,7 @@ def _raced(
 
 def _own_rung(manifest: Manifest) -> Rung:
     """The run's own result, with the baselines beside it."""
-    return rung(manifest.budget.text, ".", manifest.result, _beside(manifest.baselines))
-
-
-def _beside(baselines: Mapping[str, Finished]) -> dict[str, Point]:
-    return {
-        role: Point(one.verification.accuracy, one.cost)
-        for role, one in baselines.items()
-        if role in BASELINES["channels"]
-    }
+    return rung(manifest.budget.text, ".", manifest.result, manifest.baselines)
 
 
 def _in_order(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:

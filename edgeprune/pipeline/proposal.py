@@ -29,6 +29,7 @@ from edgeprune.workloads.image_table import read_table
 from edgeprune.workloads.image_tree import WHOLE, ImageTree, read_tree
 from edgeprune.workloads.models.torchvision_models import pretrained_recipe
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
+from edgeprune.workloads.stratified import stratified_share
 from edgeprune.workloads.weights import load_weights, read_weights
 
 #: Images whose size is read, whose colours are measured, and that weights are tried on.
@@ -165,26 +166,19 @@ def _halved(found: _Data, tree: ImageTree) -> _Data:
             "val/ beside it"
         )
         raise WorkloadError(msg)
-    halves: dict[str, list[int]] = {"reward": [], "test": []}
-    draw = random.Random(0)
-    for label in range(len(tree.classes)):
-        rows = [row for row in tree.parts[part] if tree.labels[row] == label]
-        draw.shuffle(rows)
-        half = len(rows) // 2
-        halves["reward"] += rows[:half]
-        halves["test"] += rows[half:]
-    if not halves["reward"]:
+    rows = np.asarray(tree.parts[part])
+    reward, test = stratified_share(np.asarray(tree.labels)[rows], 0.5, 0)
+    if not len(reward):
         msg = f"no class of {tree.root / part} has two images: none can be for the reward"
         raise WorkloadError(msg)
     lists = {
-        f"{name}.txt": "\n".join(tree.names[row] for row in sorted(rows)) + "\n"
-        for name, rows in halves.items()
+        f"{name}.txt": "\n".join(tree.names[row] for row in rows[half]) + "\n"
+        for name, half in (("reward", reward), ("test", test))
     }
     note = f"the images in {part}/ are halved by reward.txt and test.txt: the search scores one"
     settings = found.settings | {"reward_list": "reward.txt", "test_list": "test.txt"}
-    return replace(
-        found, settings=settings, lists=lists, notes=(*found.notes, note), unseen=halves["reward"]
-    )
+    notes, unseen = (*found.notes, note), rows[reward].tolist()
+    return replace(found, settings=settings, lists=lists, notes=notes, unseen=unseen)
 
 
 def _built(wishes: Wishes, classes: int | None) -> tuple[ModelConfig, nn.Module]:

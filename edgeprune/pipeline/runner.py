@@ -11,7 +11,7 @@ from torch import nn
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import InterruptedRun, RunError, UserError
-from edgeprune.pipeline.granularity import check_granularity
+from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.progress import Listener, Reporter
 from edgeprune.pipeline.records import Manifest
@@ -20,7 +20,6 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import open_session
 from edgeprune.pipeline.stages.order import run_stages
 from edgeprune.pipeline.stages.report import write_run_report
-from edgeprune.training import mode_named
 from edgeprune.workloads import Dataset, Workload, given_workload
 
 
@@ -108,9 +107,7 @@ def prune(
 
 
 def _created(config: PipelineConfig, run_dir: str | Path | None, name: str) -> RunDirectory:
-    if config.training_mode is not None:
-        mode_named(config.training_mode)  # said now, not after minutes of other work
-    check_granularity(config)
+    check_settings(config)
     if run_dir is None:
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         run_dir = Path("runs") / f"{name}-{stamp}"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, compare_on, open_device
@@ -229,6 +229,30 @@ def _check_traced(workload: Workload, content: bytes) -> None:
         raise WorkloadError(msg)
 
 
+def channel_space(config: PipelineConfig, workload: Workload, **grid: Any) -> ChannelSpace:
+    """What a pipeline lets go of a model's channels.
+
+    Args:
+        config: the pipeline.
+        workload: the model.
+        grid: which widths are choices: ``multiple`` and ``least_choices`` of the device.
+
+    Raises:
+        SpaceError: the model cannot be followed.
+    """
+    # With granularity weights the patterns are of layers, and no channel is cut.
+    prune, cut = config.prune, config.prune.granularity == "channels"
+    return ChannelSpace.from_model(
+        workload.model,
+        workload.example_input,
+        include=prune.include if cut else (),
+        exclude=prune.exclude if cut else (),
+        min_keep=prune.min_keep,
+        blocks=prune.blocks and cut,
+        **grid,
+    )
+
+
 def _trace(
     config: PipelineConfig,
     directory: RunDirectory,
@@ -239,18 +263,8 @@ def _trace(
 ) -> Session:
     """Find out what may be cut of a base model."""
     multiple, least = learned_multiples(config, target, device, directory)
-    # With granularity weights the patterns are of layers, and no channel is cut.
     prune, cut = config.prune, config.prune.granularity == "channels"
-    channels = ChannelSpace.from_model(
-        workload.model,
-        workload.example_input,
-        include=prune.include if cut else (),
-        exclude=prune.exclude if cut else (),
-        multiple=multiple,
-        least_choices=least,
-        min_keep=prune.min_keep,
-        blocks=prune.blocks and cut,
-    )
+    channels = channel_space(config, workload, multiple=multiple, least_choices=least)
     _check_traced(workload, channels.template.base)
     counted = None
     if not cut:

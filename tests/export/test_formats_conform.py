@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from edgeprune.config import TargetConfig
+from edgeprune.config.names import FormatName, Runtime
 from edgeprune.config.runtimes import TvmConfig
+from edgeprune.devices.runtimes import runtimes
 from edgeprune.errors import TargetError
-from edgeprune.export.formats import Format, Made, check_writable, open_format
+from edgeprune.export.formats import Format, Made, check_writable, formats, open_format
 from edgeprune.export.tflite_lint import lint_tflite
 from edgeprune.quantization.tflite_graph import read_tflite
 from edgeprune.testing.formats import FormatConformance
@@ -49,3 +51,9 @@ class TestTflite(_Named):
 
 class TestTvm(_Named):
     name = "model.so"
+
+
+def test_the_schema_names_what_there_is() -> None:
+    for annotated, known in ((FormatName, formats()), (Runtime, runtimes())):
+        (names,) = annotated.__metadata__  # type: ignore[attr-defined]
+        assert names.ours == tuple(known)[: len(names.ours)]

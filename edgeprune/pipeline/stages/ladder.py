@@ -116,12 +116,7 @@ def write_frontier(
                 "race": raced.with_winner(result.found_by),
             }
             write_rung(session, goal.folder, result.name, result, more)
-        beside = {
-            role: Point(one.verification.accuracy, one.cost)
-            for role, one in found.items()
-            if role in BASELINES["channels"]
-        }
-        lines.append(rung(goal.text, goal.folder, result, beside))
+        lines.append(rung(goal.text, goal.folder, result, found))
     return lines
 
 
@@ -150,7 +145,7 @@ def write_rung(
 
 
 def rung(
-    regime: str, path: str, record: Finished, beside: Mapping[str, Point] | None = None
+    regime: str, path: str, record: Finished, others: Mapping[str, Finished] | None = None
 ) -> Rung:
     """The line of a finished contender in the run's own manifest.
 
@@ -158,7 +153,7 @@ def rung(
         regime: what was asked of it, as a person writes it.
         path: of its bundle, in the run directory.
         record: of it.
-        beside: the baselines of the same budget, by role.
+        others: models of the same budget by role; the baselines among them are told.
     """
     return Rung(
         regime=regime,
@@ -171,5 +166,9 @@ def rung(
         parameters=record.parameters,
         met=record.met,
         found_by=record.found_by,
-        beside=dict(beside or {}),
+        beside={
+            role: Point(one.verification.accuracy, one.cost)
+            for role, one in (others or {}).items()
+            if role in BASELINES["channels"]
+        },
     )
