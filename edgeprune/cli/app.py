@@ -347,11 +347,11 @@ def measure(
     from edgeprune.cli.measure import measure_files, show_measured
 
     with exit_for_errors():
-        record = measure_files(model, target, against)
+        found = measure_files(model, target, against)
         if as_json:
-            print_json(record)
+            print_json(found.to_json())
         else:
-            show_measured(record)
+            show_measured(found)
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """What `edgeprune export` and `edgeprune verify` print."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +8,7 @@ from rich.table import Table
 from edgeprune.cli.outcomes import print_json
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
-from edgeprune.pipeline.records import ArtifactRecord
+from edgeprune.pipeline.records import ArtifactRecord, FileCheck
 
 
 def show_artifacts(records: Sequence[ArtifactRecord], *, as_json: bool) -> None:
@@ -50,16 +49,16 @@ def _latency(record: ArtifactRecord) -> str:
     return f"{record.latency.level_ms:.4g} {unit_of(record.latency.conditions['clock'])}"
 
 
-def show_verified(record: dict[str, Any], *, as_json: bool) -> None:
+def show_verified(found: FileCheck, *, as_json: bool) -> None:
     """Print how a file did beside the torch model."""
     if as_json:
-        print_json(record)
+        print_json(found.to_json())
         return
     console = Console(highlight=False)
-    for name, value in record.items():
+    for name, value in found.to_json().items():
         if isinstance(value, float):
             console.print(f"{name.replace('_', ' '):24}{value:.6g}")
         elif isinstance(value, int | str):
             console.print(f"{name.replace('_', ' '):24}{value}")
-    for warning in record["warnings"]:
+    for warning in found.warnings:
         console.print(f"warning: {warning}")

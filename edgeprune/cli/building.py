@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
+
+if TYPE_CHECKING:
+    from edgeprune.deploy.manifest import BuildManifest
 
 
 def build_products(
@@ -30,38 +33,35 @@ def build_products(
     with Console(stderr=True).status("reading the run") as status:
         manifest = make(run_dir, target, output=output, runners=runners, note=status.update)
     if as_json:
-        print_json(manifest)
+        print_json(manifest.to_json())
     else:
-        _show(manifest, output / manifest["target"]["name"])
+        _show(manifest, output / manifest.target.name)
 
 
-def _show(manifest: dict[str, Any], folder: Path) -> None:
+def _show(manifest: "BuildManifest", folder: Path) -> None:
     console = Console(highlight=False)
     table = Table()
     table.add_column("file", no_wrap=True)
     for heading in ("machine", "needs glibc", "size"):
         table.add_column(heading, justify="right")
-    for name, one in manifest["files"].items():
-        if "elf" in one and not name.startswith("src/"):
-            facts = one["elf"]
-            needs = "none (static)" if facts["static"] else facts["glibc"] or "any"
-            table.add_row(name, facts["machine"], needs, f"{one['bytes'] / 1e3:.0f} kB")
+    for name, one in manifest.files.items():
+        if one.elf is not None and not name.startswith("src/"):
+            needs = "none (static)" if one.elf.static else one.elf.glibc or "any"
+            table.add_row(name, one.elf.machine, needs, f"{one.bytes / 1e3:.0f} kB")
     console.print(table)
-    for name, found in manifest["runners"].items():
-        if "not_run" in found:
-            console.print(f"{name}: not tried here: {found['not_run']}")
+    for name, tried in manifest.runners.items():
+        if tried.not_run is not None:
+            console.print(f"{name}: not tried here: {tried.not_run}")
         else:
-            difference, allowed = found["max_abs_difference"], found["tolerance"]
             console.print(
-                f"{name}: outputs differ from this machine's by {difference:.2g} at most "
-                f"(allowed: {allowed:.2g})"
+                f"{name}: outputs differ from this machine's by {tried.max_abs_difference:.2g} at "
+                f"most (allowed: {tried.tolerance:.2g})"
             )
-    for name, reason in manifest["skipped"].items():
+    for name, reason in manifest.skipped.items():
         console.print(f"{name}: not built: {reason}")
-    untuned = manifest.get("kernels", {}).get("untuned")
-    if untuned:
+    if manifest.kernels is not None and manifest.kernels.untuned:
         console.print(
-            f"run-compiled: {len(untuned)} kernels are not tuned: it may be 50 to 100 times slower "
-            "than it could be"
+            f"run-compiled: {len(manifest.kernels.untuned)} kernels are not tuned: it may be 50 to "
+            "100 times slower than it could be"
         )
     console.print(f"copy {folder} to the device and run there: sh install.sh")

@@ -1,5 +1,6 @@
 """`edgeprune history`: what was measured before, and how to share or forget it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +21,14 @@ Key = Annotated[str | None, typer.Option("--target", help="A target's key, or ho
 @app.command("list")
 def list_history(history: Url = None, target: Key = None, as_json: Json = False) -> None:
     """List devices and the runs that were searched on them."""
-    from edgeprune.cli.history_views import opened, overview, show_overview
+    from edgeprune.cli.history_views import known_targets, opened, show_targets
 
     with exit_for_errors(), opened(history) as kept:
-        record = overview(kept, target)
+        targets = known_targets(kept, target)
         if as_json:
-            print_json(record)
+            print_json({"targets": [asdict(one) for one in targets]})
         else:
-            show_overview(record)
+            show_targets(targets)
 
 
 @app.command()
@@ -37,14 +38,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one run: what was pruned, within which budget, and its trials."""
-    from edgeprune.cli.history_views import opened, run_record, show_run
+    from edgeprune.cli.history_views import opened, run_details, show_run
 
     with exit_for_errors(), opened(history) as kept:
-        record = run_record(kept, run)
+        details = run_details(kept, run)
         if as_json:
-            print_json(record)
+            print_json(asdict(details))
         else:
-            show_run(record)
+            show_run(details)
 
 
 @app.command()

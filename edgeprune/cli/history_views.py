@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,80 +41,129 @@ def opened(url: str | None, *, new: bool = False) -> History:
     return History.open(url)
 
 
-def overview(history: History, target: str | None) -> dict[str, Any]:
-    """Targets with their kernels and runs, as plain data."""
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in one line; ``best_reward`` is that of trials within the budget."""
+
+    id: str
+    workload: str
+    search: str | None
+    sampler: str | None
+    budget: float
+    trials: int
+    best_reward: float | None
+    started: str
+
+
+@dataclass(frozen=True)
+class KnownTarget:
+    """A device: its facts, how many kernels are known, widths' multiples by layer, its runs."""
+
+    key: str
+    facts: dict[str, Any]
+    kernels: int
+    multiples: dict[str, int]
+    runs: tuple[RunSummary, ...]
+
+
+@dataclass(frozen=True)
+class TrialFound:
+    """A trial of a run."""
+
+    number: int
+    reward: float
+    accuracy: float
+    latency_ratio: float
+    widths: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RunDetails(RunSummary):
+    """A run with all that is known of it; ``full`` are the uncut widths."""
+
+    target: str
+    facts: dict[str, Any]
+    workload_facts: dict[str, Any]
+    full: dict[str, int]
+    trials_found: tuple[TrialFound, ...]
+
+
+def known_targets(history: History, target: str | None) -> list[KnownTarget]:
+    """Targets with their kernels and runs; all, or the one whose key begins so.
+
+    Raises:
+        HistoryError: no target's key begins so, or several do.
+    """
     known = history.targets()
     wanted = sorted(known) if target is None else [_one(target, known, "target")]
-    return {
-        "targets": [
-            {
-                "key": key,
-                "facts": known[key],
-                "kernels": len(history.kernels(key)),
-                "multiples": {k: s.multiple for k, s in history.multiples(key).items()},
-                "runs": [_summary(history, line) for line in history.runs.lines(key)],
-            }
-            for key in wanted
-        ]
-    }
+    return [
+        KnownTarget(
+            key,
+            known[key],
+            len(history.kernels(key)),
+            {layer: one.multiple for layer, one in history.multiples(key).items()},
+            tuple(_summary(history, line) for line in history.runs.lines(key)),
+        )
+        for key in wanted
+    ]
 
 
-def show_overview(record: dict[str, Any]) -> None:
+def show_targets(targets: Sequence[KnownTarget]) -> None:
     """Print an overview as tables."""
     console = _console()
-    if not record["targets"]:
+    if not targets:
         console.print("nothing yet: `edgeprune run` and `edgeprune target probe` write here")
-    for target in record["targets"]:
-        facts = ", ".join(f"{k} {target['facts'][k]}" for k in _SHOWN if k in target["facts"])
-        console.print(f"{target['key'][:_SHORT]} {facts}")
-        console.print(f"  {target['kernels']} kernels, {len(target['runs'])} runs")
-        if target["runs"]:
-            console.print(_table(target["runs"]))
+    for target in targets:
+        facts = ", ".join(f"{name} {target.facts[name]}" for name in _SHOWN if name in target.facts)
+        console.print(f"{target.key[:_SHORT]} {facts}")
+        console.print(f"  {target.kernels} kernels, {len(target.runs)} runs")
+        if target.runs:
+            console.print(_table(target.runs))
 
 
-def run_record(history: History, run: str) -> dict[str, Any]:
-    """One run with its trials, as plain data.
+def run_details(history: History, run: str) -> RunDetails:
+    """One run with its trials.
 
     Raises:
         HistoryError: no run has this id, or several begin so.
     """
     lines = {line.run.id: line for line in history.runs.lines()}
     line = lines[_one(run, lines, "run")]
-    return {
-        **_summary(history, line),
-        "target": line.run.target,
-        "facts": dict(line.run.facts),
-        "workload_facts": dict(line.run.workload),
-        "full": dict(zip(line.run.space.groups, line.run.space.full, strict=True)),
-        "trials_found": [
-            {
-                "number": trial.number,
-                "reward": trial.reward,
-                "accuracy": trial.outcome["accuracy"],
-                "latency_ratio": trial.outcome["latency_ratio"],
-                "widths": dict(trial.widths),
-            }
+    return RunDetails(
+        **vars(_summary(history, line)),
+        target=line.run.target,
+        facts=dict(line.run.facts),
+        workload_facts=dict(line.run.workload),
+        full=dict(zip(line.run.space.groups, line.run.space.full, strict=True)),
+        trials_found=tuple(
+            TrialFound(
+                trial.number,
+                trial.reward,
+                trial.outcome["accuracy"],
+                trial.outcome["latency_ratio"],
+                dict(trial.widths),
+            )
             for trial in history.runs.trials(line.run.id)
-        ],
-    }
+        ),
+    )
 
 
-def show_run(record: dict[str, Any]) -> None:
+def show_run(run: RunDetails) -> None:
     """Print a run as a table."""
     console = _console()
-    console.print(f"{record['id']} {record['workload']}, target {record['target']}")
-    facts = ", ".join(f"{name} {value}" for name, value in sorted(record["facts"].items()))
-    console.print(f"  {facts}, started {record['started']}")
+    console.print(f"{run.id} {run.workload}, target {run.target}")
+    facts = ", ".join(f"{name} {value}" for name, value in sorted(run.facts.items()))
+    console.print(f"  {facts}, started {run.started}")
     table = Table()
     for heading in ("trial", "reward", "accuracy", "latency", "widths"):
         table.add_column(heading, justify="left" if heading == "widths" else "right")
-    for trial in record["trials_found"]:
+    for trial in run.trials_found:
         table.add_row(
-            str(trial["number"]),
-            f"{trial['reward']:.4f}",
-            f"{trial['accuracy']:.2%}",
-            f"{trial['latency_ratio']:.3f}x",
-            " ".join(map(str, trial["widths"].values())),
+            str(trial.number),
+            f"{trial.reward:.4f}",
+            f"{trial.accuracy:.2%}",
+            f"{trial.latency_ratio:.3f}x",
+            " ".join(map(str, trial.widths.values())),
         )
     console.print(table)
 
@@ -176,7 +226,7 @@ def forget(
     target: str | None,
     *,
     dry_run: bool,
-) -> list[dict[str, Any]]:
+) -> list[RunSummary]:
     """Forget the runs that all given conditions hold for.
 
     Args:
@@ -187,7 +237,7 @@ def forget(
         dry_run: forget nothing.
 
     Returns:
-        The runs, as plain data.
+        The runs.
 
     Raises:
         HistoryError: nothing is asked for, or a run or target is not known.
@@ -209,10 +259,10 @@ def forget(
     return found
 
 
-def show_forgotten(found: list[dict[str, Any]], *, dry_run: bool, as_json: bool) -> None:
+def show_forgotten(found: Sequence[RunSummary], *, dry_run: bool, as_json: bool) -> None:
     """Print what was forgotten, or would be."""
     if as_json:
-        print_json({"forgotten": found, "dry_run": dry_run})
+        print_json({"forgotten": [asdict(one) for one in found], "dry_run": dry_run})
         return
     if found:
         _console().print(_table(found))
@@ -240,38 +290,37 @@ def _days_ago(days: float) -> datetime:
         raise HistoryError(msg) from error
 
 
-def _summary(history: History, line: RunLine) -> dict[str, Any]:
+def _summary(history: History, line: RunLine) -> RunSummary:
     run = line.run
     trials = history.runs.trials(run.id)
     within = [t.reward for t in trials if t.outcome["latency_ratio"] <= run.facts["budget"]]
     names = (str(run.workload.get(name, "")) for name in ("model", "data"))
-    return {
-        "id": run.id,
-        "workload": " on ".join(filter(None, names)),
-        "search": run.facts.get("search"),
-        "sampler": run.facts.get("sampler"),
-        "budget": run.facts["budget"],
-        "trials": line.trials,
-        "best_reward": max(within, default=None),
-        "started": run.started_at.isoformat(timespec="seconds"),
-    }
+    return RunSummary(
+        id=run.id,
+        workload=" on ".join(filter(None, names)),
+        search=run.facts.get("search"),
+        sampler=run.facts.get("sampler"),
+        budget=run.facts["budget"],
+        trials=line.trials,
+        best_reward=max(within, default=None),
+        started=run.started_at.isoformat(timespec="seconds"),
+    )
 
 
-def _table(runs: list[dict[str, Any]]) -> Table:
+def _table(runs: Sequence[RunSummary]) -> Table:
     table = Table()
     table.add_column("run", no_wrap=True, min_width=_SHORT)  # what other commands are given
     for heading in ("workload", "sampler", "budget", "trials", "best reward", "started"):
         table.add_column(heading)
     for run in runs:
-        best = run["best_reward"]
         table.add_row(
-            run["id"][:_SHORT],
-            run["workload"],
-            str(run["sampler"]),
-            f"{run['budget']:.3g}x",
-            str(run["trials"]),
-            "-" if best is None else f"{best:.4f}",
-            run["started"],
+            run.id[:_SHORT],
+            run.workload,
+            str(run.sampler),
+            f"{run.budget:.3g}x",
+            str(run.trials),
+            "-" if run.best_reward is None else f"{run.best_reward:.4f}",
+            run.started,
         )
     return table
 

@@ -68,14 +68,14 @@ def show_point(run_dir: Path, point: Rung, *, as_json: bool) -> None:
 
 
 def _record(result: RunResult) -> dict[str, Any]:
-    bundle, manifest = result.bundle, result.manifest
+    bundle = result.bundle
     return {
         "directory": str(result.directory),
         "report": str(result.report),
-        "budget": manifest["budget"],
+        "budget": asdict(bundle.budget),
         "widths": bundle.widths,
         "found_by": bundle.result.found_by,
-        "ladder": manifest["ladder"],
+        "ladder": [asdict(line) for line in bundle.ladder],
         "contenders": {
             name: {
                 "accuracy": row.verification.accuracy,

@@ -1,5 +1,6 @@
 """`edgeprune target`: the devices there are, and whether they can be trusted."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -15,14 +16,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 @app.command("list")
 def list_targets(as_json: Json = False) -> None:
     """List the profiles that come with edgeprune."""
-    from edgeprune.cli.target_views import target_records, target_table
+    from edgeprune.cli.target_views import profile_lines, profile_table
 
     with exit_for_errors():
-        records = target_records()
+        lines = profile_lines()
         if as_json:
-            print_json({"targets": records})
+            print_json({"targets": [asdict(line) for line in lines]})
         else:
-            target_table(records)
+            profile_table(lines)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What `edgeprune target` prints."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import typer
 import yaml
@@ -18,33 +18,39 @@ from edgeprune.devices.check import Link
 _COLOURS = {"ok": "green", "warning": "yellow", "broken": "red"}
 
 
-def target_records() -> list[dict[str, Any]]:
-    """The shipped profiles in short."""
-    records = []
+@dataclass(frozen=True)
+class ProfileLine:
+    """A shipped profile in short."""
+
+    name: str
+    kind: str
+    reach: str
+    architecture: str | None
+    cpu: str | None
+    runtime: str
+    threads: int
+
+
+def profile_lines() -> list[ProfileLine]:
+    """The shipped profiles."""
+    lines = []
     for name in shipped_profiles():
-        target = load_target(name)
-        records.append(
-            {
-                "name": name,
-                "kind": target.kind,
-                "reach": _reach(target),
-                "architecture": target.architecture,
-                "cpu": target.cpu,
-                "runtime": target.runtime,
-                "threads": target.threads,
-            }
+        one = load_target(name)
+        reach = _reach(one)
+        lines.append(
+            ProfileLine(name, one.kind, reach, one.architecture, one.cpu, one.runtime, one.threads)
         )
-    return records
+    return lines
 
 
-def target_table(records: Sequence[dict[str, Any]]) -> None:
+def profile_table(lines: Sequence[ProfileLine]) -> None:
     """Print the profiles for a person."""
     table = Table()
     for heading in ("target", "reached by", "processor", "runtime"):
         table.add_column(heading)
-    for record in records:
-        processor = " ".join(filter(None, (record["architecture"], record["cpu"])))
-        table.add_row(record["name"], record["reach"], processor or "-", record["runtime"])
+    for line in lines:
+        processor = " ".join(filter(None, (line.architecture, line.cpu)))
+        table.add_row(line.name, line.reach, processor or "-", line.runtime)
     Console(highlight=False).print(table)
 
 

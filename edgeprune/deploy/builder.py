@@ -11,15 +11,16 @@ from edgeprune.config import load_target
 from edgeprune.deploy.bundle import open_bundle
 from edgeprune.deploy.checking import check_products
 from edgeprune.deploy.compiling import compile_runners
-from edgeprune.deploy.elf import ElfFacts, require_elftools
+from edgeprune.deploy.elf import require_elftools
 from edgeprune.deploy.installing import write_installer
+from edgeprune.deploy.manifest import BuildManifest, BuiltFor, ProductFile
 from edgeprune.deploy.products import MAKERS, Products, Skipped
 from edgeprune.deploy.replacing import replaced
 from edgeprune.deploy.toolchains import check_toolchain, runner_sources, toolchain_of
 from edgeprune.deploy.trying import Example, try_runner
 from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.errors import ConfigError, TargetError, nearest
-from edgeprune.files import sha256, write_json
+from edgeprune.files import write_json
 
 MANIFEST = "manifest.json"
 
@@ -31,7 +32,7 @@ def build(
     output: str | Path = "dist",
     runners: Sequence[str] = (),
     note: Note = quiet,
-) -> dict[str, Any]:
+) -> BuildManifest:
     """Build everything that a device needs to run a finished run's model.
 
     Args:
@@ -78,21 +79,29 @@ def build(
         tried = {
             path.name: try_runner(path, folder, toolchain, profile.cpu, note) for path in programs
         }
-        manifest = {
-            "edgeprune": __version__,
-            "target": {
-                "name": profile.name,
-                "architecture": toolchain.architecture,
-                "cpu": profile.cpu,
-                "glibc": profile.glibc,
+        manifest = BuildManifest(
+            edgeprune=__version__,
+            target=BuiltFor(
+                name=profile.name,
+                architecture=toolchain.architecture,
+                cpu=profile.cpu,
+                glibc=profile.glibc,
+            ),
+            run=bundle.manifest.files,
+            kernels=made.kernels_built,
+            runners=tried,
+            skipped=skipped,
+            files={
+                path.relative_to(folder).as_posix(): ProductFile.of(
+                    path,
+                    facts.get(path.relative_to(folder).as_posix()),
+                    made.compiled_for.get(path.name),
+                )
+                for path in sorted(folder.rglob("*"))
+                if path.is_file()
             },
-            "run": {name: one.model_dump() for name, one in bundle.manifest.files.items()},
-            **made.details,
-            "runners": tried,
-            "skipped": skipped,
-            "files": _described(folder, facts, made.compiled_for),
-        }
-        write_json(folder / MANIFEST, manifest)
+        )
+        write_json(folder / MANIFEST, manifest.to_json())
     return manifest
 
 
@@ -123,19 +132,3 @@ def _build_runners(made: Products, asked: Sequence[str]) -> tuple[list[Path], di
     shutil.copytree(runner_sources(), source, ignore=shutil.ignore_patterns("install.sh"))
     shutil.copytree(made.scratch, source / "generated")
     return programs, skipped
-
-
-def _described(
-    folder: Path, facts: dict[str, ElfFacts], compiled_for: dict[str, Any]
-) -> dict[str, Any]:
-    """Every file of a build; of programs and libraries also what they need."""
-    found: dict[str, Any] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            found[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-            if name in facts:
-                found[name]["elf"] = facts[name].to_json()
-                # 64-bit files do not tell the features that their instructions need.
-                found[name]["compiled_for"] = compiled_for.get(path.name)
-    return found

@@ -1,6 +1,5 @@
 """`edgeprune build --in-docker`: the same build with the compilers of a builder image."""
 
-import json
 import os
 import platform
 import shutil
@@ -9,12 +8,13 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from edgeprune.config import TargetConfig, load_target
 from edgeprune.deploy.bundle import open_bundle
+from edgeprune.deploy.manifest import BuildManifest
 from edgeprune.deploy.onnx_runtime import LIBRARY, LIBRARY_VARIABLE, NoLibrary, runtime_library
 from edgeprune.deploy.toolchains import TOOLCHAINS, Toolchain, toolchain_of
 from edgeprune.devices.artifacts import Note, quiet
@@ -34,7 +34,7 @@ def build_in_docker(
     output: str | Path = "dist",
     runners: Sequence[str] = (),
     note: Note = quiet,
-) -> dict[str, Any]:
+) -> BuildManifest:
     """`edgeprune.deploy.build` in a container without network that sees the run and the output.
 
     Args:
@@ -122,10 +122,13 @@ def _run(
         raise TargetError(msg) from error
 
 
-def _outcome(done: subprocess.CompletedProcess[str], image: str) -> dict[str, Any]:
+def _outcome(done: subprocess.CompletedProcess[str], image: str) -> BuildManifest:
     if done.returncode == 0:
-        manifest: dict[str, Any] = json.loads(done.stdout)
-        return manifest
+        try:
+            return BuildManifest.model_validate_json(done.stdout)
+        except ValidationError as error:
+            msg = f"{image} does not tell what it built, it is of another edgeprune: make it anew"
+            raise TargetError(msg) from error
     said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
     kinds: dict[int, type[EdgepruneError]] = {1: VerificationError, 2: TargetError}
     msg = f"in {image}: {said}"

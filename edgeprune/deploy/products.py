@@ -9,6 +9,7 @@ from typing import Any
 from edgeprune.config import TargetConfig
 from edgeprune.deploy.bundle import Bundle
 from edgeprune.deploy.generated import write_onnx_model, write_program
+from edgeprune.deploy.manifest import KernelsBuilt
 from edgeprune.deploy.onnx_runtime import LIBRARY, NoLibrary, runtime_library
 from edgeprune.deploy.toolchains import Toolchain
 from edgeprune.devices.artifacts import Note
@@ -33,7 +34,7 @@ class Products:
         folder: where products go.
         scratch: where the runners' generated sources go.
         note: told what takes long.
-        details: for the manifest.
+        kernels_built: what TVM made of the model, once it has.
         compiled_for: file -> the processor and its features that the file was compiled for; files
             that choose by the processor that they run on, as ONNX Runtime does, are not in it.
     """
@@ -44,7 +45,7 @@ class Products:
     folder: Path
     scratch: Path
     note: Note
-    details: dict[str, Any] = field(default_factory=dict)
+    kernels_built: KernelsBuilt | None = None
     compiled_for: dict[str, Any] = field(default_factory=dict)
 
     def kernels(self) -> None:
@@ -78,12 +79,12 @@ class Products:
         library = file_name("tvm", "float32", self.target)
         self.compiled_for = dict.fromkeys(("run-compiled", "kernels.o", library), processor)
         kernels = len({call.kernel for call in program.calls})
-        self.details["kernels"] = {
-            "target": own,
-            "kernels": kernels,
-            "untuned": list(program.untuned),
-            "memory_bytes": program.placed()[1],
-        }
+        self.kernels_built = KernelsBuilt(
+            target=own,
+            kernels=kernels,
+            untuned=tuple(program.untuned),
+            memory_bytes=program.placed()[1],
+        )
 
     def onnx_runtime(self) -> Path:
         """ONNX Runtime's library, beside the products.

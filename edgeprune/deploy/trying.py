@@ -1,15 +1,14 @@
 """Running a built program on this machine, beside this machine's own ONNX Runtime."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeprune.deploy.emulation import NotRunnable, run_here
 from edgeprune.deploy.generated import OnnxInterface
+from edgeprune.deploy.manifest import RunnerTried
 from edgeprune.deploy.toolchains import Toolchain
 from edgeprune.devices.artifacts import Note
 from edgeprune.errors import VerificationError
@@ -56,7 +55,7 @@ class Example:
 
 def try_runner(
     program: Path, folder: Path, toolchain: Toolchain, cpu: str | None, note: Note
-) -> dict[str, Any]:
+) -> RunnerTried:
     """Run a program over the example, emulated where it is for another processor.
 
     Args:
@@ -67,8 +66,7 @@ def try_runner(
         note: told before it runs.
 
     Returns:
-        ``max_abs_difference`` to this machine's outputs, and the ``tolerance`` it was held to;
-        or why it was ``not_run``.
+        The difference to this machine's outputs and what it was held to, or why it was not run.
 
     Raises:
         VerificationError: it fails, or computes something else.
@@ -83,7 +81,7 @@ def try_runner(
     try:
         done = run_here(program, words, toolchain, cpu, timeout_s=_TIMEOUT_S)
     except NotRunnable as error:
-        return {"not_run": str(error)}
+        return RunnerTried(not_run=str(error))
     finally:
         (folder / "example/output.bin").unlink(missing_ok=True)
     if done.returncode != 0:
@@ -93,5 +91,4 @@ def try_runner(
             f"machine computes (exit code {done.returncode}): {said}"
         )
         raise VerificationError(msg)
-    found = json.loads(done.stdout)
-    return {"max_abs_difference": found["max_abs_difference"], "tolerance": found["tolerance"]}
+    return RunnerTried.model_validate_json(done.stdout)

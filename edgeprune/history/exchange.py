@@ -4,9 +4,9 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from edgeprune.errors import MeasurementError
 from edgeprune.history.errors import HistoryError
@@ -15,12 +15,50 @@ from edgeprune.history.records import KernelLatency, Staircase
 from edgeprune.history.run_records import RunRecord, TrialRecord
 from edgeprune.history.store import History
 
-_FORMAT = {"format": "edgeprune history", "version": 1}
+_VERSION = 1
 #: What a record that is none can make of reading it.
-_BROKEN = (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_BROKEN = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _LARGEST = 2**63 - 1
-_KERNEL, _STAIRCASE = TypeAdapter(KernelLatency), TypeAdapter(Staircase)
-_RUN, _TRIAL = TypeAdapter(RunRecord), TypeAdapter(TrialRecord)
+
+
+class _Header(BaseModel):
+    """The first line."""
+
+    format: Literal["edgeprune history"]
+    version: int
+
+
+class _Target(BaseModel):
+    kind: Literal["target"] = "target"
+    key: str
+    facts: dict[str, Any]
+
+
+class _Kernel(BaseModel):
+    kind: Literal["kernel"] = "kernel"
+    target: str
+    record: KernelLatency
+
+
+class _Staircase(BaseModel):
+    kind: Literal["staircase"] = "staircase"
+    target: str
+    layer: str
+    record: Staircase
+
+
+class _Run(BaseModel):
+    kind: Literal["run"] = "run"
+    record: RunRecord
+
+
+class _Trial(BaseModel):
+    kind: Literal["trial"] = "trial"
+    record: TrialRecord
+
+
+_Line: TypeAlias = _Target | _Kernel | _Staircase | _Run | _Trial
+_LINE: TypeAdapter[_Line] = TypeAdapter(Annotated[_Line, Field(discriminator="kind")])
 
 
 def export_lines(history: History, target: str | None = None) -> Iterator[str]:
@@ -37,18 +75,17 @@ def export_lines(history: History, target: str | None = None) -> Iterator[str]:
     if target is not None and target not in found:
         msg = f"the history knows no target {target!r}; `edgeprune history list` shows all"
         raise HistoryError(msg)
-    yield json.dumps(_FORMAT)
+    yield _text(_Header(format="edgeprune history", version=_VERSION))
     for key in [target] if target is not None else sorted(found):
-        yield _line("target", key=key, facts=found[key])
+        yield _text(_Target(key=key, facts=found[key]))
         for kernel in history.kernels(key):
-            yield _line("kernel", target=key, record=_KERNEL.dump_python(kernel, mode="json"))
-        for kind, staircase in sorted(history.multiples(key).items()):
-            record = _STAIRCASE.dump_python(staircase, mode="json")
-            yield _line("staircase", target=key, layer=kind, record=record)
+            yield _text(_Kernel(target=key, record=kernel))
+        for layer, staircase in sorted(history.multiples(key).items()):
+            yield _text(_Staircase(target=key, layer=layer, record=staircase))
         for line in history.runs.lines(key):
-            yield _line("run", record=_RUN.dump_python(line.run, mode="json"))
+            yield _text(_Run(record=line.run))
             for trial in history.runs.trials(line.run.id):
-                yield _line("trial", record=_TRIAL.dump_python(trial, mode="json"))
+                yield _text(_Trial(record=trial))
 
 
 @dataclass
@@ -97,7 +134,7 @@ def read_parcel(lines: Iterable[str], name: str) -> Parcel:
             if number == 1:
                 _check_format(record, where)
             else:
-                _take(parcel, record)
+                _take(parcel, _LINE.validate_python(record))
         except (HistoryError, MeasurementError) as error:
             msg = f"{where}: {error}; nothing was imported"
             raise HistoryError(msg) from error
@@ -129,32 +166,26 @@ def import_parcel(history: History, parcel: Parcel) -> None:
         history.runs.extend(run.space, parcel.trials.get(run.id, []))
 
 
-def _take(parcel: Parcel, record: dict[str, Any]) -> None:
-    kind = record["kind"]
-    if kind == "target":
-        if target_key(record["facts"]) != record["key"]:
-            msg = f"target {record['key']!r} does not have the key of its facts"
-            raise HistoryError(msg)
-        parcel.targets[record["key"]] = record["facts"]
-    elif kind == "kernel":
-        _known(record["target"], parcel.targets, "target")
-        parcel.kernels.append((record["target"], _KERNEL.validate_python(record["record"])))
-    elif kind == "staircase":
-        _known(record["target"], parcel.targets, "target")
-        staircase = _STAIRCASE.validate_python(record["record"])
-        parcel.staircases.append((record["target"], str(record["layer"]), staircase))
-    elif kind == "run":
-        run = _RUN.validate_python(record["record"])
-        _known(run.target, parcel.targets, "target")
-        parcel.runs[run.id] = run
-    elif kind == "trial":
-        trial = _TRIAL.validate_python(record["record"])
-        _known(trial.run, parcel.runs, "run")
-        parcel.runs[trial.run].space.check(trial.widths)
-        parcel.trials.setdefault(trial.run, []).append(trial)
-    else:
-        msg = f"unknown kind of record {kind!r}; allowed: target, kernel, staircase, run, trial"
-        raise HistoryError(msg)
+def _take(parcel: Parcel, line: _Line) -> None:
+    match line:
+        case _Target(key=key, facts=facts):
+            if target_key(facts) != key:
+                msg = f"target {key!r} does not have the key of its facts"
+                raise HistoryError(msg)
+            parcel.targets[key] = facts
+        case _Kernel(target=target, record=kernel):
+            _known(target, parcel.targets, "target")
+            parcel.kernels.append((target, kernel))
+        case _Staircase(target=target, layer=layer, record=staircase):
+            _known(target, parcel.targets, "target")
+            parcel.staircases.append((target, layer, staircase))
+        case _Run(record=run):
+            _known(run.target, parcel.targets, "target")
+            parcel.runs[run.id] = run
+        case _Trial(record=trial):
+            _known(trial.run, parcel.runs, "run")
+            parcel.runs[trial.run].space.check(trial.widths)
+            parcel.trials.setdefault(trial.run, []).append(trial)
 
 
 def _known(key: str, found: dict[str, Any], what: str) -> None:
@@ -164,11 +195,13 @@ def _known(key: str, found: dict[str, Any], what: str) -> None:
 
 
 def _check_format(record: Any, where: str) -> None:
-    if not isinstance(record, dict) or record.get("format") != _FORMAT["format"]:
+    try:
+        header = _Header.model_validate(record)
+    except ValidationError as error:
         msg = "this is no exported history; `edgeprune history export FILE` writes one"
-        raise HistoryError(msg)
-    if record.get("version") != _FORMAT["version"]:
-        msg = f"version {record.get('version')!r} of the format; allowed: {_FORMAT['version']}"
+        raise HistoryError(msg) from error
+    if header.version != _VERSION:
+        msg = f"version {header.version} of the format; allowed: {_VERSION}"
         raise HistoryError(msg)
 
 
@@ -194,9 +227,12 @@ def _finite(text: str) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
+        if first["type"] == "union_tag_invalid":
+            kind, allowed = first["ctx"]["tag"], first["ctx"]["expected_tags"]
+            return f"unknown kind of record {kind!r}; allowed: {allowed}"
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    return str(error)
 
 
-def _line(kind: str, **values: Any) -> str:
-    return json.dumps({"kind": kind, **values}, allow_nan=False)
+def _text(line: BaseModel) -> str:
+    return json.dumps(line.model_dump(mode="json"), allow_nan=False)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from edgeprune.config import ExportConfig, PipelineConfig, load_pipeline, load_target
 from edgeprune.devices import open_device
@@ -15,7 +14,7 @@ from edgeprune.export.formats import check_writable, device_content, format_name
 from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.progress import Reporter
-from edgeprune.pipeline.records import ArtifactRecord, Manifest
+from edgeprune.pipeline.records import ArtifactRecord, FileCheck, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.stages.artifacts import stage_of, write_artifacts
@@ -86,7 +85,7 @@ def export_run(
 
 def verify_file(
     model: str | Path, run_dir: str | Path, *, target: str | None = None, progress: bool = True
-) -> dict[str, Any]:
+) -> FileCheck:
     """Run any model file over a finished run's test images, beside the run's torch model.
 
     Args:
@@ -97,9 +96,7 @@ def verify_file(
         progress: show progress bars on standard error.
 
     Returns:
-        Accuracy, agreement and differences; ``ratio``, ``level_ms`` (what the ratio is made of)
-        and ``median_ms`` with a target;
-        ``warnings`` of the lint.
+        Accuracy, agreement and differences, what the lint warns of, and latencies with a target.
 
     Raises:
         UserError: the run has not finished, or an extra is not installed.
@@ -116,21 +113,16 @@ def verify_file(
         source = finished_source(session, "result")
         workload = session.workload
         found = compare_file(path, opened.run(path), source.model, workload.splits.test)
-        record = found.to_json()
-        record["warnings"] = lint.warnings()
+        warnings = lint.warnings()
         if is_chance(found.accuracy, found.images, workload.classes):
-            record["warnings"].append("its accuracy is that of chance")
+            warnings.append("its accuracy is that of chance")
+        comparison = None
         if target is not None:
             content, profile = device_content(path), load_target(target)
-            fits = with_runtime_for(profile, form.name)
-            with open_device(fits, session.reporter.say) as device:
+            with open_device(with_runtime_for(profile, form.name), session.reporter.say) as device:
                 baseline = source.onnx if form.name == "onnx" else content
                 comparison = device.compare(content, baseline)
-            record["level_ms"] = comparison.candidate.level_ms
-            record["median_ms"] = comparison.candidate.median_ms
-            record["ratio"] = comparison.ratio
-            record["ratio_interval"] = list(comparison.ratio_interval)
-    return record
+    return FileCheck(found, tuple(warnings), comparison)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -45,108 +44,105 @@ class Judge:
     accuracy: float
     settings: ExportConfig
 
-    def judge(self, precision: str, made: Made, record: dict[str, Any]) -> ArtifactRecord:
+    def judge(self, made: Made, known: ArtifactRecord) -> ArtifactRecord:
         """Write an artifact, read it back, run it, time it beside the float32 file, and decide.
 
         Args:
-            precision: of the artifact.
             made: the artifact.
-            record: what is known of it.
+            known: what is known of it.
 
         Returns:
             The record with all that was found; the file lies in the run directory if it is
             ``kept``, else in ``rejected/``.
         """
         folder = self.session.directory.path
-        name = file_name(self.form, precision, self.session.target)
+        name = file_name(self.form, known.precision, self.session.target)
         path = _write(folder / "rejected" / name, made)
         try:
             lint = self.format.lint(path)
-            found = self._compared(path, made, record)
+            record, found = self._compared(path, made, known)
         except VerificationError as error:
-            reasons, inaccurate = [str(error)], True
-            record.setdefault("lint", {"warnings": []})
+            record, reasons, inaccurate = known, [str(error)], True
         else:
-            record |= {"lint": lint.to_json(), "verification": found}
-            classes = self.session.workload.classes
-            wrong = accuracy_reasons(found, precision, self.accuracy, classes, self.settings)
+            record = record.also(lint=lint.to_json(), verification=found)
+            wrong = self._wrong(record, found)
+            record, slow = self._timed(path, record)
             inaccurate = bool(wrong)
-            slow = self._timed(precision, path, record)
             reasons = [*wrong, *slow, *transpose_reasons(lint.transposes, self.settings)]
         for suffix in ("", *made.companions):  # of an earlier export, with another recipe
             (folder / (name + suffix)).unlink(missing_ok=True)
         if not reasons:
             path = _move(path, folder, made)
-        record |= {
-            "path": str(path.relative_to(folder)),
-            "sha256": sha256(path),
-            "kept": not reasons,
-            "inaccurate": inaccurate,
-            "reason": "; ".join(reasons),
-        }
         if not any((folder / "rejected").iterdir()):
             (folder / "rejected").rmdir()
-        return ArtifactRecord.model_validate(record)
+        return record.also(
+            path=str(path.relative_to(folder)),
+            sha256=sha256(path),
+            kept=not reasons,
+            inaccurate=inaccurate,
+            reason="; ".join(reasons),
+        )
 
-    def _compared(self, path: Path, made: Made, record: dict[str, Any]) -> Verification:
+    def _compared(
+        self, path: Path, made: Made, known: ArtifactRecord
+    ) -> tuple[ArtifactRecord, Verification]:
         """The written file over the test split, in its own runtime."""
         split = self.session.workload.splits.test
         if made.stand_in is None:
-            return compare_file(path, self.format.run(path), self.source.model, split)
-        record["verified_on"] = "the same network compiled for this machine"
+            return known, compare_file(path, self.format.run(path), self.source.model, split)
         folder = self.session.directory.path / "contenders" / "stand-in"
         try:
             own = _write(folder / path.name, made.stand_in)
             run = self.format.run(own)
             found = compare_file(own, run, self.source.model, split)
-            self._compare_there(path, run, record)
+            there = self._compared_there(path, run, known)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return found
+        return there.also(verified_on="the same network compiled for this machine"), found
 
-    def _compare_there(self, path: Path, run: Runner, record: dict[str, Any]) -> None:
+    def _compared_there(self, path: Path, run: Runner, known: ArtifactRecord) -> ArtifactRecord:
         """One image on the target, beside what the stand-in computes here."""
         try:
             there = self.timer.outputs(self.form, device_content(path))
         except (TargetError, MeasurementError) as error:
-            record["not_run_there"] = str(error)
-            return
+            return known.also(not_run_there=str(error))
         shape = tuple(self.source.example.shape)
         here = run(example_input({"shape": shape, "dtype": "float32"}))
         difference = float(np.abs(there - here).max() / max(float(np.abs(here).max()), 1e-9))
-        record["difference_there"] = difference
-        allowed = _ALLOWED_THERE[record["precision"]]
-        if not difference <= allowed:
-            msg = (
-                f"{path.name} computes something else on the target than here: outputs differ by "
+        return known.also(difference_there=difference)
+
+    def _wrong(self, record: ArtifactRecord, found: Verification) -> list[str]:
+        """What speaks against its outputs."""
+        classes = self.session.workload.classes
+        reasons = accuracy_reasons(found, record.precision, self.accuracy, classes, self.settings)
+        difference, allowed = record.difference_there, _ALLOWED_THERE[record.precision]
+        if difference is not None and not difference <= allowed:
+            reasons.append(
+                f"computes something else on the target than here: outputs differ by "
                 f"{difference:.2g} of their size (allowed: {allowed:g})"
             )
-            raise VerificationError(msg)
+        return reasons
 
-    def _timed(self, precision: str, path: Path, record: dict[str, Any]) -> list[str]:
-        """Note the latency in the record; what speaks against it."""
-        plain = precision == "float32"
+    def _timed(self, path: Path, record: ArtifactRecord) -> tuple[ArtifactRecord, list[str]]:
+        """The record with its latency, and what speaks against that."""
+        plain = record.precision == "float32"
         candidate = device_content(path)
         try:
             baseline = candidate if plain else self._float_content()
             comparison = self.timer.compare(self.form, candidate, baseline)
         except MeasurementError as error:
-            record["not_timed"] = str(error)
-            return [f"has no latency: {error}"]
+            return record.also(not_timed=str(error)), [f"has no latency: {error}"]
         except TargetError as error:
             if self.form == "onnx":
                 raise
-            record["not_timed"] = str(error)
             # Of float32 no speed is claimed; another precision has nothing else to be kept for.
-            return [] if plain else [f"was not timed, so it is not known to be faster: {error}"]
-        record["latency"] = comparison.candidate
+            slow = f"was not timed, so it is not known to be faster: {error}"
+            return record.also(not_timed=str(error)), [] if plain else [slow]
+        record = record.also(latency=comparison.candidate)
         if plain:
-            return []
-        record |= {
-            "ratio": comparison.ratio,
-            "ratio_interval": list(comparison.ratio_interval),
-        }
-        return latency_reasons(comparison)
+            return record, []
+        ratio = {"ratio": comparison.ratio, "ratio_interval": comparison.ratio_interval}
+        return record.also(**ratio), latency_reasons(comparison)
 
     def _float_content(self) -> bytes:
         """What a device is sent of the float32 file of this format."""

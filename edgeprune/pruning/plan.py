@@ -4,12 +4,13 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from edgeprune.errors import SpaceError
@@ -21,9 +22,7 @@ Widths: TypeAlias = dict[str, int]
 #: Kept positions by parameter name and axis; axes that keep everything are left out.
 Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
 
-_FORMAT = 2
-#: Formats that are read; the first knows no edits.
-_READ = (1, 2)
+_Written = TypeVar("_Written", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,7 @@ class Plan:
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, atomically."""
-        edits = [asdict(edit) for edit in self.edits]
-        write_json(Path(path), {"format": _FORMAT} | vars(self) | {"edits": edits})
+        write_json(Path(path), PlanFile(format=2, **vars(self)).model_dump(mode="json"))
 
     @classmethod
     def load(cls, path: str | Path) -> "Plan":
@@ -133,31 +131,42 @@ class Plan:
         Raises:
             SpaceError: there is no such file or it is no plan.
         """
-        try:
-            return cls._from_record(json.loads(Path(path).read_text()))
-        except OSError as error:
-            msg = f"the plan {path} cannot be read: {error.strerror}"
-            raise SpaceError(msg) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            msg = f"{path} is no edgeprune plan: {error!r}"
-            raise SpaceError(msg) from error
+        written = read_plan(path, PlanFile, "edgeprune plan")
+        return cls(**{name: value for name, value in written if name != "format"})
 
-    @classmethod
-    def _from_record(cls, record: Mapping[str, Any]) -> "Plan":
-        if record["format"] not in _READ:
-            msg = f"format {record['format']!r}; allowed: {', '.join(map(str, _READ))}"
-            raise ValueError(msg)
-        record = {"edits": [], **record}
-        values = {field.name: record[field.name] for field in fields(cls)}
-        values["edits"] = tuple(Edit(**edit) for edit in record["edits"])
-        values["widths"] = {name: int(width) for name, width in record["widths"].items()}
-        values["full"] = {name: int(width) for name, width in record["full"].items()}
-        values["kept"] = {name: tuple(map(int, kept)) for name, kept in record["kept"].items()}
-        values["slices"] = {
-            name: {int(axis): tuple(map(int, kept)) for axis, kept in axes.items()}
-            for name, axes in record["slices"].items()
-        }
-        return cls(**values)
+
+class PlanFile(BaseModel):
+    """What a `Plan` is on disk; its first format knew no edits."""
+
+    format: Literal[1, 2]
+    widths: Widths
+    kept: dict[str, tuple[int, ...]]
+    slices: Slices
+    full: Widths
+    fingerprint: str
+    criterion: str
+    edits: tuple[Edit, ...] = ()
+
+
+def read_plan(path: str | Path, kind: type[_Written], what: str) -> _Written:
+    """Read the file of a plan.
+
+    Args:
+        path: the file.
+        kind: of plan.
+        what: it should be, for errors.
+
+    Raises:
+        SpaceError: there is no such file, or it is none.
+    """
+    try:
+        return kind.model_validate_json(Path(path).read_bytes())
+    except OSError as error:
+        msg = f"the plan {path} cannot be read: {error.strerror}"
+        raise SpaceError(msg) from error
+    except ValueError as error:
+        msg = f"{path} is no {what}: {error}"
+        raise SpaceError(msg) from error
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ pytest.importorskip("tvm.relax", reason="the extra `tvm` is not installed")
 from edgeprune.config import load_target
 from edgeprune.deploy import build, elf_facts
 from edgeprune.deploy.emulation import run_here
+from edgeprune.deploy.manifest import BuildManifest
 from edgeprune.deploy.toolchains import check_toolchain, toolchain_of
 from edgeprune.errors import TargetError
 from edgeprune.export.verification import onnx_runner
@@ -27,7 +27,7 @@ TARGETS = {"local": "x86_64", "raspberry-pi-4": "aarch64", "raspberry-pi-32bit":
 @pytest.fixture(scope="module", params=TARGETS)
 def built(
     request: pytest.FixtureRequest, bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, BuildManifest]:
     """The products for a target, and their manifest."""
     toolchain = toolchain_of(load_target(request.param))
     try:
@@ -44,14 +44,14 @@ def built(
     return folder / request.param, manifest
 
 
-def test_outputs_are_this_machines(built: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_outputs_are_this_machines(built: tuple[Path, BuildManifest], tmp_path: Path) -> None:
     """Images that the build's own trial has not seen."""
     folder, manifest = built
     images = np.random.default_rng(7).standard_normal((3, 3, 16, 16)).astype(np.float32)
     expected = np.concatenate([onnx_runner(folder / "model.onnx")(one[None]) for one in images])
     images.tofile(tmp_path / "images.bin")
-    target = load_target(manifest["target"]["name"])
-    for name in manifest["runners"]:
+    target = load_target(manifest.target.name)
+    for name in manifest.runners:
         found = tmp_path / f"{name}.bin"
         words = ["--runs", "2", tmp_path / "images.bin", found]
         program = folder / "bin" / name
@@ -64,41 +64,42 @@ def test_outputs_are_this_machines(built: tuple[Path, dict[str, Any]], tmp_path:
         assert np.abs(outputs - expected).max() < 1e-4
 
 
-def test_every_product_is_for_the_target(built: tuple[Path, dict[str, Any]]) -> None:
+def test_every_product_is_for_the_target(built: tuple[Path, BuildManifest]) -> None:
     folder, manifest = built
-    architecture = TARGETS[manifest["target"]["name"]]
-    products = {name: one["elf"] for name, one in manifest["files"].items() if "elf" in one}
-    assert {one["machine"] for one in products.values()} == {architecture}
-    assert "bin/run-compiled" in products and products["bin/run-compiled"]["static"]
+    architecture = TARGETS[manifest.target.name]
+    products = {name: one.elf for name, one in manifest.files.items() if one.elf is not None}
+    assert {one.machine for one in products.values()} == {architecture}
+    assert "bin/run-compiled" in products and products["bin/run-compiled"].static
     assert any(name.startswith("lib/model-") for name in products)
-    for name, one in manifest["files"].items():
+    for name, one in manifest.files.items():
         content = (folder / name).read_bytes()
-        assert len(content) == one["bytes"]
-        assert hashlib.sha256(content).hexdigest() == one["sha256"]
+        assert len(content) == one.bytes
+        assert hashlib.sha256(content).hexdigest() == one.sha256
     assert elf_facts(folder / "bin/run-compiled").machine == architecture
-    files = manifest["files"]
-    cpu = load_target(manifest["target"]["name"]).cpu
+    files = manifest.files
+    cpu = load_target(manifest.target.name).cpu
     if cpu is not None:
-        assert files["bin/run-compiled"]["compiled_for"] == {"mcpu": cpu, "mattr": ["+neon"]}
-    for tried in manifest["runners"].values():
-        assert tried["max_abs_difference"] <= tried["tolerance"]
+        assert files["bin/run-compiled"].compiled_for == {"mcpu": cpu, "mattr": ["+neon"]}
+    for tried in manifest.runners.values():
+        assert tried.max_abs_difference is not None and tried.tolerance is not None
+        assert tried.max_abs_difference <= tried.tolerance
     if architecture == "armv7l":
-        features = products["lib/model-armv7l-linux-gnueabihf.so"]["features"]
+        features = products["lib/model-armv7l-linux-gnueabihf.so"].features
         assert {"armv7", "hard-float"} <= set(features) and "neon" in " ".join(features)
-        assert "no ONNX Runtime wheel" in manifest["skipped"]["run-onnxruntime"]
+        assert "no ONNX Runtime wheel" in manifest.skipped["run-onnxruntime"]
 
 
-def test_the_sources_build_again_by_hand(built: tuple[Path, dict[str, Any]]) -> None:
+def test_the_sources_build_again_by_hand(built: tuple[Path, BuildManifest]) -> None:
     source = built[0] / "src"
-    toolchain = toolchain_of(load_target(built[1]["target"]["name"]))
+    toolchain = toolchain_of(load_target(built[1].target.name))
     file = source / "toolchains" / f"{toolchain.triple}.cmake"
     assert file.is_file() and (source / "generated/kernels.o").is_file()
     assert toolchain.triple in file.read_text()
 
 
-def test_a_runner_says_what_is_wrong(built: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_a_runner_says_what_is_wrong(built: tuple[Path, BuildManifest], tmp_path: Path) -> None:
     folder, manifest = built
-    target = load_target(manifest["target"]["name"])
+    target = load_target(manifest.target.name)
     example, output = folder / "example/input.bin", tmp_path / "output.bin"
     half, other = tmp_path / "half.bin", tmp_path / "other.bin"
     half.write_bytes(example.read_bytes()[:100])
@@ -123,7 +124,7 @@ def test_a_runner_says_what_is_wrong(built: tuple[Path, dict[str, Any]], tmp_pat
 
 
 def test_the_installer_tries_what_it_installs(
-    built: tuple[Path, dict[str, Any]], tmp_path: Path
+    built: tuple[Path, BuildManifest], tmp_path: Path
 ) -> None:
     folder, manifest = built
     copy = tmp_path / "copy"
@@ -134,15 +135,13 @@ def test_the_installer_tries_what_it_installs(
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     done = install()
-    if manifest["target"]["name"] != "local":
-        assert done.returncode == 2 and f"built for {manifest['target']['architecture']}" in (
-            done.stderr
-        )
+    if manifest.target.name != "local":
+        assert done.returncode == 2 and f"built for {manifest.target.architecture}" in (done.stderr)
         return
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "there/bin/run-compiled").is_file()
     assert not (tmp_path / "there/src").exists()
-    assert done.stdout.count("max_abs_difference") == len(manifest["runners"]) == 2
+    assert done.stdout.count("max_abs_difference") == len(manifest.runners) == 2
     (copy / "model.onnx").write_bytes(b"half")
     done = install()
     assert done.returncode == 2 and "damaged on the way" in done.stderr

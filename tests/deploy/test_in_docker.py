@@ -1,5 +1,6 @@
 """What `--in-docker` says where there is no Docker, no image, or one for another machine."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 from edgeprune.config import load_target
 from edgeprune.deploy import build_in_docker
 from edgeprune.deploy.container import _write_profile
+from edgeprune.deploy.manifest import BuildManifest, BuiltFor
 from edgeprune.deploy.onnx_runtime import LIBRARY_VARIABLE
 from edgeprune.errors import RunError, TargetError, VerificationError
 
@@ -62,14 +64,26 @@ def test_the_container_gets_no_network_no_rights_and_no_way_to_change_the_run(
 ) -> None:
     machine = subprocess.run(["/bin/uname", "-m"], capture_output=True, text=True).stdout.strip()
     name = {"x86_64": "amd64", "aarch64": "arm64"}[machine]
-    client(here, f"echo linux/{name}", 'echo \'{"target": {"name": "it"}}\'')
+    device = BuiltFor(name="it", architecture="aarch64", cpu=None, glibc="2.36")
+    built = BuildManifest(
+        edgeprune="1",
+        target=device,
+        run={},
+        runners={},
+        skipped={"run-onnxruntime": "no"},
+        files={},
+    )
+    client(here, f"echo linux/{name}", f"echo '{json.dumps(built.to_json())}'")
     found = build_in_docker(bundle, "raspberry-pi-4", output=here / "dist", runners=["compiled"])
-    assert found == {"target": {"name": "it"}}
+    assert found == built
     words = (here / "words").read_text().splitlines()
     assert words[words.index("--network") + 1] == "none"
     assert words[words.index("--cap-drop") + 1] == "ALL" and "--read-only" in words
     assert f"{bundle}:/run-to-build:ro" in words
     assert words[-3:] == ["--runner", "compiled", "--json"]
+    client(here, f"echo linux/{name}", "echo '{}'")
+    with pytest.raises(TargetError, match="does not tell what it built"):
+        build_in_docker(bundle, "raspberry-pi-4", output=here / "dist")
     client(here, f"echo linux/{name}", "echo 'needs glibc 2.40' >&2; exit 2")
     with pytest.raises(TargetError, match=r"in edgeprune/builder-arm64: needs glibc 2\.40"):
         build_in_docker(bundle, "raspberry-pi-4", output=here / "dist")

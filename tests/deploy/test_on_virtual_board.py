@@ -27,7 +27,7 @@ def test_both_runners_compute_on_an_arm64_machine_what_they_compute_here(
     tmp_path: Path,
 ) -> None:
     manifest = build(bundle, "arm64-virtual", output=tmp_path)
-    assert set(manifest["runners"]) == {"run-onnxruntime", "run-compiled"}
+    assert set(manifest.runners) == {"run-onnxruntime", "run-compiled"}
     archive = tmp_path / "products.tar"
     subprocess.run(["tar", "-C", tmp_path, "-cf", archive, "arm64-virtual"], check=True)
     with archive.open("rb") as file:

@@ -131,7 +131,8 @@ def test_a_pipeline_can_ask_for_it_and_resume(tiny_pipeline: Path, tmp_path: Pat
 
 
 def test_any_file_is_verified_beside_a_run(finished: Path) -> None:
-    record = verify_file(finished / "model.onnx", finished, target="simulated", progress=False)
+    found = verify_file(finished / "model.onnx", finished, target="simulated", progress=False)
+    record = found.to_json()
     assert record["top1_agreement"] == 1.0 and record["max_abs_difference"] < 1e-4
     assert 0.9 < record["ratio"] < 1.1 and record["warnings"] == []
 

@@ -1,6 +1,7 @@
 """What stages leave in the run directory for those after them, and for a resumed run."""
 
 from edgeprune.pipeline.records.artifact import ArtifactRecord
+from edgeprune.pipeline.records.file_check import FileCheck
 from edgeprune.pipeline.records.finished import Finished
 from edgeprune.pipeline.records.manifest import Manifest, RungManifest
 from edgeprune.pipeline.records.race import Heat, Mended, Race
@@ -16,6 +17,7 @@ from edgeprune.pipeline.records.small import (
 
 __all__ = [
     "ArtifactRecord",
+    "FileCheck",
     "Finished",
     "Heat",
     "HistoryRecord",

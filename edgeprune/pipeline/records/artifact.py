@@ -1,6 +1,6 @@
 """The result in another format or precision."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ConfigDict
 
@@ -23,6 +23,8 @@ class ArtifactRecord(Compact, WrittenFile):
         latency: its measurement.
         not_timed: why it has none.
         verified_on: where its outputs were computed, if not on this machine as they are.
+        not_run_there: why the target did not compute them as well.
+        difference_there: of the target's outputs to this machine's, as a share of the largest.
         calibration: recipe of int8.
         calibration_sha256: of the images.
         noisiest_db: signal to noise of the worst layers of the first try.
@@ -45,6 +47,8 @@ class ArtifactRecord(Compact, WrittenFile):
     latency: Measured | None = None
     not_timed: str | None = None
     verified_on: str | None = None
+    not_run_there: str | None = None
+    difference_there: float | None = None
     calibration: str | None = None
     calibration_sha256: str | None = None
     noisiest_db: dict[str, float] | None = None
@@ -53,3 +57,22 @@ class ArtifactRecord(Compact, WrittenFile):
     second_try: "ArtifactRecord | None" = None
     qat_epochs: int | None = None
     convert_s: float | None = None
+
+    @classmethod
+    def begun(cls, form: str, precision: str) -> Self:
+        """Of an artifact of which nothing is known yet."""
+        return cls(
+            format=form,
+            precision=precision,
+            kept=False,
+            path=None,
+            sha256=None,
+            inaccurate=False,
+            reason="",
+            bytes=0,
+            lint={"warnings": []},
+        )
+
+    def also(self, **found: Any) -> Self:
+        """The record with more that was found."""
+        return self.model_copy(update=found)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from edgeprune.config import ExportConfig, load_calibration
 from edgeprune.errors import EdgepruneError, VerificationError
@@ -99,12 +98,14 @@ class _Maker:
         Where that is not enough either, a third one of weights that were trained for it.
         """
         if precision != "int8":
-            return self._tried(precision)
+            return self._tried(ArtifactRecord.begun(self.judge.form, precision))
         recipe = load_calibration(self.judge.settings.calibration)
         shape = tuple(self.judge.source.example.shape[1:])
         images = CalibrationImages(self.judge.session.workload.splits.train, recipe, shape)
-        known: dict[str, Any] = {"calibration": recipe.name, "calibration_sha256": images.digest()}
-        first = self._tried(precision, known, images)
+        start = ArtifactRecord.begun(self.judge.form, precision).also(
+            calibration=recipe.name, calibration_sha256=images.digest()
+        )
+        first = self._tried(start, images)
         if first.kept or not first.inaccurate or self.made is None:
             return first
         try:
@@ -112,45 +113,36 @@ class _Maker:
         except VerificationError:  # it does not run at all, as its reason says
             return first
         worst = dict(list(noise.items())[:_NAMED])
-        kept_float = list(noise)[:KEPT_IN_FLOAT]
+        kept_float = tuple(noise)[:KEPT_IN_FLOAT]
         self.judge.session.reporter.say(
             f"{self.judge.form} int8: {first.reason}; noisiest layers: "
             + ", ".join(f"{name} ({value:.1f} dB)" for name, value in worst.items())
         )
-        known |= {"noisiest_db": worst, "first_try": first}
-        second = self._tried(precision, known | {"float_layers": kept_float}, images, kept_float)
+        start = start.also(noisiest_db=worst, first_try=first)
+        second = self._tried(start.also(float_layers=kept_float), images, kept_float)
         epochs = self.judge.settings.qat_epochs
         if second.kept or not second.inaccurate or epochs == 0:
             return second
         self.judge.session.reporter.say(
             f"{self.judge.form} int8: {second.reason}; training for int8, {epochs} epochs"
         )
-        known |= {"second_try": second, "qat_epochs": epochs}
+        start = start.also(second_try=second, qat_epochs=epochs)
         source = trained_for_int8(self.judge.session, self.judge.source, epochs)
-        return self._tried(precision, known, images, source=source)
+        return self._tried(start, images, source=source)
 
     def _tried(
         self,
-        precision: str,
-        known: dict[str, Any] | None = None,
+        start: ArtifactRecord,
         images: CalibrationImages | None = None,
         keep_float: Sequence[str] = (),
         source: Source | None = None,
     ) -> ArtifactRecord:
         """Convert and judge; what cannot be converted is no reason to lose the rest of the run."""
-        record: dict[str, Any] = {
-            "format": self.judge.form,
-            "precision": precision,
-            **(known or {}),
-        }
-        start, self.made = time.perf_counter(), None
+        began, self.made = time.perf_counter(), None
+        source, form = source or self.judge.source, self.judge.format
         try:
-            source = source or self.judge.source
-            made = self.made = self.judge.format.convert(source, precision, images, keep_float)
+            made = self.made = form.convert(source, start.precision, images, keep_float)
         except EdgepruneError as error:
-            nothing: dict[str, Any] = {"path": None, "sha256": None, "bytes": 0}
-            nothing["lint"] = {"warnings": []}
-            verdict = {"kept": False, "inaccurate": False, "reason": str(error)}
-            return ArtifactRecord.model_validate(record | nothing | verdict)
-        record |= {"bytes": len(made.content), "convert_s": time.perf_counter() - start}
-        return self.judge.judge(precision, made, record | dict(made.details))
+            return start.also(reason=str(error))
+        known = start.also(bytes=len(made.content), convert_s=time.perf_counter() - began)
+        return self.judge.judge(made, known.also(**made.details))

@@ -2,23 +2,23 @@
 
 import copy
 import fnmatch
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from pydantic import BaseModel
 from torch import nn
 
 from edgeprune.errors import SpaceError, nearest
 from edgeprune.files import write_json
-from edgeprune.pruning.plan import Slices, Widths, fingerprint
+from edgeprune.pruning.plan import Slices, Widths, fingerprint, read_plan
 from edgeprune.pruning.spaces.protocol import Costs, Part
 
 #: Densities are whole thousandths of a layer's weights: they take the place of widths.
@@ -26,7 +26,6 @@ PER_MILLE = 1000
 #: No layer keeps fewer weights than this (all it has, if it has fewer): an empty layer cuts the
 #: network in two, which global magnitude does at high sparsity.
 LEAST_WEIGHTS = 16
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -96,15 +95,15 @@ class WeightPlan:
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, atomically."""
-        record = {
-            "format": _FORMAT,
-            "granularity": "weights",
-            "densities": self.widths,
-            "kept": self.kept,
-            "full": self.full,
-            "fingerprint": self.fingerprint,
-        }
-        write_json(Path(path), record)
+        written = WeightPlanFile(
+            format=1,
+            granularity="weights",
+            densities=self.widths,
+            kept=self.kept,
+            full=self.full,
+            fingerprint=self.fingerprint,
+        )
+        write_json(Path(path), written.model_dump())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -113,25 +112,22 @@ class WeightPlan:
         Raises:
             SpaceError: there is no such file, or it holds no plan of single weights.
         """
-        try:
-            record = json.loads(Path(path).read_text())
-            if record["format"] != _FORMAT or record["granularity"] != "weights":
-                msg = f"format {record['format']!r}, granularity {record['granularity']!r}"
-                raise ValueError(msg)
-            densities, kept, full = (
-                {name: int(number) for name, number in record[key].items()}
-                for key in ("densities", "kept", "full")
-            )
-            return cls(densities, kept, full, str(record["fingerprint"]))
-        except OSError as error:
-            msg = f"the plan {path} cannot be read: {error.strerror}"
-            raise SpaceError(msg) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            msg = f"{path} is no edgeprune plan of single weights: {error!r}"
-            raise SpaceError(msg) from error
+        written = read_plan(path, WeightPlanFile, "edgeprune plan of single weights")
+        return cls(written.densities, written.kept, written.full, written.fingerprint)
 
     def _gone(self, name: str) -> torch.Tensor:
         return self.ranks[name] >= self.kept[name]
+
+
+class WeightPlanFile(BaseModel):
+    """What a `WeightPlan` is on disk."""
+
+    format: Literal[1]
+    granularity: Literal["weights"]
+    densities: Widths
+    kept: dict[str, int]
+    full: dict[str, int]
+    fingerprint: str
 
 
 class WeightSpace:
