@@ -33,6 +33,15 @@ from edgeprune.report.summary import Summary
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
+#: What lies beside every page.
+_FILES = (
+    "model.onnx",
+    "weights.safetensors",
+    "plan.json",
+    "manifest.json",
+    "pipeline.yaml",
+    "log.txt",
+)
 #: What the steps of a trial are called on the page.
 _STEPS = {
     "propose": "propose widths",
@@ -119,6 +128,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "classes_shown": most_changed(summary.classes),
         "classes_sentence": classes_sentence(summary.classes) if summary.classes else "",
         "run_dir": shlex.quote(summary.directory),
+        "files": [*_FILES, *(one.path for one in summary.artifacts if one.kept)],
         "charts": charts,
         "plotly": packed_plotly() if charts else "",
         "free": free,

@@ -274,6 +274,7 @@ class Summary:
         notes: anything else the reader must know.
         classes: accuracy class by class, where it was counted.
         directory: where the run is, for commands that the reader may copy; "" where not known.
+        deploy: commands that bring the model onto the device.
     """
 
     __pydantic_config__ = EXACT
@@ -302,6 +303,7 @@ class Summary:
     notes: tuple[str, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
     directory: str = ""
+    deploy: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Summary":

@@ -26,10 +26,13 @@ def test_what_the_sentence_says() -> None:
 
 def test_the_page_shows_them_and_the_commands_of_its_run() -> None:
     classes = [{"name": "<b>cat</b>", "images": 20, "before": 0.9, "after": 0.75}]
-    more = {"classes": classes, "directory": "/data/my runs/one"}
+    deploy = ["edgeprune build '/data/my runs/one' --target local", "sh dist/<local>/install.sh"]
+    more = {"classes": classes, "directory": "/data/my runs/one", "deploy": deploy}
     page = render(Summary.from_json({**sample(), **more}))
     assert "Class by class" in page and "&lt;b&gt;cat&lt;/b&gt;" in page
     assert "edgeprune finish &#39;/data/my runs/one&#39; --trial 3" in page
     assert "edgeprune build &#39;/data/my runs/one&#39;" in page
+    assert "sh dist/&lt;local&gt;/install.sh" in page
+    assert '<a href="manifest.json">manifest.json</a>' in page
     plain = render(Summary.from_json(sample()))
     assert "Class by class" not in plain and 'data-copy="' not in plain

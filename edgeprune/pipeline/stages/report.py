@@ -9,6 +9,7 @@ from edgeprune.errors import RunError
 from edgeprune.joint import JointResult
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
+from edgeprune.pipeline.deploying import deploy_commands
 from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Row, Summary, Target, Trial, write_report
@@ -80,6 +81,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         notes=tuple(_notes(manifest)),
         classes=tuple(_classes(manifest)),
         directory=str(directory.path),
+        deploy=deploy_commands(directory),
     )
 
 
