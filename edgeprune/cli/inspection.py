@@ -79,25 +79,24 @@ def space_record(space: ChannelSpace) -> dict[str, Any]:
 
 
 def _may_be_cut(space: ChannelSpace, name: str) -> str:
-    return "yes, or goes with its block" if space.choices[name][0] == 0 else "yes"
+    return "yes, or its block" if space.choices[name][0] == 0 else "yes"
 
 
 def space_table(space: ChannelSpace) -> None:
-    """Print the groups for a person."""
+    """Print the groups for a person, in 80 columns; a group is named after its first layer."""
     table = Table()
-    table.add_column("group")
+    table.add_column("group", overflow="fold")
     table.add_column("channels", justify="right")
     table.add_column("MACs", justify="right")
+    table.add_column("layers", justify="right")
     table.add_column("may be cut")
-    table.add_column("layers", overflow="fold")
     for group in space.groups:
-        layers = ", ".join(group.layers[:4]) + (" …" if len(group.layers) > 4 else "")
         table.add_row(
             group.name,
             str(group.channels),
             f"{group.macs_share:.1%}",
+            str(len(group.layers)),
             f"no: {group.fixed}" if group.fixed else _may_be_cut(space, group.name),
-            layers,
             style="dim" if group.fixed else None,
         )
     console = Console(highlight=False)

@@ -52,26 +52,31 @@ def read_manifest(folder: Path) -> BundleManifest:
     return manifest
 
 
-def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = None) -> "nn.Module":
+def load_bundle(
+    path: str | Path, *, build: "Callable[[], nn.Module] | None" = None, trust: bool = False
+) -> "nn.Module":
     """Rebuild the pruned torch model of a finished run, without pickles.
 
     Build the architecture, prune it by the plan, load the weights.
 
     Args:
         path: the run directory, or a folder with the bundle's files.
-        build: makes the *unpruned* model; needed only for models given as ``module:function``,
-            because a bundle must not decide which code is imported.
+        build: makes the *unpruned* model; or, of models given as ``module:function``,
+        trust: import and call what the bundle names, with its arguments, if `build` is not given.
+            For bundles that you made: one from somebody else would run code of their choice.
 
     Returns:
         The pruned model in eval mode, its outputs bit-equal to the model that was saved.
 
     Raises:
         RunError: the bundle is incomplete or was changed, or `build` is needed or does not fit.
+        UserError: what the bundle names cannot be imported, or makes no model.
 
     Examples:
         >>> model = load_bundle("runs/digits")  # doctest: +SKIP
         >>> from mynets import small  # doctest: +SKIP
         >>> model = load_bundle("runs/mine", build=lambda: small(20))  # doctest: +SKIP
+        >>> model = load_bundle("runs/mine", trust=True)  # doctest: +SKIP
     """
     from edgeprune.workloads import build_model
 
@@ -79,10 +84,10 @@ def load_bundle(path: str | Path, *, build: "Callable[[], nn.Module] | None" = N
     manifest = read_manifest(folder)
     if build is None:
         config = ModelConfig.model_validate(manifest.model)
-        if ":" in config.name:
+        if ":" in config.name and not trust:
             msg = (
-                f"the model of {folder} is {config.name!r}, your own code: "
-                "give it as load_bundle(path, build=...)"
+                f"the model of {folder} is {config.name!r}, own code: give it as "
+                "load_bundle(path, build=...), or trust=True if you made this bundle"
             )
             raise RunError(msg)
         base = build_model(config)

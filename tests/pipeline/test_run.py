@@ -60,9 +60,16 @@ def test_bundle_computes_what_the_file_computes(finished: ep.RunResult) -> None:
     assert model.conv1.out_channels == widths["conv1"] < 24
 
 
-def test_own_code_is_never_imported_from_a_bundle(finished: ep.RunResult) -> None:
-    with pytest.raises(RunError, match="build="):
+def test_own_code_is_imported_from_a_bundle_only_where_it_is_trusted(
+    finished: ep.RunResult,
+) -> None:
+    with pytest.raises(RunError, match=r"build=.*trust=True"):
         ep.load_bundle(finished.directory)
+    given, named = (
+        ep.load_bundle(finished.directory, **how).state_dict()
+        for how in ({"build": tiny_cnn}, {"trust": True})
+    )
+    assert all(torch.equal(named[name], weight) for name, weight in given.items())
 
 
 def test_a_changed_file_is_noticed(finished: ep.RunResult, tmp_path: Path) -> None:
