@@ -6,7 +6,8 @@ Three networks that edgeprune does not know (a MobileNet with squeeze-and-excita
 one, one of timm's where timm is installed) meet three layouts of one set of images: class folders
 alone, train/ beside val/, and train/, val/ and test/. For each pair the commands of the quick start
 are typed, as processes: ``init`` with flags, ``check``, ``run``. Nothing is edited in between.
-``ruined_results`` counts results that lost more than 20 points without a word of warning.
+``ruined_results`` counts results that lost more than 20 points without a word of warning. Each
+report is opened in headless Chromium, wide and narrow, light and dark, with axe-core in it.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,10 @@ import numpy as np
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.report.axe import SERIOUS, audit
 
 NETWORKS = """
 from torch import nn
@@ -168,6 +174,7 @@ def first_hour(folder: Path, name: str, layout: str, quick: bool) -> dict[str, A
     assert done is not None
     found = json.loads(done.stdout)["contenders"]
     lost = 100 * (found["base"]["accuracy"] - found["result"]["accuracy"])
+    page = (folder / "run" / "report.html").read_text("utf-8")
     return {
         "network": name,
         "layout": layout,
@@ -176,12 +183,20 @@ def first_hour(folder: Path, name: str, layout: str, quick: bool) -> dict[str, A
         "base": 100 * found["base"]["accuracy"],
         "lost": lost,
         "ratio": found["result"]["latency_ratio"],
-        "ruined": lost > _RUINED and "Much accuracy is lost" not in _report(folder),
+        "ruined": lost > _RUINED and "Much accuracy is lost" not in page,
+        "report_bytes": len(page.encode()),
+        "axe": sorted({fault for fault in _faults(page)}),
     }
 
 
-def _report(folder: Path) -> str:
-    return (folder / "run" / "report.html").read_text()
+def _faults(page: str) -> Iterator[str]:
+    """Rules of axe that a report breaks seriously, or that it is wider than its window."""
+    for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
+        with tempfile.TemporaryDirectory() as place:
+            found = audit(page, Path(place), width=width, dark=dark)
+        yield from (one["rule"] for one in found["violations"] if one["impact"] in SERIOUS)
+        if found["wide"] > 0:
+            yield "wider than the window"
 
 
 def main() -> None:
@@ -213,6 +228,8 @@ def main() -> None:
         "ruined_results": sum(row["ruined"] for row in good),
         "most_points_lost": max((row["lost"] for row in good), default=0.0),
         "minutes": sum(row["minutes"] for row in good),
+        "report_bytes": max((row["report_bytes"] for row in good), default=0),
+        "axe_serious_faults": sum(len(row["axe"]) for row in good),
     }
     print(json.dumps({"benchmark": "first_hour", "figures": figures, "rows": rows}, indent=2))
 
