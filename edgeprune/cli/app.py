@@ -199,6 +199,15 @@ def report(run_dir: RunDir) -> None:
 
 
 @app.command()
+def samplers(as_json: Json = False) -> None:
+    """List what can propose widths, and when to take which."""
+    with exit_for_errors():
+        from edgeprune.cli.samplers import show_samplers
+
+        show_samplers(as_json=as_json)
+
+
+@app.command()
 def inspect(
     model: Annotated[str, typer.Argument(help="A pipeline file, or module:function.")],
     shape: Annotated[

@@ -1,5 +1,7 @@
 """Our samplers and Optuna's hold the contract of `edgeprune.testing.samplers`."""
 
+from typing import ClassVar
+
 import pytest
 
 from edgeprune.search import make_sampler
@@ -11,14 +13,25 @@ RESIDUAL = SmallNet(blocks=((1, 2), (4, 5)), curves=True, target=0.45)
 
 class _Named(SamplerConformance):
     name = ""
+    options: ClassVar[dict[str, str]] = {}
 
     @pytest.fixture
     def make(self) -> MakeSampler:
-        return lambda problem, seed, trials: make_sampler(self.name, problem, seed, trials, {})
+        return lambda problem, seed, trials: make_sampler(
+            self.name, problem, seed, trials, self.options
+        )
 
 
 class TestAmc(_Named):
     name = "amc"
+
+
+class TestAmcWithPlanCritic(_Named):
+    name, options = "amc", {"critic": "plan"}
+
+
+class TestAmcWithoutCritic(_Named):
+    name, options = "amc", {"critic": "none"}
 
 
 class TestRandom(_Named):
@@ -37,6 +50,14 @@ class _Residual(_Named):
 
 class TestAmcWithBranches(_Residual):
     name = "amc"
+
+
+class TestPlanCriticWithBranches(_Residual):
+    name, options = "amc", {"critic": "plan"}
+
+
+class TestReinforceWithBranches(_Residual):
+    name, options = "amc", {"critic": "none"}
 
 
 class TestHistoryWithBranches(_Residual):

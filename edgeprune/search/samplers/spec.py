@@ -30,6 +30,7 @@ class SamplerSpec:
         name: as in a pipeline.
         make: of problem, seed, number of trials and options.
         about: what it does, in one sentence, and the paper that it comes from.
+        when: one should take it.
         check: refuses options that it does not know or take, with a `SearchError`.
         learns: whether it learns from trials and from earlier searches; one that does not is a
             comparison, and is told nothing.
@@ -45,6 +46,7 @@ class SamplerSpec:
     name: str
     make: Make
     about: str = ""
+    when: str = ""
     check: Callable[[Options], Any] = _anything
     learns: bool = True
     informed: bool = True

@@ -1,6 +1,6 @@
 """AMC's numbers."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -41,12 +41,16 @@ class AmcOptions(CheckedOptions):
         relative: where there are curves, act relative to the allocation (`RelativeWalk`); there is
             no wall then. False: keep ratios, as published.
         strength: logarithm of the largest factor on a group's loss, where it is relative.
+        critic: ``step``: DDPG, as published; ``plan``: an ensemble over whole plans
+            (`PlanSampler`); ``none``: REINFORCE (`PolicySampler`). Of the other options those two
+            look at `warmup` alone, or at none.
         spend_budget: with the wall, widen all groups by one factor where an episode ends below
             the budget; not in AMC, whose wall only caps the cost from above.
     """
 
     sampler: ClassVar[str] = "amc"
 
+    critic: Literal["step", "plan", "none"] = "step"
     warmup: Annotated[int, Field(ge=0, le=10**9)] | None = None
     noise: Noise = 0.5
     noise_decay: Rate | None = None

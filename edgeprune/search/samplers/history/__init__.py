@@ -8,6 +8,7 @@ SPECS = (
         "history",
         later("edgeprune.search.samplers.history.sampler", "HistorySampler", HistoryOptions),
         "AMC's agent, started and advised by the target's earlier searches (Mu et al.)",
+        when="other networks were searched on this device before",
         check=HistoryOptions.from_mapping,
         recalls=True,
     ),

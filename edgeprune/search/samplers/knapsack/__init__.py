@@ -9,6 +9,7 @@ SPECS = (
         later("edgeprune.search.samplers.knapsack.sampler", "KnapsackSampler", KnapsackOptions),
         "allocations from sensitivity curves, then a search over their coefficients (after SPDY, "
         "Frantar and Alistarh, 2022)",
+        when="always, unless another line is yours; the default",
         check=KnapsackOptions.from_mapping,
         begins=True,
     ),

@@ -1,0 +1,160 @@
+"""AMC with a critic of whole plans: one step an episode, and the best of many sparse changes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from edgeprune.search.allocation_losses import SummedLoss
+from edgeprune.search.fitting import asked_ratios, fit_to_budget
+from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.reward_noise import LATENCY_RATIO
+from edgeprune.search.samplers.amc.ensemble import Ensemble
+from edgeprune.search.samplers.amc.options import AmcOptions
+from edgeprune.search.samplers.base import WidthSampler, seen_keys
+from edgeprune.search.sources import Floats
+
+#: The best plans so far that are changed, and changes that the critics compare for one trial.
+_PARENTS = 5
+_CHANGES = 24
+#: Share of a plan's groups that a change touches: at first, and at the end of the search.
+_TOUCHED = (0.4, 0.1)
+#: Deviation of the logarithm of a keep ratio that is changed; how often a branch changes sides.
+_CHANGE, _FLIP = 0.4, 0.15
+#: Standard deviations of the critics that are added to their mean: at first, and at the end.
+_CURIOUS = (1.0, 0.0)
+
+
+class PlanSampler(WidthSampler):
+    """AMC's search with a *plan-level* critic in place of DDPG (ours; `AmcOptions.critic`).
+
+    DDPG's critic has to find out which of an episode's steps its one reward came from, which 80
+    episodes do not tell. Here an episode is one step and the action is the whole plan: critics
+    (`Ensemble`) are fitted to all trials, and of many sparse changes of the best plans so far the
+    one that they promise most of is evaluated. They see a plan's keep ratios, the logarithm of its
+    MACs and, where there are curves, its summed loss.
+
+    The warm-up draws keep ratios at random, or around the best plan where one is known: plans that
+    were enqueued (allocations, uniform-L1) are learnt from like its own.
+
+    Args:
+        problem: what is searched.
+        seed: fixes all random choices.
+        trials: how long the search will be.
+        options: `warmup` alone is looked at.
+    """
+
+    def __init__(
+        self,
+        problem: SearchProblem,
+        seed: int,
+        trials: int,
+        options: AmcOptions | None = None,
+    ) -> None:
+        super().__init__(problem, seed)
+        self._seed, self._trials = seed, trials
+        self._warmup = (options or AmcOptions()).resolved(trials).warmup or 0
+        self._loss = None if problem.curves is None else SummedLoss(problem, problem.curves)
+        self._ratios: list[Floats] = []
+        self._rewards: list[float] = []
+        self._inside: list[bool] = []
+
+    def propose(self, study: Study, trial: FrozenTrial) -> Widths:
+        """The most promising change of the best plans so far."""
+        seen = seen_keys(self.problem, study)
+        parents = self._parents()
+        warm = len(self._rewards) < self._warmup
+        if not parents or (warm and self._loss is None):
+            return self._fitted(self.rng.uniform(0.0, 1.0, len(self.problem.groups)))
+        changed = [self._changed(parents) for _ in range(1 if warm else _CHANGES)]
+        fresh = [one for one in changed if self.problem.key(one) not in seen]
+        if len(fresh) < 2:
+            return (fresh or changed)[0]
+        known = np.array([self._input(ratios) for ratios in self._ratios])
+        critics = Ensemble(known, np.array(self._rewards), self._seed + len(self._rewards))
+        mean, deviation = critics.predict(
+            np.array([self._input(self._of(widths)) for widths in fresh])
+        )
+        return fresh[int(np.argmax(mean + self._now(_CURIOUS) * deviation))]
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Learn from a finished trial, whoever proposed it (Optuna's interface)."""
+        if state != TrialState.COMPLETE or not values:
+            return
+        measured = trial.user_attrs.get(LATENCY_RATIO, 0.0)
+        self._ratios.append(self._of(trial.params))
+        self._rewards.append(float(values[0]))
+        self._inside.append(self.problem.exact or measured <= self.problem.target)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All plans with their rewards: the critics are fitted to them anew for each trial."""
+        groups = len(self.problem.groups)
+        return {
+            **super().state_dict(),
+            "ratios": torch.from_numpy(np.array(self._ratios).reshape(-1, groups)),
+            "rewards": list(self._rewards),
+            "inside": list(self._inside),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state_dict` was called."""
+        super().load_state_dict(state)
+        self._ratios = list(state["ratios"].numpy().copy())
+        self._rewards, self._inside = list(state["rewards"]), list(state["inside"])
+
+    def _parents(self) -> list[Floats]:
+        """The best plans within the budget, best first; of any where none is."""
+        order = sorted(
+            range(len(self._rewards)),
+            key=lambda one: (self._inside[one], self._rewards[one]),
+            reverse=True,
+        )
+        return [self._ratios[one] for one in order[:_PARENTS]]
+
+    def _changed(self, parents: Sequence[Floats]) -> Widths:
+        """A sparse change of one of them, the better ones more often, brought to the budget."""
+        rank = min(int(self.rng.geometric(0.4)) - 1, len(parents) - 1)
+        ratios = parents[rank].copy()
+        size = len(ratios)
+        touched = self.rng.random(size) < self._now(_TOUCHED)
+        touched[self.rng.integers(size)] = True
+        factors = np.exp(_CHANGE * self.rng.standard_normal(size))
+        ratios[touched] = np.clip(ratios[touched] * factors[touched], 0.0, 1.0)
+        if self.problem.branches and self.rng.random() < _FLIP:
+            branch = self.problem.branches[self.rng.integers(len(self.problem.branches))]
+            places = [self.problem.groups.index(group) for group in branch]
+            gone = ratios[places[0]] == 0
+            ratios[places] = self.rng.uniform(0.3, 1.0) if gone else 0.0
+        return self._fitted(ratios)
+
+    def _fitted(self, ratios: Floats) -> Widths:
+        named = dict(zip(self.problem.groups, ratios.tolist(), strict=True))
+        return self.problem.tied(fit_to_budget(self.problem, asked_ratios(self.problem, named)))
+
+    def _of(self, widths: Mapping[str, int]) -> Floats:
+        full = self.problem.full
+        return np.array([widths[group] / full[group] for group in self.problem.groups])
+
+    def _input(self, ratios: Floats) -> Floats:
+        widths = {
+            group: round(ratio * self.problem.full[group])
+            for group, ratio in zip(self.problem.groups, ratios.tolist(), strict=True)
+        }
+        more = [math.log(max(self.problem.macs(widths), 1.0))]
+        if self._loss is not None:
+            more.append(self._loss(widths))
+        return np.array([*ratios, *more])
+
+    def _now(self, ends: tuple[float, float]) -> float:
+        done = min(len(self._rewards) / max(self._trials, 1), 1.0)
+        return ends[0] + done * (ends[1] - ends[0])
