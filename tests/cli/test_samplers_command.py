@@ -15,7 +15,7 @@ def test_every_sampler_says_what_it_is_and_when_to_take_it() -> None:
     shown = CliRunner().invoke(app, ["samplers"], env={"COLUMNS": "80"})
     assert shown.exit_code == 0 and max(map(len, shown.output.splitlines())) <= 80
     found = json.loads(CliRunner().invoke(app, ["samplers", "--json"]).output)["samplers"]
-    assert [one["name"] for one in found][0] == "knapsack"
+    assert found[0]["name"] == "knapsack"
     for one in found:
         assert one["name"] in shown.output
         assert one["about"] and one["when"]
