@@ -4,22 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 pytest.importorskip("elftools", reason="the extra `boards` is not installed")
 
-from edgeprune.cli.app import app
 from edgeprune.config import load_target
 from edgeprune.deploy.toolchains import check_toolchain, toolchain_of
 from edgeprune.errors import TargetError
+from tests.called import called
 from tests.deploy.bundles import write_bundle
-
-
-def called(*arguments: object) -> Result:
-    result = CliRunner().invoke(app, [str(one) for one in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def test_products_are_shown_and_told_to_programs(tmp_path: Path) -> None:

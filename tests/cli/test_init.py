@@ -1,7 +1,5 @@
 """`edgeprune init`: from a model and a folder to a file that runs."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from edgeprune.errors import ConfigError, UserError, WorkloadError
 from edgeprune.pipeline.proposal import Wishes, propose
 from edgeprune.training import fit
 from edgeprune.workloads import load_workload
+from tests.called import called
 from tests.models import tiny_cnn
 
 COLOURS = np.random.default_rng(1).integers(0, 200, (10, 3))
@@ -135,21 +134,17 @@ def test_one_image_a_class(make_colours: Callable[..., Path], tmp_path: Path) ->
 def test_a_person_answers_and_nothing_is_overwritten(
     make_colours: Callable[..., Path], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "edgeprune", "init", "--output", tmp_path / "mine.yaml"]
-    answers = ["tests.models:tiny_cnn", "none", str(make_colours("train", "test")), "simulated", ""]
-
-    def answered() -> "subprocess.CompletedProcess[str]":
-        text = "\n".join(answers) + "\n"
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-
-    done = answered()
-    assert done.returncode == 0, done.stderr
+    command = ["init", "--output", tmp_path / "mine.yaml"]
+    words = ["tests.models:tiny_cnn", "none", str(make_colours("train", "test")), "simulated", ""]
+    answers = "\n".join(words) + "\n"
+    done = called(*command, answers=answers)
+    assert done.exit_code == 0, done.stderr
     assert f"edgeprune check {tmp_path / 'mine.yaml'}" in done.stdout
     written = (tmp_path / "mine.yaml").read_text()
     assert written.startswith("# yaml-language-server: $schema=edgeprune.schema.json\n")
     assert (tmp_path / "edgeprune.schema.json").is_file()
     config = load_pipeline(tmp_path / "mine.yaml")
     assert (config.target, config.budget.latency) == ("simulated", 0.5)
-    again = answered()
-    assert again.returncode == 2 and "is there already" in again.stderr
+    again = called(*command, answers=answers)
+    assert again.exit_code == 2 and "is there already" in again.stderr
     assert (tmp_path / "mine.yaml").read_text() == written

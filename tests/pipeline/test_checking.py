@@ -1,8 +1,6 @@
 """`edgeprune check`: what would stop a run is told in seconds, and nothing is left behind."""
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import torch
 from edgeprune.errors import ConfigError, WorkloadError
 from edgeprune.pipeline import check_pipeline, run
 from edgeprune.workloads import ModelConfig, build_model
+from tests.called import called
 from tests.conftest import TINY
 
 #: Weights are given, and the data set tells which images they cannot have seen.
@@ -21,8 +20,6 @@ workload:
 target: simulated
 budget: {latency: 0.5x}
 """
-
-Cli = Callable[..., "subprocess.Popen[str]"]
 
 
 def _links(folder: Path, text: str, *overrides: str) -> dict[str, tuple[str, str, str]]:
@@ -78,16 +75,13 @@ def test_a_typo_is_told_with_its_line(tmp_path: Path) -> None:
         _links(tmp_path, TINY.replace("trials:", "trails:"))
 
 
-def test_the_command(tmp_path: Path, start_cli: Cli) -> None:
+def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
-    process = start_cli("check", tmp_path / "tiny.yaml", "--json")
-    answer = json.loads(process.communicate(timeout=120)[0])
-    assert process.returncode == 0 and answer["ready"] is True
-    process = start_cli(
-        "check", tmp_path / "tiny.yaml", "--set", "workload.model.name=tests.models:stubborn"
-    )
-    text = process.communicate(timeout=120)[0]
-    assert process.returncode == 2 and "broken" in text
+    result = called("check", tmp_path / "tiny.yaml", "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["ready"] is True
+    stubborn = ("--set", "workload.model.name=tests.models:stubborn")
+    result = called("check", tmp_path / "tiny.yaml", *stubborn)
+    assert result.exit_code == 2 and "broken" in result.stdout
 
 
 def test_a_run_that_cannot_begin_leaves_no_directory(tmp_path: Path) -> None:
