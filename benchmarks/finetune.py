@@ -5,10 +5,11 @@
 
 A case is a shared network cut by the uniform-L1 plan of a keep ratio and repaired by `Recovery`
 (least squares, batch norms): ``resnet20-0.5``, ``resnet20-0.35``, ``mobilenetv1-0.5``, and any
-other ratio. An arm is a recipe, named by what it changes in `START`, the recipe that was the
-default until these measurements: ``lr=0.05,batch_size=64``; ``start`` changes nothing. ``cuts=3``
-cuts in three steps of equal factors, each repaired and then trained for a third of the epochs with
-a schedule of its own, instead of once. Every arm of a case starts from the same weights, sees the
+other ratio; or by a plan that a run has found: ``resnet20-runs/one/plan.json``. An
+arm is a recipe, named by what it changes in `START`, the recipe that was the default until these
+measurements: ``lr=0.05,batch_size=64``; ``start`` changes nothing. ``cuts=3`` cuts in three steps
+of equal factors, each repaired and then trained for a third of the epochs with a schedule of its
+own, instead of once. Every arm of a case starts from the same weights, sees the
 same 20,000 training images for 3 epochs, and is scored on all reward images; the test images are
 never read. Beside the accuracy stands the cross-entropy of the same images (``_loss``), which is
 less noisy. Seeds are of order and augmentation.
@@ -34,7 +35,7 @@ from torch import nn
 from edgeprune.config import DataConfig, ModelConfig, RecoverConfig
 from edgeprune.config.workload import WorkloadConfig
 from edgeprune.evaluation import Recovery
-from edgeprune.pruning import ChannelSpace
+from edgeprune.pruning import ChannelSpace, Plan
 from edgeprune.training import fit
 from edgeprune.workloads import Workload, load_workload
 
@@ -101,16 +102,18 @@ def workload_of(model: str) -> Workload:
     )
 
 
-def cut(model: nn.Module, workload: Workload, ratio: float) -> nn.Module:
-    """A repaired copy of a network with this share of every group's channels, by L1."""
-    space = ChannelSpace.from_model(model, workload.example_input)
+def cut(model: nn.Module, workload: Workload, how: float | str) -> nn.Module:
+    """A repaired copy: this share of every group's channels, by L1, or what a plan's file says."""
     recovery = Recovery(model, workload.splits.train, RecoverConfig())
-    return recovery.recover(space.plan(space.scaled(ratio)))
+    if isinstance(how, str):
+        return recovery.recover(Plan.load(how))
+    space = ChannelSpace.from_model(model, workload.example_input)
+    return recovery.recover(space.plan(space.scaled(how)))
 
 
 def run(case: str, arm: str, epochs: int, images: int, seed: int) -> dict[str, float]:
     """Cut, fine-tune by an arm's recipe, and score on the reward images."""
-    name, _, ratio = case.rpartition("-")
+    name, _, how = case.partition("-")
     workload, recipe = workload_of(name), recipe_of(arm)
     cuts = recipe.pop("cuts", 1)
     if epochs % cuts:
@@ -119,7 +122,7 @@ def run(case: str, arm: str, epochs: int, images: int, seed: int) -> dict[str, f
     train = workload.splits.train.subset(images, seed=0)
     model, start = workload.model, time.perf_counter()
     for _ in range(cuts):
-        model = cut(model, workload, float(ratio) ** (1 / cuts))
+        model = cut(model, workload, how if ".json" in how else float(how) ** (1 / cuts))
         found = fit(
             model, train,
             epochs=epochs // cuts, seed=seed, teacher=workload.model, mode=MODE, **recipe,

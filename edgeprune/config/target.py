@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from edgeprune.config.multiples import ChannelMultiples
 from edgeprune.config.names import Runtime
@@ -12,6 +12,17 @@ from edgeprune.config.section import LARGEST_SEED, Section
 
 Architecture = Literal["x86_64", "aarch64", "armv7l"]
 Kind = Literal["local", "command", "ssh", "board", "simulated"]
+
+
+def _file_name(name: str) -> str:
+    """A build's folder has the target's name: it is one name, and leads nowhere else."""
+    if name[:1] in {".", "-", " "} or set(name) & set("/\\:") or not name.isprintable():
+        msg = (
+            "must be a name that a folder can have: without / \\ : and line ends, not beginning with "
+            "a dot, a dash or a space"
+        )
+        raise ValueError(msg)
+    return name
 
 
 class MeasureConfig(Section):
@@ -70,7 +81,9 @@ class SimulatedConfig(Section):
 class TargetConfig(Section):
     """A device with its runtime."""
 
-    name: str = Field(min_length=1, examples=["my-pi"], description="What reports call it.")
+    name: Annotated[str, AfterValidator(_file_name)] = Field(
+        min_length=1, max_length=100, examples=["my-pi"], description="What reports call it."
+    )
     extends: str | None = Field(
         None,
         examples=["raspberry-pi-4"],

@@ -79,7 +79,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_full_disk_loses_nothing(tiny_pipeline: Path, small_disk: Path, start_cli: Cli) -> None:
     run_dir = small_disk / "run"
-    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", run_dir))
+    quick = ["--set", "search.trials=3", "--set", "finetune.epochs=0"]
+    code, _, errors = _ends(start_cli("run", tiny_pipeline, "--run-dir", run_dir, *quick))
     assert code == 2
     assert "No space left" in errors and "edgeprune resume" in errors
     assert "Traceback" not in errors

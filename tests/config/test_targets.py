@@ -56,6 +56,10 @@ def test_a_profile_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "runtime: must be one of 'onnxruntime', 'tflite', 'tvm'; got 'onnx'",
         ),
         ("", "is empty"),
+        *(
+            (f"name: {name}\nkind: local\n", ":1:7: name: must be a name that a folder can have")
+            for name in ("../victim", "/etc", "..", "-rf", "'a\\b'", r'"a\nb"', "'c:d'")
+        ),
     ],
 )
 def test_profiles_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:
