@@ -18,7 +18,7 @@ def _file_name(name: str) -> str:
     """A build's folder has the target's name: it is one name, and leads nowhere else."""
     if name[:1] in {".", "-", " "} or set(name) & set("/\\:") or not name.isprintable():
         msg = (
-            "must be a name that a folder can have: without / \\ : and line ends, not beginning with "
+            "must be a name that a folder can have: without / \\ : or line ends, not starting with "
             "a dot, a dash or a space"
         )
         raise ValueError(msg)
