@@ -35,7 +35,7 @@ class AgentOptions(CheckedOptions):
     replay: Count = 10_000
     batch_size: Count = 64
     learning_starts: Count = 16
-    target_every: Count = 20
+    target_every: Count = 200
     exploration: Rate = 0.4
     last_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.05
     reward: Literal["dense", "terminal"] = "dense"
@@ -78,7 +78,6 @@ class QlpOptions(AgentOptions):
         evaluate: ``partial`` plans as they are, or ``completed`` to the regime's cost: on channels
             by scaling all groups alike, on weights by global magnitude among what is left, so
             that doing nothing gives what a method without search gives (ours, not the paper's).
-        last_share: of the trials that the last regime has, at least an equal part.
         next_epsilon: share of random actions at the start of every regime but the first.
         see_cost: show the agent the whole cost as a third number (an ablation; QLP's state has
             two).
@@ -98,7 +97,6 @@ class QlpOptions(AgentOptions):
         | None
     ) = None
     evaluate: Literal["partial", "completed"] = "completed"
-    last_share: Share = 0.5
     next_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.3
     see_cost: bool = False
 

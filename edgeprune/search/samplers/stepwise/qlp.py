@@ -19,14 +19,12 @@ class QlpSampler(StepwiseSampler):
     the layer alone; a curriculum with one policy per regime of sparsity. All numbers are
     reconstructed. Visits go round the groups until the regime's cost is met. An action removes a
     share of what the group has left. The reward of a step is the change of accuracy plus
-    ``cost_weight`` times the cost saved by it. Where plans on the way are evaluated as they are,
-    the accuracy is added at the regime's cost, and a collapse of accuracy costs 1; where they are
-    completed every plan has that cost, and a bonus of the size of an accuracy would drown the
-    steps of 0.02. Double DQN, one gradient step per step.
+    ``cost_weight`` times the cost saved by it; at the regime's cost the accuracy is added, and a
+    collapse of accuracy costs 1. Double DQN, one gradient step per step.
 
-    The last regime has ``last_share`` of the trials, the others equal parts of the rest. Each
-    starts from the best candidate within the regime before, with that regime's Q-values and replay
-    buffer, and fewer random actions than the first one.
+    Every regime has an equal part of the trials. It starts from the best candidate within the
+    regime before, with that regime's Q-values and replay buffer, and fewer random actions than
+    the first one.
     One search so gives a result for each regime. Plans on the way to a regime's cost are above it;
     they are evaluated completed to it (option ``evaluate``, ours). Where they are evaluated as
     they are, as we read the paper, a regime that found nothing within its cost ends with a
@@ -94,7 +92,7 @@ class QlpSampler(StepwiseSampler):
         met = after.cost <= self.ladder[self.regime]
         if collapsed:
             reward -= 1
-        elif met and partial:
+        elif met:
             reward += after.value
         tired = self.steps >= self.options.sweeps * len(self.problem.groups)
         ended = self.finished >= self._end(self.regime)
@@ -141,8 +139,4 @@ class QlpSampler(StepwiseSampler):
 
     def _end(self, regime: int) -> int:
         """Trials that are done when a regime ends."""
-        before = len(self.ladder) - 1
-        if regime >= before:
-            return self.trials
-        share = max(self.options.last_share, 1 / len(self.ladder))
-        return round(self.trials * (1 - share) * (regime + 1) / before)
+        return round(self.trials * (regime + 1) / len(self.ladder))
