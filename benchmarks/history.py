@@ -73,6 +73,7 @@ ROWS = (
         for budget in (0.5, 0.7)
     ),
 )
+_COLD: tuple[str, dict[str, Any], str] = ("amc", {"critic": "step"}, "none")
 _OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": False}
 #: Sampler, options, and which sources it gets.
 ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -84,7 +85,7 @@ ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "random_assistant": ("history", {**_OFF, "assistant": True, "proposer": "random"}, "both"),
     "augmented": ("history", {**_OFF, "augmented": True}, "both"),
     "transfer": ("history", {**_OFF, "transfer": True}, "one"),
-    "cold_short": ("amc", {}, "none"),
+    "cold_short": _COLD,
     "cold_gp": ("optuna:GPSampler", {}, "none"),
 }
 Evaluate = Callable[[Widths], Outcome]
@@ -116,7 +117,7 @@ class Bench:
     def cold(self, model: str, budget: float, seed: int) -> dict[str, Any]:
         """A cold AMC search; it is also a source of the other network's."""
         name = f"cold-{model}-{budget}-{seed}"
-        return self._search(name, model, budget, seed, "cold", ("amc", {}, "none"), (), None)
+        return self._search(name, model, budget, seed, "cold", _COLD, (), None)
 
     def arm(self, row: str, seed: int, arm: str, goal: float | None) -> dict[str, Any]:
         """A search of the target network with what the arm may use."""
@@ -140,7 +141,8 @@ class Bench:
         spec = ARMS[arm]
         if arm == "cold_short":
             shorter = HistoryOptions().transferred(self.trials)
-            spec = ("amc", {"warmup": shorter.warmup, "noise": shorter.noise}, "none")
+            changes = {"warmup": shorter.warmup, "noise": shorter.noise}
+            spec = (_COLD[0], _COLD[1] | changes, "none")
         return self._search(name, target, budget, seed, arm, spec, tuple(sources), goal)
 
     def path(self, row: str, seed: int, arm: str) -> Path:

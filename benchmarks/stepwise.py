@@ -56,7 +56,7 @@ ARMS: dict[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "qlp_seeing": ("qlp", {"see_cost": True}),
     "qlp_random": ("qlp", {"learning_starts": 10**6, "last_epsilon": 1.0, "next_epsilon": 1.0}),
-    "amc": ("amc", {}),
+    "amc": ("amc", {"critic": "step"}),
     "bocr": ("bocr", {}),
     "random": ("random", {}),
     "uniform": ("uniform", {}),

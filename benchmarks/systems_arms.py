@@ -43,9 +43,13 @@ ARMS: dict[str, Arm] = {
     "knapsack": Arm("knapsack"),
     "amc": Arm("amc"),
     "amc_blind": Arm("amc", told=False),
-    "amc_published": Arm("amc", {"relative": False, "wall": True, "spend_budget": False}, False),
-    "plan": Arm("amc", {"critic": "plan"}),
-    "plan_blind": Arm("amc", {"critic": "plan"}, told=False),
+    "ddpg": Arm("amc", {"critic": "step"}),
+    "ddpg_blind": Arm("amc", {"critic": "step"}, told=False),
+    "ddpg_published": Arm(
+        "amc",
+        {"critic": "step", "relative": False, "wall": True, "spend_budget": False},
+        told=False,
+    ),
     "reinforce": Arm("amc", {"critic": "none"}),
     "reinforce_blind": Arm("amc", {"critic": "none"}, told=False),
     "bocr": Arm("bocr"),
@@ -72,15 +76,8 @@ ARMS: dict[str, Arm] = {
 BLACK_BOX = ("random", "local", "local_blind", "cmaes", "cmaes_blind", "tpe", "tpe_blind")
 #: The published systems, in the forms that they have here.
 SYSTEMS = (
-    "amc",
-    "amc_blind",
-    "plan",
-    "plan_blind",
-    "reinforce",
-    "reinforce_blind",
-    "bocr",
-    "purl",
-    "qlp",
+    *("amc", "amc_blind", "ddpg", "ddpg_blind", "reinforce", "reinforce_blind"),
+    *("bocr", "bocr_blind", "purl", "purl_blind", "qlp", "qlp_blind"),
 )
 
 

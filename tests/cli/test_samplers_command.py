@@ -27,4 +27,4 @@ def test_the_page_of_samplers_has_all_of_them() -> None:
         line = next(
             line for line in page.splitlines() if line.startswith("| `") and f"`{name}`" in line
         )
-        assert spec.when.split(";")[0] in line
+        assert spec.when.split(";")[0] in line, name

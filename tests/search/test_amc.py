@@ -187,7 +187,8 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_options_from_a_file_reach_the_agent() -> None:
-    sampler = make_sampler("amc", PROBLEM, 0, 80, {"hidden": [32, 16], "warmup": 5})
+    given = {"critic": "step", "hidden": [32, 16], "warmup": 5}
+    sampler = make_sampler("amc", PROBLEM, 0, 80, given)
     assert isinstance(sampler, AmcSampler)
     assert sampler.options.warmup == 5
     assert sampler.state_dict()["agent"]["actor"]["mu.2.weight"].shape == (16, 32)
@@ -198,7 +199,8 @@ def test_amc_beats_random_and_uniform_on_average(tmp_path: Path) -> None:
     problem = net.problem()
 
     def reached(name: str, seed: int, trials: int) -> float:
-        sampler = make_sampler(name, problem, seed, trials, {})
+        options = {"critic": "step"} if name == "amc" else {}
+        sampler = make_sampler(name, problem, seed, trials, options)
         directory = tmp_path / f"{name}{seed}"
         result = run_search(
             problem, sampler, net.evaluate, accuracy_reward, trials=trials, directory=directory
@@ -262,7 +264,7 @@ def test_relative_actions_beat_absolute_ones_in_short_searches(tmp_path: Path) -
     problem = TOLD.problem()
     best = {}
     for relative in (False, True):
-        sampler = make_sampler("amc", problem, 0, 15, {"relative": relative})
+        sampler = AmcSampler(problem, 0, 15, AmcOptions(relative=relative))
         result = run_search(
             problem, sampler, TOLD.evaluate, accuracy_reward,
             trials=15, directory=tmp_path / str(relative),

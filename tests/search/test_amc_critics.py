@@ -10,6 +10,7 @@ from edgeprune.errors import SearchError
 from edgeprune.search import make_sampler, run_search
 from edgeprune.search.allocation import Allocator
 from edgeprune.search.samplers.amc.ensemble import Ensemble
+from edgeprune.search.samplers.amc.plan import PlanSampler
 from edgeprune.search.samplers.amc.policy import PolicySampler
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
 
@@ -57,11 +58,14 @@ def test_rewards_that_are_all_alike_are_no_trouble() -> None:
     assert mean[0] == pytest.approx(0.5, abs=0.3) and np.isfinite(deviation).all()
 
 
-def test_without_critic_the_search_begins_at_the_allocation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [PlanSampler, PolicySampler])
+def test_told_the_curves_it_begins_at_the_allocation(
+    kind: type[PlanSampler] | type[PolicySampler], tmp_path: Path
+) -> None:
     problem = INFORMED.problem()
     found = run_search(
         problem,
-        PolicySampler(problem, 0, 2),
+        kind(problem, 0, 2),
         INFORMED.evaluate,
         accuracy_reward,
         trials=2,

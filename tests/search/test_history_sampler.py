@@ -18,6 +18,8 @@ from tests.search.sources import DEEP, search, source
 
 NET = SmallNet()
 OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": False}
+#: AMC as the agent is without a history.
+COLD: dict[str, Any] = {"hidden": (32, 32), "critic": "step"}
 QUICK = {"offline_updates": 20, "hidden": (32, 32)}
 
 
@@ -68,7 +70,9 @@ class TestRandomWithAssistant(_WithSource):
 
 
 def test_without_history_it_is_amc_proposal_for_proposal() -> None:
-    assert _widths(search(NET, "history", 14)[1]) == _widths(search(NET, "amc", 14)[1])
+    assert _widths(search(NET, "history", 14)[1]) == _widths(
+        search(NET, "amc", 14, critic="step")[1]
+    )
 
 
 @pytest.mark.parametrize("mechanism", ["transfer", "augmented", "assistant", "replay"])
@@ -77,7 +81,7 @@ def test_each_mechanism_changes_what_is_proposed(mechanism: str) -> None:
     with_it = search(NET, "history", 8, known, **QUICK, **{**OFF, mechanism: True})[1]
     without = search(NET, "history", 8, known, **QUICK, **OFF)[1]
     assert _widths(with_it) != _widths(without)
-    assert _widths(without) == _widths(search(NET, "amc", 8, hidden=(32, 32))[1])
+    assert _widths(without) == _widths(search(NET, "amc", 8, **COLD)[1])
 
 
 def _shuffled() -> SourceRun:
@@ -107,14 +111,14 @@ def test_what_says_nothing_leaves_the_search_as_it_was(kind: str | int) -> None:
     bad = _shuffled() if isinstance(kind, str) else _broken()[kind]
     options: ClassVar[dict[str, Any]] = {**QUICK, "replay": False}
     sampler = search(NET, "history", 8, (bad,), **options)
-    assert _widths(sampler[1]) == _widths(search(NET, "amc", 8, hidden=(32, 32))[1])
+    assert _widths(sampler[1]) == _widths(search(NET, "amc", 8, **COLD)[1])
     assert sampler[2].trusted == ()
 
 
 def test_a_history_of_one_trial_gives_one_candidate() -> None:
     one = source(DEEP, trials=1)
     _, result, sampler = search(NET, "history", 6, (one,), **QUICK)
-    cold = search(NET, "amc", 6, hidden=(32, 32))[1]
+    cold = search(NET, "amc", 6, **COLD)[1]
     assert sampler.trusted == ("earlier",)
     assert _widths(result)[0] != _widths(cold)[0]
     assert _widths(result)[1:3] == _widths(cold)[:2]
@@ -124,7 +128,7 @@ def test_a_source_that_the_trials_refute_is_dropped_and_the_search_goes_on_cold(
     opposite = SmallNet(sensitivity=(0.1, 1.0, 1.0, 0.05, 0.1, 1.0))
     liar = source(opposite, trials=60)
     _, result, sampler = search(NET, "history", 40, (liar,), **QUICK)
-    cold = [search(NET, "amc", 40, seed=seed, hidden=(32, 32))[1].best.reward for seed in (0, 1)]
+    cold = [search(NET, "amc", 40, seed=seed, **COLD)[1].best.reward for seed in (0, 1)]
     assert len(result.trials) == 40 and sampler.trusted == ()
     assert result.best.reward > min(cold) - 0.05
 
@@ -136,7 +140,7 @@ def test_an_alike_source_finds_the_cold_best_sooner() -> None:
         rewards = [trial.reward for trial in result.trials]
         return next((at for at, found in enumerate(rewards, 1) if found >= goal), 31)
 
-    cold = [search(NET, "amc", 30, seed=seed, hidden=(32, 32))[1] for seed in range(3)]
+    cold = [search(NET, "amc", 30, seed=seed, **COLD)[1] for seed in range(3)]
     goal = 0.95 * float(np.median([one.best.reward for one in cold]))
     warm = [search(NET, "history", 30, (_deep(),), seed=seed, **QUICK)[1] for seed in range(3)]
     assert np.median([until(one, goal) for one in warm]) < np.median(

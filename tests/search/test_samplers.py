@@ -26,8 +26,8 @@ class TestAmc(_Named):
     name = "amc"
 
 
-class TestAmcWithPlanCritic(_Named):
-    name, options = "amc", {"critic": "plan"}
+class TestAmcPublished(_Named):
+    name, options = "amc", {"critic": "step"}
 
 
 class TestAmcWithoutCritic(_Named):
@@ -52,8 +52,8 @@ class TestAmcWithBranches(_Residual):
     name = "amc"
 
 
-class TestPlanCriticWithBranches(_Residual):
-    name, options = "amc", {"critic": "plan"}
+class TestAmcPublishedWithBranches(_Residual):
+    name, options = "amc", {"critic": "step"}
 
 
 class TestReinforceWithBranches(_Residual):

@@ -1,4 +1,4 @@
-"""AMC: a DDPG agent that decides layer by layer (He et al., ECCV 2018)."""
+"""AMC: an agent that learns how much of each layer to keep (He et al., ECCV 2018)."""
 
 from edgeprune.search.samplers.amc.options import AmcOptions
 from edgeprune.search.samplers.spec import SamplerSpec, later
@@ -7,8 +7,8 @@ SPECS = (
     SamplerSpec(
         "amc",
         later("edgeprune.search.samplers.amc.critics", "amc_sampler", AmcOptions),
-        "a DDPG agent decides layer by layer (AMC, He et al., ECCV 2018)",
-        when="you can afford hundreds of trials",
+        "an agent learns how much of each layer to keep (AMC, He et al., ECCV 2018)",
+        when="you want an agent; its plan critic needs 80 trials, critic: step hundreds",
         check=AmcOptions.from_mapping,
         single_weights=True,
     ),

@@ -18,7 +18,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class AmcOptions(CheckedOptions):
-    """Parameters of `AmcSampler`; the values are those of AMC's released code.
+    """Parameters of `AmcSampler`, `PlanSampler` and `PolicySampler`.
+
+    The numbers are those of AMC's released code.
 
     The two that are None depend on the number of trials, see `resolved`.
 
@@ -41,16 +43,16 @@ class AmcOptions(CheckedOptions):
         relative: where there are curves, act relative to the allocation (`RelativeWalk`); there is
             no wall then. False: keep ratios, as published.
         strength: logarithm of the largest factor on a group's loss, where it is relative.
-        critic: ``step``: DDPG, as published; ``plan``: an ensemble over whole plans
-            (`PlanSampler`); ``none``: REINFORCE (`PolicySampler`). Of the other options those two
-            look at `warmup` alone, or at none.
+        critic: ``plan``: an ensemble over whole plans (`PlanSampler`), the best within 80 trials;
+            ``step``: DDPG, as published (`AmcSampler`); ``none``: REINFORCE (`PolicySampler`).
+            Of the other options ``plan`` looks at `warmup` alone, and ``none`` at none.
         spend_budget: with the wall, widen all groups by one factor where an episode ends below
             the budget; not in AMC, whose wall only caps the cost from above.
     """
 
     sampler: ClassVar[str] = "amc"
 
-    critic: Literal["step", "plan", "none"] = "step"
+    critic: Literal["plan", "step", "none"] = "plan"
     warmup: Annotated[int, Field(ge=0, le=10**9)] | None = None
     noise: Noise = 0.5
     noise_decay: Rate | None = None

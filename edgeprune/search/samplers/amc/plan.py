@@ -9,6 +9,7 @@ import torch
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from edgeprune.search.allocation import Allocator
 from edgeprune.search.allocation_losses import SummedLoss
 from edgeprune.search.fitting import asked_ratios, fit_to_budget
 from edgeprune.search.problem import SearchProblem, Widths
@@ -38,8 +39,9 @@ class PlanSampler(WidthSampler):
     one that they promise most of is evaluated. They see a plan's keep ratios, the logarithm of its
     MACs and, where there are curves, its summed loss.
 
-    The warm-up draws keep ratios at random, or around the best plan where one is known: plans that
-    were enqueued (allocations, uniform-L1) are learnt from like its own.
+    With curves the first plan is the allocation, and the warm-up lies around the best plans;
+    without them it draws keep ratios at random. Plans that were enqueued (allocations,
+    uniform-L1) are learnt from like its own.
 
     Args:
         problem: what is searched.
@@ -68,6 +70,8 @@ class PlanSampler(WidthSampler):
         seen = seen_keys(self.problem, study)
         parents = self._parents()
         warm = len(self._rewards) < self._warmup
+        if not parents and self._loss is not None:
+            return Allocator(self.problem).widths()
         if not parents or (warm and self._loss is None):
             return self._fitted(self.rng.uniform(0.0, 1.0, len(self.problem.groups)))
         changed = [self._changed(parents) for _ in range(1 if warm else _CHANGES)]

@@ -13,7 +13,7 @@ class HistoryOptions(AmcOptions):
     """Parameters of `HistorySampler`: AMC's, and those of what it takes from earlier searches.
 
     Attributes:
-        critic: AMC's DDPG alone transfers.
+        critic: DDPG alone transfers.
         transfer: the agent starts from an earlier search.
         augmented: it starts from all of them, pooled; takes the place of `transfer`'s one source.
         assistant: a model picks which of the proposals is evaluated.
