@@ -78,7 +78,8 @@ def filled_uniform(problem: SearchProblem, evaluate: Evaluate, uniform: Widths) 
 
 def search(task: Task, evaluate: Evaluate, arm: Arm, trials: int, seed: int) -> dict[str, Any]:
     """One search: the best accuracy within the budget after each evaluation."""
-    problem = task.problem()
+    # What is compared is the accuracy before fine-tuning: capacity is worth nothing here.
+    problem = replace(task.problem(), worths=(0.0,))
     if not arm.told:
         problem = replace(problem, curves=None)
     start = time.perf_counter()

@@ -1,6 +1,7 @@
 """AMC's other critics: whole plans, and none."""
 
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ TRIALS = 40
 
 def _best(net: SmallNet, folder: Path, sampler: str, seed: int, **options: str) -> float:
     """True accuracy of the best plan that a search finds."""
-    problem = net.problem()
+    problem = replace(net.problem(), worths=(0.0,))
     found = run_search(
         problem,
         make_sampler(sampler, problem, seed, TRIALS, options),
@@ -56,6 +57,22 @@ def test_an_ensemble_ranks_plans_it_has_not_seen_and_knows_where_it_knows_little
 def test_rewards_that_are_all_alike_are_no_trouble() -> None:
     mean, deviation = Ensemble(np.ones((3, 4)), np.full(3, 0.5), seed=0).predict(np.ones((1, 4)))
     assert mean[0] == pytest.approx(0.5, abs=0.3) and np.isfinite(deviation).all()
+
+
+def test_where_capacity_is_worth_something_larger_plans_are_proposed(tmp_path: Path) -> None:
+    macs = {}
+    for worths in ((0.0,), (1.0,)):
+        problem = replace(NET.problem(), worths=worths)
+        found = run_search(
+            problem,
+            PlanSampler(problem, 0, 30),
+            NET.evaluate,
+            accuracy_reward,
+            trials=30,
+            directory=tmp_path / str(worths[0]),
+        )
+        macs[worths] = statistics.median(NET.macs(one.widths) for one in found.trials[10:])
+    assert macs[1.0,] > macs[0.0,]
 
 
 @pytest.mark.parametrize("kind", [PlanSampler, PolicySampler])

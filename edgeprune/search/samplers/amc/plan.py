@@ -37,7 +37,9 @@ class PlanSampler(WidthSampler):
     episodes do not tell. Here an episode is one step and the action is the whole plan: critics
     (`Ensemble`) are fitted to all trials, and of many sparse changes of the best plans so far the
     one that they promise most of is evaluated. They see a plan's keep ratios, the logarithm of its
-    MACs and, where there are curves, its summed loss.
+    MACs and, where there are curves, its summed loss. As a reward without fine-tuning does not say
+    what fine-tuning will make of a plan, what is best is asked by each of several promises
+    (`edgeprune.search.promise`) in turns.
 
     With curves the first plan is the allocation, and the warm-up lies around the best plans;
     without them it draws keep ratios at random. Plans that were enqueued (allocations,
@@ -68,7 +70,8 @@ class PlanSampler(WidthSampler):
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """The most promising change of the best plans so far."""
         seen = seen_keys(self.problem, study)
-        parents = self._parents()
+        worth = self.problem.worths[len(self._rewards) % len(self.problem.worths)]
+        parents = self._parents(worth)
         warm = len(self._rewards) < self._warmup
         if not parents and self._loss is not None:
             return Allocator(self.problem).widths()
@@ -80,10 +83,10 @@ class PlanSampler(WidthSampler):
             return (fresh or changed)[0]
         known = np.array([self._input(ratios) for ratios in self._ratios])
         critics = Ensemble(known, np.array(self._rewards), self._seed + len(self._rewards))
-        mean, deviation = critics.predict(
-            np.array([self._input(self._of(widths)) for widths in fresh])
-        )
-        return fresh[int(np.argmax(mean + self._now(_CURIOUS) * deviation))]
+        inputs = np.array([self._input(self._of(widths)) for widths in fresh])
+        mean, deviation = critics.predict(inputs)
+        promised = mean + worth * inputs[:, len(self.problem.groups)]
+        return fresh[int(np.argmax(promised + self._now(_CURIOUS) * deviation))]
 
     def after_trial(
         self,
@@ -116,12 +119,14 @@ class PlanSampler(WidthSampler):
         self._ratios = list(state["ratios"].numpy().copy())
         self._rewards, self._inside = list(state["rewards"]), list(state["inside"])
 
-    def _parents(self) -> list[Floats]:
-        """The best plans within the budget, best first; of any where none is."""
+    def _parents(self, worth: float) -> list[Floats]:
+        """The most promising plans within the budget, best first; of any where none is."""
+        promised = [
+            reward + worth * self._capacity(ratios)
+            for reward, ratios in zip(self._rewards, self._ratios, strict=True)
+        ]
         order = sorted(
-            range(len(self._rewards)),
-            key=lambda one: (self._inside[one], self._rewards[one]),
-            reverse=True,
+            range(len(promised)), key=lambda one: (self._inside[one], promised[one]), reverse=True
         )
         return [self._ratios[one] for one in order[:_PARENTS]]
 
@@ -150,14 +155,18 @@ class PlanSampler(WidthSampler):
         return np.array([widths[group] / full[group] for group in self.problem.groups])
 
     def _input(self, ratios: Floats) -> Floats:
-        widths = {
+        """Keep ratios, the logarithm of the MACs, and the summed loss where there are curves."""
+        loss = () if self._loss is None else (self._loss(self._widths(ratios)),)
+        return np.array([*ratios, self._capacity(ratios), *loss])
+
+    def _capacity(self, ratios: Floats) -> float:
+        return math.log(max(self.problem.macs(self._widths(ratios)), 1.0))
+
+    def _widths(self, ratios: Floats) -> Widths:
+        return {
             group: round(ratio * self.problem.full[group])
             for group, ratio in zip(self.problem.groups, ratios.tolist(), strict=True)
         }
-        more = [math.log(max(self.problem.macs(widths), 1.0))]
-        if self._loss is not None:
-            more.append(self._loss(widths))
-        return np.array([*ratios, *more])
 
     def _now(self, ends: tuple[float, float]) -> float:
         done = min(len(self._rewards) / max(self._trials, 1), 1.0)
