@@ -189,7 +189,7 @@ def _run_arms(settings: Settings, row: Row, session: Session, arms: list[str]) -
     goal, kernels, seconds = _prepare(session)
     if {"knapsack", *BASELINES} & set(arms):
         start = time.perf_counter()
-        found = search(session, goal.probed, "search", "knapsack", kernels)
+        found = search(session, goal.probed, "search", session.config.search.sampler, kernels)
         seconds |= {"search": time.perf_counter() - start}
         compared = search(session, goal.probed, "random", "random", kernels)
         records = race(session, goal, gather(session, goal, found, compared, kernels))

@@ -39,7 +39,7 @@ def history(tmp_path: Path) -> Path:
 def test_a_second_run_learns_from_the_first_and_measures_nothing_twice(
     tiny_pipeline: Path, tmp_path: Path, history: Path
 ) -> None:
-    first = _run(tiny_pipeline, tmp_path / "first", history)
+    first = _run(tiny_pipeline, tmp_path / "first", history, "search.options={critic: step}")
     with History.open(str(history)) as kept:
         lines = kept.runs.lines()
         assert [(one.run.facts["search"], one.trials) for one in lines] == [
