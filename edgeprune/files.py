@@ -1,15 +1,18 @@
 """Writing files so that a kill at any moment leaves the old one or the new one, never half."""
 
+import errno
 import hashlib
 import json
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file beside it, synced before the rename.
+    """Write `data` to `path`; see `replacing`.
 
     Args:
         path: where the data goes; its folder exists.
@@ -18,15 +21,56 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         OSError: the disk is full or the folder is read-only; `path` is left as it was.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` once it is whole: a kill or power loss leaves either.
+
+    It lies beside `path` until then. Its content is on the disk before its name is, and its name
+    before this returns, so that what is written afterwards can rely on it.
+
+    Args:
+        path: its folder exists.
+        mode: who may read and write it, less what the user's mask takes away.
+
+    Raises:
+        OSError: the disk is full or the folder is read-only; `path` is left as it was.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+    def create(name: str, flags: int) -> int:
+        return os.open(name, flags, mode)
+
     try:
-        with partial.open("wb") as file:
-            file.write(data)
+        with open(partial, "wb", opener=create) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk: a new file is lost with its name.
+
+    Some file systems, those of networks mostly, know no such thing.
+    """
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:  # it may be written to, but not be listed
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}:
+            raise
+    finally:
+        os.close(opened)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,6 +1,5 @@
 """What `edgeprune history` does and prints."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,11 @@ from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
 from edgeprune.errors import nearest
-from edgeprune.files import write_atomic
-from edgeprune.history import History, HistoryError, RunLine
+from edgeprune.files import replacing
+from edgeprune.history import History, HistoryError
+from edgeprune.history import RunSummary as KeptRun
 from edgeprune.history.database import history_url
-from edgeprune.history.exchange import Parcel, export_lines, import_parcel, read_parcel
+from edgeprune.history.exchange import bounded_lines, export_lines, import_lines
 
 #: Facts that tell devices apart for a reader.
 _SHOWN = ("board", "cpu", "runtime", "version", "threads", "precision", "batch")
@@ -43,7 +43,10 @@ def opened(url: str | None, *, new: bool = False) -> History:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in one line; ``best_reward`` is that of trials within the budget."""
+    """A run in one line; ``best_reward`` is that of trials within the budget.
+
+    ``imported`` counts the trials that another history measured.
+    """
 
     id: str
     workload: str
@@ -51,6 +54,7 @@ class RunSummary:
     sampler: str | None
     budget: float
     trials: int
+    imported: int
     best_reward: float | None
     started: str
 
@@ -96,13 +100,16 @@ def known_targets(history: History, target: str | None) -> list[KnownTarget]:
     """
     known = history.targets()
     wanted = sorted(known) if target is None else [_one(target, known, "target")]
+    kernels, found = history.kernel_counts(), dict[str, list[RunSummary]]()
+    for run in history.runs.summaries(None if target is None else wanted[0]):
+        found.setdefault(run.target, []).append(_summary(run))
     return [
         KnownTarget(
             key,
             known[key],
-            len(history.kernels(key)),
+            kernels.get(key, 0),
             {layer: one.multiple for layer, one in history.multiples(key).items()},
-            tuple(_summary(history, line) for line in history.runs.lines(key)),
+            tuple(found.get(key, ())),
         )
         for key in wanted
     ]
@@ -127,10 +134,13 @@ def run_details(history: History, run: str) -> RunDetails:
     Raises:
         HistoryError: no run has this id, or several begin so.
     """
-    lines = {line.run.id: line for line in history.runs.lines()}
-    line = lines[_one(run, lines, "run")]
+    kept = _one_run(history, run)
+    line = history.runs.line(kept.id)
+    if line is None:
+        msg = f"run {kept.id} was forgotten just now"
+        raise HistoryError(msg)
     return RunDetails(
-        **vars(_summary(history, line)),
+        **vars(_summary(kept)),
         target=line.run.target,
         facts=dict(line.run.facts),
         workload_facts=dict(line.run.workload),
@@ -143,7 +153,7 @@ def run_details(history: History, run: str) -> RunDetails:
                 trial.outcome["latency_ratio"],
                 dict(trial.widths),
             )
-            for trial in history.runs.trials(line.run.id)
+            for trial in history.runs.each_trial(line.run.id)
         ),
     )
 
@@ -175,14 +185,22 @@ def export_file(history: History, file: Path, target: str | None) -> dict[str, i
         HistoryError: the target is not known, or the file cannot be written.
     """
     key = None if target is None else _one(target, history.targets(), "target")
-    lines = list(export_lines(history, key))
+    counts = dict.fromkeys(("targets", "kernels", "staircases", "runs", "trials"), 0)
     try:
-        write_atomic(file, ("\n".join(lines) + "\n").encode())
-        os.chmod(file, 0o600)
+        with replacing(file, mode=0o600) as written:
+            for line in export_lines(history, key):
+                written.write(f"{line}\n".encode())
+                if (kind := _kind(line)) in counts:
+                    counts[kind] += 1
     except (OSError, ValueError) as error:  # ValueError: "." and "" have no name of their own
         msg = f"cannot write {file}: {getattr(error, 'strerror', None) or 'it is no file'}"
         raise HistoryError(msg) from error
-    return read_parcel(lines, str(file)).counts()
+    return counts
+
+
+def _kind(line: str) -> str:
+    """The kind of an exported record, which it begins with, as counts name it."""
+    return line.split('"', 4)[3] + "s"
 
 
 def import_file(history: History, file: Path) -> dict[str, int]:
@@ -192,18 +210,11 @@ def import_file(history: History, file: Path) -> dict[str, int]:
         HistoryError: the file cannot be read, or a record is broken; nothing is added then.
     """
     try:
-        with file.open(encoding="utf-8") as lines:
-            parcel = read_parcel(lines, str(file))
-    except UnicodeDecodeError as error:
-        msg = (
-            f"{file} is no exported history; `edgeprune history export FILE` writes one, and "
-            "`edgeprune history merge` takes a database"
-        )
-        raise HistoryError(msg) from error
+        with file.open(encoding="utf-8") as opened:
+            return import_lines(history, bounded_lines(opened), str(file))
     except OSError as error:
         msg = f"cannot read {file}: {error.strerror or error}"
         raise HistoryError(msg) from error
-    return _add(history, parcel)
 
 
 def merge_from(history: History, source: str) -> dict[str, int]:
@@ -216,7 +227,7 @@ def merge_from(history: History, source: str) -> dict[str, int]:
         msg = f"there is no history {source}; allowed: a file that is one, or a database URL"
         raise HistoryError(msg)
     with History.open(source) as other:
-        return _add(history, read_parcel(export_lines(other), source))
+        return import_lines(history, export_lines(other), source)
 
 
 def forget(
@@ -246,17 +257,15 @@ def forget(
         msg = "say what to forget: ids of runs, --older-than DAYS or --target KEY"
         raise HistoryError(msg)
     key = None if target is None else _one(target, history.targets(), "target")
-    lines = history.runs.lines(key)
+    before = None if older_than is None else _days_ago(older_than)
     if runs:
-        known = {line.run.id: line for line in lines}
-        lines = [known[_one(run, known, "run")] for run in runs]
-    if older_than is not None:
-        limit = _days_ago(older_than)
-        lines = [line for line in lines if line.run.started_at < limit]
-    found = [_summary(history, line) for line in lines]
+        found = [_one_run(history, run, key) for run in runs]
+        found = [run for run in found if before is None or run.started_at < before]
+    else:
+        found = history.runs.summaries(key, before=before)
     if not dry_run:
-        history.runs.remove([line.run.id for line in lines])
-    return found
+        history.runs.remove([run.id for run in found])
+    return [_summary(run) for run in found]
 
 
 def show_forgotten(found: Sequence[RunSummary], *, dry_run: bool, as_json: bool) -> None:
@@ -277,11 +286,6 @@ def show_counts(counts: dict[str, int], what: str, *, as_json: bool) -> None:
         typer.echo(f"{', '.join(f'{count} {name}' for name, count in counts.items())} {what}")
 
 
-def _add(history: History, parcel: Parcel) -> dict[str, int]:
-    import_parcel(history, parcel)
-    return parcel.counts()
-
-
 def _days_ago(days: float) -> datetime:
     try:
         return datetime.now(UTC) - timedelta(days=days)
@@ -290,10 +294,14 @@ def _days_ago(days: float) -> datetime:
         raise HistoryError(msg) from error
 
 
-def _summary(history: History, line: RunLine) -> RunSummary:
-    run = line.run
-    trials = history.runs.trials(run.id)
-    within = [t.reward for t in trials if t.outcome["latency_ratio"] <= run.facts["budget"]]
+def _one_run(history: History, begins: str, target: str | None = None) -> KeptRun:
+    """The only run whose id begins so."""
+    found = {run.id: run for run in history.runs.summaries(target, begins=begins)}
+    known = found or history.runs.ids(target)
+    return found[_one(begins, known, "run")]
+
+
+def _summary(run: KeptRun) -> RunSummary:
     names = (str(run.workload.get(name, "")) for name in ("model", "data"))
     return RunSummary(
         id=run.id,
@@ -301,8 +309,9 @@ def _summary(history: History, line: RunLine) -> RunSummary:
         search=run.facts.get("search"),
         sampler=run.facts.get("sampler"),
         budget=run.facts["budget"],
-        trials=line.trials,
-        best_reward=max(within, default=None),
+        trials=run.trials,
+        imported=run.imported,
+        best_reward=run.best_reward,
         started=run.started_at.isoformat(timespec="seconds"),
     )
 
@@ -318,7 +327,7 @@ def _table(runs: Sequence[RunSummary]) -> Table:
             run.workload,
             str(run.sampler),
             f"{run.budget:.3g}x",
-            str(run.trials),
+            f"{run.trials} (imported)" if run.imported else str(run.trials),
             "-" if run.best_reward is None else f"{run.best_reward:.4f}",
             run.started,
         )

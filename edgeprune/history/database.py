@@ -1,5 +1,6 @@
 """Opening a history's database: where it is, who may read it, how two processes share it."""
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -7,22 +8,37 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from edgeprune.folders import user_data
-from edgeprune.history.errors import HistoryError
+from edgeprune.history.errors import HistoryError, HistoryUnavailableError
+from edgeprune.history.file_systems import network_file_system
 from edgeprune.history.migrations import bring_up_to_date, found_version
 from edgeprune.history.tables import SCHEMA_VERSION
 
 #: Names a history for all commands.
 HISTORY_VARIABLE = "EDGEPRUNE_HISTORY"
 #: How long a writer waits for another one, seconds.
-_BUSY_TIMEOUT_S = 30.0
+BUSY_TIMEOUT_S = 30.0
+#: How long a server may take to answer, seconds.
+_CONNECT_TIMEOUT_S = 10
 #: Databases with the upsert that the store uses.
 _DIALECTS = ("sqlite", "postgresql")
 #: Any number, the same for all processes: a lock in PostgreSQL.
 _MAKING_TABLES = 5_033_166_472
 _READING = "edgeprune_reading"
+#: Databases that have been told of: each once.
+_told: set[str] = set()
+
+_log = logging.getLogger(__name__)
 
 
 def history_url(given: str | None) -> URL:
@@ -58,16 +74,21 @@ def history_url(given: str | None) -> URL:
     return url
 
 
-def open_database(url: URL) -> Engine:
+def open_database(url: URL, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine on a database that has the tables of this version.
 
+    Args:
+        url: of the database.
+        patience_s: how long a writer waits for another one, seconds.
+
     Raises:
-        HistoryError: it cannot be reached or made, is no history, or is of a newer version.
+        HistoryUnavailableError: it is locked, full or out of reach.
+        HistoryError: it is no history, or is of a newer version.
     """
     if url.get_backend_name() == "sqlite":
         _make_private(url)
     try:
-        engine = create_engine(url, connect_args=_connect_args(url))
+        engine = create_engine(url, connect_args=_connect_args(url, patience_s))
     except (NoSuchModuleError, ImportError) as error:
         msg = (
             f"the history {_shown(url)}: its driver is missing ({error}); install it: "
@@ -107,19 +128,27 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def _ready(engine: Engine) -> None:
+    with reading(engine) as connection:
+        found = _known_version(connection)
+    if found == SCHEMA_VERSION:  # a locked or full one still opens, and is read
+        return
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             # Two processes that make the same tables at once would fail; SQLite's writers wait.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})"))
-        found = found_version(connection)
-        if found > SCHEMA_VERSION:
-            msg = (
-                f"the history {_shown(engine.url)} was written by a newer edgeprune (version "
-                f"{found}; this one reads up to {SCHEMA_VERSION}); update edgeprune, or choose "
-                f"another history with {HISTORY_VARIABLE}"
-            )
-            raise HistoryError(msg)
-        bring_up_to_date(connection, found)
+        bring_up_to_date(connection, _known_version(connection))
+
+
+def _known_version(connection: Connection) -> int:
+    found = found_version(connection)
+    if found > SCHEMA_VERSION:
+        msg = (
+            f"the history {_shown(connection.engine.url)} was written by a newer edgeprune "
+            f"(version {found}; this one reads up to {SCHEMA_VERSION}); update edgeprune, or "
+            f"choose another history with {HISTORY_VARIABLE}"
+        )
+        raise HistoryError(msg)
+    return found
 
 
 @contextmanager
@@ -131,10 +160,17 @@ def _named(engine: Engine) -> Iterator[None]:
         reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         msg = f"the history {_shown(engine.url)} cannot be used: {reason.strip()}"
         if "locked" in reason:
-            msg += f"; another process has been writing for {_BUSY_TIMEOUT_S:g} s"
+            msg += "; another process is writing, and did not end in time"
         else:
             msg += f"; mend it, move it away, or choose another with {HISTORY_VARIABLE}"
-        raise HistoryError(msg) from error
+        # What another file or a wrong value is to blame for does not pass with time.
+        mistaken = isinstance(error, DataError | IntegrityError | ProgrammingError)
+        if mistaken or "not a database" in reason:
+            raise HistoryError(msg) from error
+        raise HistoryUnavailableError(msg) from error
+    except (ValueError, RecursionError) as error:  # a column that is no JSON
+        msg = f"the history {_shown(engine.url)} holds what is no record: {error}"
+        raise HistoryUnavailableError(msg) from error
 
 
 def _make_private(url: URL) -> None:
@@ -151,11 +187,16 @@ def _make_private(url: URL) -> None:
             f"the history {path} cannot be opened: {error.strerror}; choose another with "
             f"{HISTORY_VARIABLE}"
         )
-        raise HistoryError(msg) from error
+        if isinstance(error, IsADirectoryError | NotADirectoryError):
+            raise HistoryError(msg) from error
+        raise HistoryUnavailableError(msg) from error
 
 
-def _connect_args(url: URL) -> dict[str, object]:
-    return {"timeout": _BUSY_TIMEOUT_S} if url.get_backend_name() == "sqlite" else {}
+def _connect_args(url: URL, patience_s: float) -> dict[str, object]:
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": patience_s}
+    asked = url.get_driver_name() in {"psycopg", "psycopg2"}
+    return {"connect_timeout": _CONNECT_TIMEOUT_S} if asked else {}
 
 
 def _share_sqlite(engine: Engine) -> None:
@@ -164,10 +205,15 @@ def _share_sqlite(engine: Engine) -> None:
     A writer takes its lock when it begins: one that only reads at first and writes later would
     fail instead of waiting when another one was quicker.
     """
+    file = Path(str(engine.url.database))
+    behind = network_file_system(file)
 
     def connected(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # the driver would begin by itself, and too late
-        connection.execute("PRAGMA journal_mode = WAL")
+        why = f"it is on {behind}, a network file system" if behind else _logged_ahead(connection)
+        if why is not None:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            _tell_once(file, why)
         connection.execute("PRAGMA foreign_keys = ON")
 
     def begun(connection: Connection) -> None:
@@ -176,6 +222,27 @@ def _share_sqlite(engine: Engine) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
+
+
+def _logged_ahead(connection: sqlite3.Connection) -> str | None:
+    """Switch to a write-ahead log, or say why there can be none."""
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locking protocol" not in str(error):
+            raise
+        mode = str(error)
+    return None if mode == "wal" else f"its folder does not hold a write-ahead log ({mode})"
+
+
+def _tell_once(file: Path, why: str) -> None:
+    if str(file) not in _told:
+        _told.add(str(file))
+        _log.warning(
+            "the history %s is kept with a rollback journal, as %s: its readers wait for writers; "
+            "several machines at once are better served by PostgreSQL",
+            *(file, why),
+        )
 
 
 def _shown(url: URL) -> str:

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NoReturn, TypeAlias
+from typing import Annotated, Any, Literal, NoReturn, TextIO, TypeAlias
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from edgeprune.errors import MeasurementError
-from edgeprune.history.errors import HistoryError
+from edgeprune.history.errors import HistoryError, HistoryUnavailableError
+from edgeprune.history.incoming import Incoming
 from edgeprune.history.keys import target_key
 from edgeprune.history.records import KernelLatency, Staircase
 from edgeprune.history.run_records import RunRecord, TrialRecord
@@ -19,6 +20,8 @@ _VERSION = 1
 #: What a record that is none can make of reading it.
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _LARGEST = 2**63 - 1
+#: Characters of a line, at most: a trial with its samples has some thousands.
+LONGEST_LINE = 32 * 2**20
 
 
 class _Header(BaseModel):
@@ -61,8 +64,42 @@ _Line: TypeAlias = _Target | _Kernel | _Staircase | _Run | _Trial
 _LINE: TypeAdapter[_Line] = TypeAdapter(Annotated[_Line, Field(discriminator="kind")])
 
 
+@dataclass(frozen=True)
+class Records:
+    """What there is of one target, as a file has it.
+
+    Attributes:
+        key: of the target.
+        facts: of the same.
+        kernels: measured there.
+        multiples: staircases by kind of layer.
+        runs: each with its trials.
+    """
+
+    key: str
+    facts: Mapping[str, Any]
+    kernels: Iterable[KernelLatency] = ()
+    multiples: Mapping[str, Staircase] = field(default_factory=dict)
+    runs: Iterable[tuple[RunRecord, Iterable[TrialRecord]]] = ()
+
+
+def record_lines(found: Iterable[Records]) -> Iterator[str]:
+    """Records as lines of JSON; the first one names the format. No more than one is in memory."""
+    yield _text(_Header(format="edgeprune history", version=_VERSION))
+    for one in found:
+        yield _text(_Target(key=one.key, facts=dict(one.facts)))
+        for kernel in one.kernels:
+            yield _text(_Kernel(target=one.key, record=kernel))
+        for layer, staircase in sorted(one.multiples.items()):
+            yield _text(_Staircase(target=one.key, layer=layer, record=staircase))
+        for run, trials in one.runs:
+            yield _text(_Run(record=run))
+            for trial in trials:
+                yield _text(_Trial(record=trial))
+
+
 def export_lines(history: History, target: str | None = None) -> Iterator[str]:
-    """All records as lines of JSON; the first one names the format.
+    """All records as lines of JSON; see `record_lines`.
 
     Args:
         history: open.
@@ -75,126 +112,111 @@ def export_lines(history: History, target: str | None = None) -> Iterator[str]:
     if target is not None and target not in found:
         msg = f"the history knows no target {target!r}; `edgeprune history list` shows all"
         raise HistoryError(msg)
-    yield _text(_Header(format="edgeprune history", version=_VERSION))
-    for key in [target] if target is not None else sorted(found):
-        yield _text(_Target(key=key, facts=found[key]))
-        for kernel in history.kernels(key):
-            yield _text(_Kernel(target=key, record=kernel))
-        for layer, staircase in sorted(history.multiples(key).items()):
-            yield _text(_Staircase(target=key, layer=layer, record=staircase))
-        for line in history.runs.lines(key):
-            yield _text(_Run(record=line.run))
-            for trial in history.runs.trials(line.run.id):
-                yield _text(_Trial(record=trial))
+    keys = [target] if target is not None else sorted(found)
+    return record_lines(
+        Records(
+            key,
+            found[key],
+            history.kernels(key),
+            history.multiples(key),
+            _runs(history, key),
+        )
+        for key in keys
+    )
 
 
-@dataclass
-class Parcel:
-    """What a file holds, checked.
-
-    Attributes:
-        targets: facts by key.
-        kernels: with their target's key.
-        staircases: with their target's key and the kind of layer.
-        runs: by id.
-        trials: by their run's id.
-    """
-
-    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    kernels: list[tuple[str, KernelLatency]] = field(default_factory=list)
-    staircases: list[tuple[str, str, Staircase]] = field(default_factory=list)
-    runs: dict[str, RunRecord] = field(default_factory=dict)
-    trials: dict[str, list[TrialRecord]] = field(default_factory=dict)
-
-    def counts(self) -> dict[str, int]:
-        """How many records of each kind."""
-        found = {name: len(getattr(self, name)) for name in ("targets", "kernels", "staircases")}
-        return {**found, "runs": len(self.runs), "trials": sum(map(len, self.trials.values()))}
+def _runs(history: History, target: str) -> Iterator[tuple[RunRecord, Iterable[TrialRecord]]]:
+    for run in history.runs.ids(target):
+        if (line := history.runs.line(run)) is not None:  # it may have been forgotten meanwhile
+            yield line.run, history.runs.each_trial(run)
 
 
-def read_parcel(lines: Iterable[str], name: str) -> Parcel:
-    """Read and check every record; nothing is written.
+def import_lines(
+    history: History, lines: Iterable[str], name: str, *, own: bool = False
+) -> dict[str, int]:
+    """Add all records, or none where one is broken; a line at a time.
+
+    What is there already stays as it is. Trials are marked as another history's: later searches
+    learn from them, and measure what they need all the same.
 
     Args:
+        history: open; others who write wait until the import has ended.
         lines: as `export_lines` wrote them.
         name: of the file, for errors.
+        own: they were measured by this user's own runs, and count as such.
+
+    Returns:
+        How many records of each kind there were.
 
     Raises:
         HistoryError: the file is no history, or a record is broken: its line and what is wrong.
+        HistoryUnavailableError: the history cannot be written.
     """
-    parcel = Parcel()
-    for number, line in enumerate(lines, 1):
-        where = f"{name}, line {number}"
+    number = 0
+    with history.at_once() as connection:
+        incoming = Incoming(connection, imported=not own)
         try:
-            record = json.loads(
-                line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite
+            for number, line in enumerate(lines, 1):
+                _take(incoming, _record(line, first=number == 1))
+            if not number:
+                msg = "line 1: this is no exported history; the file is empty"
+                raise HistoryError(msg)
+            incoming.finish()
+        except HistoryUnavailableError:
+            raise
+        except UnicodeDecodeError as error:
+            msg = (
+                f"{name} is no exported history; `edgeprune history export FILE` writes one, and "
+                "`edgeprune history merge` takes a database"
             )
-            # Half of a surrogate pair is JSON, but no text that a database takes.
-            json.dumps(record, ensure_ascii=False).encode()
-            if number == 1:
-                _check_format(record, where)
-            else:
-                _take(parcel, _LINE.validate_python(record))
+            raise HistoryError(msg) from error
         except (HistoryError, MeasurementError) as error:
-            msg = f"{where}: {error}; nothing was imported"
+            msg = f"{name}, line {number}: {error}; nothing was imported"
             raise HistoryError(msg) from error
         except _BROKEN as error:
+            where = f"{name}, line {number}"
             msg = f"{where} is no record of a history ({_reason(error)}); nothing was imported"
             raise HistoryError(msg) from error
-    return parcel
+    return incoming.counts
 
 
-def import_parcel(history: History, parcel: Parcel) -> None:
-    """Add all records; what is there already stays as it is, and of kernels the latest.
-
-    Raises:
-        HistoryError: it cannot be written, or holds another run of the same id.
-    """
-    known = {line.run.id: line.run for line in history.runs.lines()}
-    for run in parcel.runs.values():
-        if run.id in known and known[run.id].space != run.space:
-            msg = f"run {run.id} is another one here; nothing was imported"
-            raise HistoryError(msg)
-    for key, facts in parcel.targets.items():
-        history.target(key, facts)
-        kernels = [kernel for target, kernel in parcel.kernels if target == key]
-        history.record_kernels(key, kernels)
-        stairs = {kind: one for target, kind, one in parcel.staircases if target == key}
-        history.record_multiples(key, stairs)
-    for run in parcel.runs.values():
-        history.runs.start(run)
-        history.runs.extend(run.space, parcel.trials.get(run.id, []))
+def bounded_lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file; of one that is too long no more than shows that it is."""
+    return iter(lambda: file.readline(LONGEST_LINE + 1), "")
 
 
-def _take(parcel: Parcel, line: _Line) -> None:
+def _record(line: str, *, first: bool) -> _Line | None:
+    """The record of a line; None of the first one, which names the format."""
+    if len(line) > LONGEST_LINE:
+        msg = f"it is longer than {LONGEST_LINE // 2**20} MiB"
+        raise HistoryError(msg)
+    record = json.loads(line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
+    # Half of a surrogate pair is JSON, but no text that a database takes.
+    json.dumps(record, ensure_ascii=False).encode()
+    if first:
+        _check_format(record)
+        return None
+    return _LINE.validate_python(record)
+
+
+def _take(incoming: Incoming, line: _Line | None) -> None:
     match line:
         case _Target(key=key, facts=facts):
             if target_key(facts) != key:
                 msg = f"target {key!r} does not have the key of its facts"
                 raise HistoryError(msg)
-            parcel.targets[key] = facts
+            incoming.target(key, facts)
         case _Kernel(target=target, record=kernel):
-            _known(target, parcel.targets, "target")
-            parcel.kernels.append((target, kernel))
+            incoming.kernel(target, kernel)
         case _Staircase(target=target, layer=layer, record=staircase):
-            _known(target, parcel.targets, "target")
-            parcel.staircases.append((target, layer, staircase))
+            incoming.staircase(target, layer, staircase)
         case _Run(record=run):
-            _known(run.target, parcel.targets, "target")
-            parcel.runs[run.id] = run
+            incoming.run(run)
         case _Trial(record=trial):
-            _known(trial.run, parcel.runs, "run")
-            parcel.runs[trial.run].space.check(trial.widths)
-            parcel.trials.setdefault(trial.run, []).append(trial)
+            incoming.trial(trial)
 
 
-def _known(key: str, found: dict[str, Any], what: str) -> None:
-    if key not in found:
-        msg = f"its {what} {key!r} does not come before it"
-        raise HistoryError(msg)
-
-
-def _check_format(record: Any, where: str) -> None:
+def _check_format(record: Any) -> None:
     try:
         header = _Header.model_validate(record)
     except ValidationError as error:

@@ -139,3 +139,45 @@ class TrialRecord:
         if self.raw_actions is not None and len(self.raw_actions) != len(self.widths):
             msg = f"trial {self.number} of run {self.run}: one action for each group is needed"
             raise HistoryError(msg)
+
+
+@dataclass(frozen=True)
+class TrialGlance:
+    """What another search learns from a trial: all but its samples.
+
+    Attributes:
+        widths: as `TrialRecord`.
+        reward: as `TrialRecord`.
+        latency_ratio: measured, as a ratio to the base model.
+        raw_actions: as `TrialRecord`.
+    """
+
+    widths: Mapping[str, int]
+    reward: float
+    latency_ratio: float
+    raw_actions: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run without its space.
+
+    Attributes:
+        id: as `RunRecord`.
+        target: as `RunRecord`.
+        workload: as `RunRecord`.
+        facts: as `RunRecord`.
+        started_at: with a time zone.
+        trials: how many it has.
+        imported: how many of them another history measured.
+        best_reward: of trials within the budget; None where there is none.
+    """
+
+    id: str
+    target: str
+    workload: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    started_at: datetime
+    trials: int
+    imported: int
+    best_reward: float | None

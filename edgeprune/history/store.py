@@ -1,16 +1,21 @@
 """The history: records go in, records come out."""
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Engine, func, select
 
-from edgeprune.history.database import history_url, open_database, reading, writing
-from edgeprune.history.errors import HistoryError
-from edgeprune.history.keys import digest
+from edgeprune.history.database import (
+    BUSY_TIMEOUT_S,
+    history_url,
+    open_database,
+    reading,
+    writing,
+)
+from edgeprune.history.insertions import put_kernels, put_multiples, put_target
 from edgeprune.history.records import KernelLatency, Staircase
-from edgeprune.history.runs import INSERTS, Runs, in_utc
+from edgeprune.history.runs import Runs, in_utc
 from edgeprune.history.tables import kernel_latencies, staircases, targets
 
 
@@ -28,17 +33,19 @@ class History:
         self.runs = Runs(engine)
 
     @classmethod
-    def open(cls, url: str | None = None) -> Self:
+    def open(cls, url: str | None = None, *, patience_s: float = BUSY_TIMEOUT_S) -> Self:
         """Open a history; it is made if it is not there.
 
         Args:
             url: a file or a database URL; by default ``EDGEPRUNE_HISTORY``, else ``history.db``
                 in the user's data folder.
+            patience_s: how long a writer waits for another one, seconds.
 
         Raises:
-            HistoryError: it cannot be read or made, is no history, or is of a newer version.
+            HistoryUnavailableError: it is locked, full or out of reach.
+            HistoryError: it is no history, or of a newer version.
         """
-        return cls(open_database(history_url(url)))
+        return cls(open_database(history_url(url), patience_s))
 
     def target(self, key: str, facts: Mapping[str, Any]) -> None:
         """Make a target known; one that is known already stays as it is.
@@ -47,10 +54,8 @@ class History:
             key: see `edgeprune.history.target_key`.
             facts: what the key was made of; JSON-able.
         """
-        row = {"key": key, "facts": dict(facts), "first_seen": datetime.now(UTC)}
         with writing(self._engine) as connection:
-            statement = INSERTS[self._engine.dialect.name](targets)
-            connection.execute(statement.on_conflict_do_nothing(), [row])
+            put_target(connection, key, facts)
 
     def targets(self) -> dict[str, dict[str, Any]]:
         """The facts of every known target, by key."""
@@ -76,26 +81,21 @@ class History:
             for row in rows
         ]
 
+    def kernel_counts(self) -> dict[str, int]:
+        """How many kernels are known of each target that has any."""
+        table = kernel_latencies
+        with reading(self._engine) as connection:
+            wanted = select(table.c.target, func.count()).group_by(table.c.target)
+            return {target: count for target, count in connection.execute(wanted)}
+
     def record_kernels(self, target_key: str, kernels: Iterable[KernelLatency]) -> None:
         """Keep latencies of kernels, all or none; of one kernel the latest is kept.
 
         Raises:
             HistoryError: the target is not known; see `target`.
         """
-        rows = [
-            {
-                "target": target_key,
-                "kernel": digest(dict(kernel.signature)),
-                "signature": dict(kernel.signature),
-                "median_ms": kernel.median_ms,
-                "low_ms": kernel.interval_ms[0],
-                "high_ms": kernel.interval_ms[1],
-                "samples": kernel.samples,
-                "measured_at": kernel.measured_at.astimezone(UTC),
-            }
-            for kernel in kernels
-        ]
-        self._record(kernel_latencies, target_key, rows)
+        with writing(self._engine) as connection:
+            put_kernels(connection, target_key, kernels)
 
     def multiples(self, target_key: str) -> dict[str, Staircase]:
         """The staircases learned on a target, by kind of layer; none for an unknown one."""
@@ -112,17 +112,14 @@ class History:
         Raises:
             HistoryError: the target is not known; see `target`.
         """
-        rows = [
-            {
-                "target": target_key,
-                "kind": kind,
-                "multiple": staircase.multiple,
-                "gain": staircase.gain,
-                "measured_at": staircase.measured_at.astimezone(UTC),
-            }
-            for kind, staircase in found.items()
-        ]
-        self._record(staircases, target_key, rows)
+        with writing(self._engine) as connection:
+            put_multiples(connection, target_key, found)
+
+    @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A transaction for `edgeprune.history.insertions`: all of it is kept, or nothing."""
+        with writing(self._engine) as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of the database; may be called twice."""
@@ -133,28 +130,3 @@ class History:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _record(self, table: Table, target_key: str, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        with writing(self._engine) as connection:
-            self._check_target(connection, target_key)
-            statement = INSERTS[self._engine.dialect.name](table)
-            keys = [column.name for column in table.primary_key]
-            changed = {
-                column.name: statement.excluded[column.name]
-                for column in table.columns
-                if column.name not in keys
-            }
-            # A process that was held up must not overwrite what was measured since.
-            newer = statement.excluded.measured_at >= table.c.measured_at
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=keys, set_=changed, where=newer),
-                rows,
-            )
-
-    def _check_target(self, connection: Connection, target_key: str) -> None:
-        found = connection.execute(select(targets.c.key).where(targets.c.key == target_key)).first()
-        if found is None:
-            msg = f"the history knows no target {target_key!r}; record the target first"
-            raise HistoryError(msg)

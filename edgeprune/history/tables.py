@@ -2,18 +2,22 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
     Table,
+    Text,
+    false,
 )
 
 #: Raised with every change of the tables; a database of a newer one is refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Names of constraints are fixed, so that a migration can speak of them.
 metadata = MetaData(
@@ -75,15 +79,37 @@ runs = Table(
     Column("started_at", DateTime(timezone=True), nullable=False),
 )
 
+#: What choosing among thousands of runs needs of each; their spaces are large, these rows are not.
+#: ``trials`` counts all of them, ``imported`` those that another history measured.
+run_lines = Table(
+    "run_lines",
+    metadata,
+    Column("run", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", String(32), nullable=False),
+    Column("graph", Text, nullable=False),
+    Column("sampler", Text, nullable=False),
+    Column("reward", Text, nullable=True),
+    Column("budget", Float, nullable=False),
+    Column("retrained", Boolean, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("imported", Integer, nullable=False),
+    Column("best_reward", Float, nullable=True),
+)
+
 trials = Table(
     "trials",
     metadata,
     Column("run", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("candidate", String(32), nullable=False, index=True),
+    Column("candidate", String(32), nullable=False),
     Column("widths", JSON, nullable=False),
     Column("raw_actions", JSON, nullable=True),
     Column("reward", Float, nullable=False),
     Column("outcome", JSON, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("latency_ratio", Float, nullable=True),
+    Column("imported", Boolean, nullable=False, server_default=false()),
+    # All that finding a measurement looks at, so that no trial is read but the one wanted.
+    Index("ix_trials_measured", "candidate", "imported", "recorded_at", "run", "number"),
 )

@@ -2,7 +2,7 @@
 
 from edgeprune.latency.estimator import LatencyEstimator
 from edgeprune.latency.kernels import Kernel
-from edgeprune.latency.known import known_kernels
+from edgeprune.latency.known import known_kernels, profile_missing
 from edgeprune.latency.net import PrunableNet
 from edgeprune.latency.net_model import NetModel
 from edgeprune.latency.profiling import (
@@ -26,6 +26,7 @@ __all__ = [
     "learn_staircase",
     "probe_staircases",
     "profile_kernels",
+    "profile_missing",
     "profiles_wanted",
     "random_widths",
 ]

@@ -45,12 +45,42 @@ def known_kernels(
     key = target_key(facts)
     history.target(key, facts)
     table = KernelTable.load(history, key)
+    profile_missing(
+        *(device, table, net, candidate, choices), branches=branches, seed=seed, seconds=seconds
+    )
+    table.save(history, key)
+    return table
+
+
+def profile_missing(
+    device: Device,
+    table: KernelTable,
+    net: PrunableNet,
+    candidate: Callable[[dict[str, int]], bytes],
+    choices: Mapping[str, Sequence[int]],
+    *,
+    branches: Sequence[Sequence[str]] = (),
+    seed: int = 0,
+    seconds: float = 240.0,
+) -> None:
+    """Profile what a table lacks of a net; see `known_kernels`.
+
+    Args:
+        device: open.
+        table: of its kernels; gets those of the net.
+        net: the net.
+        candidate: makes the ONNX file of widths.
+        choices: allowed widths per group, ascending.
+        branches: groups whose width 0 removes a branch.
+        seed: of the widths that are profiled.
+        seconds: for profiling.
+
+    Raises:
+        MeasurementError: as `Device.profile`.
+    """
     wanted = profiles_wanted(net, table)
     if wanted:
         generator = np.random.default_rng(seed)
         # Full widths first: the base's own kernels are what every ratio is taken to.
         drawn = (random_widths(choices, generator, branches) for _ in range(wanted - 1))
-        cuts = [net.full, *drawn]
-        profile_kernels(device, net, candidate, cuts, table, seconds)
-        table.save(history, key)
-    return table
+        profile_kernels(device, net, candidate, [net.full, *drawn], table, seconds)

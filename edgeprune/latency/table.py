@@ -73,12 +73,16 @@ class KernelTable:
 
     def save(self, history: History, target_key: str) -> None:
         """Keep what is new since `load` or the last `save`; the history knows the target."""
+        history.record_kernels(target_key, self.new_records())
+        self._new_kernels.clear()
+        self._new_rests.clear()
+
+    def new_records(self) -> list[KernelLatency]:
+        """What `save` would keep."""
         new = _signatures(
             {kernel: self.times[kernel] for kernel in self._new_kernels}, self._new_rests
         )
-        history.record_kernels(target_key, [_record(signature, ms) for signature, ms in new])
-        self._new_kernels.clear()
-        self._new_rests.clear()
+        return [_record(signature, ms) for signature, ms in new]
 
     @classmethod
     def from_json(cls, entries: Sequence[Mapping[str, Any]]) -> Self:

@@ -42,5 +42,7 @@ def read_clusters(folder: Path) -> list[dict[str, Any]]:
         Of each stage ``since``, the number of evaluations before it, and the cluster of every
         group in ``groups``.
     """
-    path = folder / _FILE
-    return list(json.loads(path.read_text())) if path.exists() else []
+    try:
+        return list(json.loads((folder / _FILE).read_text()))
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):  # torn: written anew
+        return []

@@ -2,9 +2,10 @@
 
 from edgeprune.config import PipelineConfig, TargetConfig
 from edgeprune.devices import Device
-from edgeprune.history import History, target_facts, target_key
+from edgeprune.history import Staircase, target_facts, target_key
 from edgeprune.pipeline.records import Multiples
 from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.run_history import RunHistory
 
 #: Learned multiples that save less than this share of a layer's latency are left aside.
 LEAST_GAIN = 0.05
@@ -14,7 +15,11 @@ LEAST_CHOICES = 8
 
 
 def learned_multiples(
-    config: PipelineConfig, target: TargetConfig, device: Device, directory: RunDirectory
+    config: PipelineConfig,
+    target: TargetConfig,
+    device: Device,
+    directory: RunDirectory,
+    history: RunHistory | None,
 ) -> tuple[dict[str, int], int]:
     """Multiples by kind of layer, and how many widths every group must keep in spite of them.
 
@@ -25,27 +30,24 @@ def learned_multiples(
         target: the profile; what it says holds where nothing was learned.
         device: open; `edgeprune target probe` may have learned its multiples before.
         directory: of the run.
+        history: what is known of the device; None where the run wants none.
 
     Raises:
-        HistoryError: the history cannot be read.
+        HistoryError: it is no history, or of a newer version.
     """
     if config.prune.channel_multiple is not None:
         return config.prune.channel_multiple.model_dump(), 1
     record = directory.record("multiples", Multiples)
     if record is None:
-        found = target.channel_multiple.model_dump() | _learned(config, device)
+        found = target.channel_multiple.model_dump() | _learned(history, device)
         record = directory.finish("multiples", Multiples(by_kind=found))
     return record.by_kind, LEAST_CHOICES
 
 
-def history_url(config: PipelineConfig) -> str | None:
-    """The history a pipeline names; None: the user's own."""
-    return None if config.history == "default" else config.history
-
-
-def _learned(config: PipelineConfig, device: Device) -> dict[str, int]:
-    if config.history == "none":
+def _learned(history: RunHistory | None, device: Device) -> dict[str, int]:
+    if history is None:
         return {}
-    with History.open(history_url(config)) as history:
-        found = history.multiples(target_key(target_facts(device.conditions())))
+    key = target_key(target_facts(device.conditions()))
+    none: dict[str, Staircase] = {}
+    found = history.ask(lambda kept: kept.multiples(key), none)
     return {kind: one.multiple for kind, one in found.items() if one.gain >= LEAST_GAIN}

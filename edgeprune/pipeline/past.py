@@ -1,9 +1,10 @@
 """What a search takes from the history, and what it leaves there."""
 
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,63 +13,104 @@ from edgeprune.devices import Comparison
 from edgeprune.errors import MeasurementError
 from edgeprune.history import (
     History,
-    RunLine,
     RunRecord,
     RunSpace,
     TrialRecord,
     target_facts,
     target_key,
 )
+from edgeprune.history.exchange import Records
 from edgeprune.pipeline.graph import graph_signature
+from edgeprune.pipeline.missed import drop_missed, keep_missed
 from edgeprune.pipeline.records import HistoryRecord
+from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.search import SearchTrial, SourceRun, Widths, sampler_spec
 
 #: Earlier searches that one learns from, and the most trials of each that are looked at.
-MOST_SOURCES = 4
+MOST_SOURCES, MOST_TRIALS = 4, 1000
+#: Trials are written at once where they come faster than this, seconds: a resumed search's do.
+_WRITTEN_EVERY_S = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Past:
     """The history, as one search sees it.
 
     Attributes:
         sources: earlier searches to learn from; the same on every resume.
+        waiting: finished trials that the history lacks.
     """
 
     sources: tuple[SourceRun, ...] = ()
-    _history: History | None = None
+    _history: RunHistory | None = None
     _run: RunRecord | None = None
     _remeasure: bool = False
+    _facts: dict[str, Any] = field(default_factory=dict)
+    waiting: list[TrialRecord] = field(default_factory=list)
+    _known: set[int] = field(default_factory=set)
+    _begun: bool = False
+    _written_at: float = 0.0
 
     def measured(self, widths: Widths) -> Comparison | None:
-        """What this very target once measured of this very graph; None if it has to be measured.
-
-        Raises:
-            HistoryError: the history cannot be read.
-        """
+        """What this very target once measured of this very graph; None if it has to be measured."""
         if self._history is None or self._run is None or self._remeasure:
             return None
-        found = self._history.runs.measured(self._run.target, self._run.space.candidate(widths))
+        target, candidate = self._run.target, self._run.space.candidate(widths)
+        found = self._history.ask(lambda kept: kept.runs.measured(target, candidate), None)
         try:
             return None if found is None else Comparison.from_json(found["details"])
         except (KeyError, TypeError, ValueError, AttributeError, MeasurementError):
-            return None  # somebody's file had a trial without what it takes
+            return None  # a trial without what it takes
 
     def keep(self, trial: SearchTrial, raw_actions: Sequence[float] | None) -> None:
-        """Leave a finished trial in the history; one that is there already stays.
-
-        Raises:
-            HistoryError: the history cannot be written.
-        """
-        if self._history is None or self._run is None:
+        """Leave a finished trial in the history; one that is there already stays."""
+        if self._run is None or trial.number in self._known:
             return
         actions = None if raw_actions is None else tuple(raw_actions)
-        record = TrialRecord(
-            self._run.id, trial.number, trial.widths, trial.reward, trial.outcome.to_json(), actions
+        self.waiting.append(
+            TrialRecord(
+                *(self._run.id, trial.number, trial.widths, trial.reward),
+                *(trial.outcome.to_json(), actions),
+            )
         )
-        self._history.runs.add(self._run.space, record)
+        if time.monotonic() - self._written_at >= _WRITTEN_EVERY_S:
+            self.write()
+
+    def write(self, *, anyhow: bool = False) -> bool:
+        """Write what is waiting, and say whether nothing is any more.
+
+        Args:
+            anyhow: try also where the history was away a moment ago.
+        """
+        if self._history is None or (self._begun and not self.waiting):
+            return True
+        if not self._history.tell(self._write, anyhow=anyhow):
+            return False
+        self._known.update(trial.number for trial in self.waiting)
+        self.waiting.clear()
+        self._written_at = time.monotonic()
+        return True
+
+    def _write(self, history: History) -> None:
+        run = self._run
+        if run is None:
+            return
+        if not self._begun:
+            history.target(run.target, self._facts)
+            history.runs.start(run)
+            self._known |= history.runs.numbers(run.id)
+            self._begun = True
+        new = [trial for trial in self.waiting if trial.number not in self._known]
+        history.runs.extend(run.space, new)
+
+    def missed(self) -> Records | None:
+        """What is left waiting, as a file has it."""
+        if self._run is None:
+            return None
+        runs = [(self._run, list(self.waiting))]
+        return Records(self._run.target, self._facts, runs=runs)
 
 
 @contextmanager
@@ -76,7 +118,8 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
     """Open the history for one search, and record that the search has begun.
 
     What a resumed search learns from was written into the run directory when it began: it
-    proposes what the interrupted one would have, whatever other runs have found since.
+    proposes what the interrupted one would have, whatever other runs have found since. A history
+    that cannot be used now gets the trials later, at the end of the search or on a resume.
 
     Args:
         session: the open run.
@@ -85,57 +128,63 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
         sampler: a sampler's name.
 
     Raises:
-        HistoryError: the history cannot be read or written.
+        HistoryError: it is no history, or of a newer version.
     """
     # Latencies of single weights are all the base model's: there is nothing to learn from them.
-    if session.config.history == "none" or session.counted is not None:
+    history = session.history
+    if history is None or session.counted is not None:
         yield Past()
         return
-    with History.open(session.history_url) as history:
-        facts = target_facts(session.device.conditions())
-        key = target_key(facts)
-        history.target(key, facts)
-        record = session.directory.record(f"history-{name}", HistoryRecord)
-        if record is None:
-            wanted = name.startswith("search") and sampler_spec(sampler).learns
-            earlier = _sources(history, session, key, probe) if wanted else []
-            found = HistoryRecord(run=uuid.uuid4().hex, sources=[one.to_json() for one in earlier])
-            record = session.directory.finish(f"history-{name}", found)
-        run = RunRecord(
-            record.run,
-            key,
-            _workload(session),
-            _facts(session, probe, name, sampler),
-            _space(session),
-        )
-        history.runs.start(run)
-        sources = tuple(SourceRun.from_json(one) for one in record.sources)
-        yield Past(sources, history, run, session.config.search.remeasure)
+    facts = target_facts(session.device.conditions())
+    key = target_key(facts)
+    record = session.directory.record(f"history-{name}", HistoryRecord)
+    if record is None:
+        earlier: list[SourceRun] = []
+        if name.startswith("search") and sampler_spec(sampler).learns:
+            earlier = history.ask(lambda kept: _sources(kept, session, key, probe), earlier)
+        found = HistoryRecord(run=uuid.uuid4().hex, sources=[one.to_json() for one in earlier])
+        record = session.directory.finish(f"history-{name}", found)
+    run = RunRecord(
+        record.run, key, _workload(session), _facts(session, probe, name, sampler), _space(session)
+    )
+    sources = tuple(SourceRun.from_json(one) for one in record.sources)
+    past = Past(sources, history, run, session.config.search.remeasure, facts)
+    past.write()
+    try:
+        yield past
+    finally:
+        _settle(session, past, name)
+
+
+def _settle(session: Session, past: Past, name: str) -> None:
+    """Write what is waiting, or keep it in the run directory."""
+    missed = past.missed()
+    if past.write(anyhow=True):
+        drop_missed(session.directory, name)
+    elif missed is not None:
+        path = keep_missed(session.directory, name, [missed])
+        session.reporter.log(f"history: {len(past.waiting)} trials are kept in {path.name}")
 
 
 def _sources(history: History, session: Session, key: str, probe: Probe) -> list[SourceRun]:
     """The most useful earlier searches: of this target, with this reward, of a budget near by."""
-    found = []
-    for line in history.runs.lines():
-        facts = line.run.facts
-        if line.trials and facts.get("reward") == session.config.search.reward:
-            # Trials of joint training were scored with weights that had learned to be cut.
-            if facts.get("sampler") != "joint":
-                found.append(line)
-    graph = graph_signature(_base(session))
-
-    def usefulness(line: RunLine) -> tuple[bool, bool, float, bool, int]:
-        away = abs(float(line.run.facts["budget"]) - probe.budget)
-        other = line.run.space.graph != graph
-        trained = bool(line.run.facts.get("retrain_images")) != bool(session.retrain_images)
-        return (line.run.target != key, trained, round(away, 2), other, -line.trials)
-
-    # The newest of equals: the list is in the order of time, and sorting keeps it.
-    return [_source(history, one) for one in sorted(found[::-1], key=usefulness)[:MOST_SOURCES]]
+    ids = history.runs.useful(
+        key,
+        graph=graph_signature(_base(session)),
+        reward=session.config.search.reward,
+        budget=probe.budget,
+        retrained=bool(session.retrain_images),
+        most=MOST_SOURCES,
+    )
+    found = (_source(history, run) for run in ids)
+    return [one for one in found if one is not None]
 
 
-def _source(history: History, line: RunLine) -> SourceRun:
-    run, trials = line.run, history.runs.trials(line.run.id)
+def _source(history: History, run_id: str) -> SourceRun | None:
+    line = history.runs.line(run_id)
+    if line is None:  # somebody forgot it just now
+        return None
+    run, trials = line.run, history.runs.glances(run_id, MOST_TRIALS)
     full = np.array(run.space.full, np.float64)
     ratios = np.array([[one.widths[g] for g in run.space.groups] for one in trials]) / full
     actions = [
@@ -150,7 +199,7 @@ def _source(history: History, line: RunLine) -> SourceRun:
         np.array(run.space.features, np.float64),
         ratios,
         np.array([one.reward for one in trials]),
-        np.array([one.outcome["latency_ratio"] for one in trials]),
+        np.array([one.latency_ratio for one in trials]),
         float(facts["budget"]),
         np.array(actions),
     )

@@ -1,5 +1,6 @@
 """The run directory: where a run keeps everything it has done, so that it can be resumed."""
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from edgeprune.errors import RunError
-from edgeprune.files import write_atomic
-from edgeprune.records import Kind, read_record, write_record
+from edgeprune.files import sync_folder, write_atomic
+from edgeprune.records import Kind, TornRecordError, read_record, write_record
+
+_log = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -58,6 +61,7 @@ class RunDirectory:
                 raise RunError(msg)
             for folder in ("stages", "contenders"):
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
+            sync_folder(self.path.parent)
             if not self.pipeline.exists():
                 write_atomic(self.pipeline, pipeline_text.encode())
         except OSError as error:
@@ -120,16 +124,25 @@ class RunDirectory:
         return self.path / "contenders" / f"{name}.{suffix}"
 
     def done(self, stage: str) -> bool:
-        """Whether a stage has finished."""
-        return self._stage(stage).exists()
+        """Whether a stage has finished: its record is there, and whole."""
+        return self.record(stage, object) is not None
 
     def record(self, stage: str, kind: type[Kind]) -> Kind | None:
         """What a finished stage left, or None when it has not finished.
 
+        A record that is torn or empty, as a power cut or a half copied directory leaves it, is
+        none: the stage is done anew.
+
         Raises:
-            RunError: a newer version wrote it.
+            RunError: a newer version wrote it, or it is of another shape.
         """
-        return read_record(self._stage(stage), kind) if self.done(stage) else None
+        try:
+            return read_record(self._stage(stage), kind)
+        except FileNotFoundError:
+            return None
+        except TornRecordError as error:
+            _log.warning("%s; stage %s is done anew", error, stage)
+            return None
 
     def finish(self, stage: str, record: Kind) -> Kind:
         """Mark a stage as finished with its record, and give the record back as it is read."""

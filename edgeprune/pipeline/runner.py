@@ -4,7 +4,7 @@ import datetime
 import errno
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from torch import nn
@@ -12,11 +12,13 @@ from torch import nn
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import InterruptedRun, RunError, UserError
 from edgeprune.pipeline.granularity import check_settings
+from edgeprune.pipeline.missed import write_missed
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.progress import Listener, Reporter
 from edgeprune.pipeline.records import Manifest
 from edgeprune.pipeline.result import RunResult
 from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.pipeline.session import open_session
 from edgeprune.pipeline.stages.order import run_stages
 from edgeprune.pipeline.stages.report import write_run_report
@@ -171,7 +173,12 @@ def _execute(
                 if config.notice:
                     reporter.say(config.notice)
                 with open_session(config, directory, reporter, workload) as session:
+                    _write_missed(session.history, directory, reporter)
                     manifest = run_stages(session)
+                    _write_missed(session.history, directory, reporter)
+            else:
+                with RunHistory.of(config, reporter.say) or nullcontext() as history:
+                    _write_missed(history, directory, reporter)
             report = write_run_report(directory)
     except KeyboardInterrupt as error:
         raise InterruptedRun(directory.path) from error
@@ -184,3 +191,8 @@ def _execute(
         )
         raise RunError(msg) from error
     return RunResult(directory.path, report, manifest)
+
+
+def _write_missed(history: RunHistory | None, directory: RunDirectory, reporter: Reporter) -> None:
+    if history is not None:
+        write_missed(directory, history, reporter)

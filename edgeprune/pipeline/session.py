@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +17,11 @@ from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
 from edgeprune.pipeline.base_model import open_base
-from edgeprune.pipeline.multiples import history_url, learned_multiples
+from edgeprune.pipeline.multiples import learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.pruning import (
     CandidatePlan,
     CandidateSpace,
@@ -58,6 +59,7 @@ class Session:
         channels: the base model's channel groups.
         target: the device's profile.
         device: measures latency; open.
+        history: what was measured on the device before; None where the run wants none.
         artifact: makes of a float32 file what the search scores and measures; None: the same.
         counted: single weights, where those are cut and the budget is on their density.
         curves: what cutting each group alone costs, once it is measured.
@@ -71,6 +73,7 @@ class Session:
     channels: ChannelSpace
     target: TargetConfig
     device: Device
+    history: RunHistory | None = None
     artifact: Callable[[bytes], bytes] | None = None
     counted: CountedSpace | None = None
     curves: Curves | None = None
@@ -90,7 +93,8 @@ class Session:
         """This run with what its base model's weights are now; the device stays open."""
         (self.directory.path / _RANGES).unlink(missing_ok=True)
         return _trace(
-            *(self.config, self.directory, self.reporter, self.workload, self.target, self.device)
+            *(self.config, self.directory, self.reporter, self.workload, self.target),
+            *(self.device, self.history),
         )
 
     @cached_property
@@ -113,11 +117,6 @@ class Session:
     def worths(self) -> tuple[float, ...]:
         """What capacity is worth beside scores that were made like this, see `promise`."""
         return WORTHS_TRAINED if self.retrain_images else WORTHS
-
-    @property
-    def history_url(self) -> str | None:
-        """Where the history is; None: the user's own. Not to be asked where there is none."""
-        return history_url(self.config)
 
     def plan(self, widths: Widths, importance: str | None = None) -> CandidatePlan:
         """The plan of these widths: the most important channels, or the largest weights, stay.
@@ -202,9 +201,10 @@ def open_session(
             "that are there)"
         )
         raise TargetError(msg)
-    with open_device(target, reporter.say) as device:
+    history = RunHistory.of(config, reporter.say)
+    with open_device(target, reporter.say) as device, history or nullcontext():
         given = workload or open_base(config, directory, reporter)
-        yield _trace(config, directory, reporter, given, target, device)
+        yield _trace(config, directory, reporter, given, target, device, history)
 
 
 def _check_traced(workload: Workload, content: bytes) -> None:
@@ -260,9 +260,10 @@ def _trace(
     workload: Workload,
     target: TargetConfig,
     device: Device,
+    history: RunHistory | None,
 ) -> Session:
     """Find out what may be cut of a base model."""
-    multiple, least = learned_multiples(config, target, device, directory)
+    multiple, least = learned_multiples(config, target, device, directory, history)
     prune, cut = config.prune, config.prune.granularity == "channels"
     channels = channel_space(config, workload, multiple=multiple, least_choices=least)
     _check_traced(workload, channels.template.base)
@@ -276,5 +277,6 @@ def _trace(
         reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
     artifact = artifact_maker(config, workload, channels.template.base, directory.path / _RANGES)
     return Session(
-        *(config, directory, reporter, workload, channels, target, device, artifact, counted)
+        *(config, directory, reporter, workload, channels, target, device),
+        *(history, artifact, counted),
     )

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -15,11 +16,16 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from edgeprune.errors import RunError
+from edgeprune.files import sync_folder
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import Widths
 
 _FILE = "journal.log"
 _STUDY = "edgeprune"
+#: Bytes that are read at once where a line's end is looked for.
+_PIECE = 64 * 1024
+#: What a trial is large by.
+_BARE: dict[str, Any] = {"params": {}, "distributions": {}, "user_attrs": {}}
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,26 @@ class Journal:
     """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / _FILE
-        if path.exists():
+        if not directory.exists():
+            directory.mkdir(parents=True)
+            sync_folder(directory.parent)
+        self._path = path = directory / _FILE
+        new = not path.exists()
+        if not new:
             _drop_half_line(path)
         # A killed writer's lock: waiting for it to expire would take half a minute.
         path.with_name(f"{_FILE}.lock").unlink(missing_ok=True)
         with quiet(), _readable(path):
-            storage = JournalStorage(JournalFileBackend(str(path)))
+            backend = _Lean(str(path))
             self._study = optuna.create_study(
-                study_name=_STUDY, storage=storage, direction="maximize", load_if_exists=True
+                study_name=_STUDY,
+                storage=JournalStorage(backend),
+                direction="maximize",
+                load_if_exists=True,
             )
+            backend.lean = True
+        if new:  # its lines are synced as they are written, but not the file's name
+            sync_folder(directory)
 
     def append(self, trial: SearchTrial, space: Mapping[str, BaseDistribution]) -> None:
         """Write one finished trial.
@@ -76,8 +91,26 @@ class Journal:
         self._study.add_trial(frozen(trial, space))
 
     def trials(self) -> list[SearchTrial]:
-        """All finished trials, in order."""
-        return _finished(self._study)
+        """All trials that were finished when the journal was opened, in order.
+
+        Raises:
+            RunError: a trial lacks what a search writes.
+        """
+        with _readable(self._path):
+            return _finished(self._study)
+
+
+class _Lean(JournalFileBackend):
+    """Reads back of what this process wrote no more than that it is there.
+
+    Optuna keeps what it reads: a long search would have each trial in memory once more.
+    """
+
+    lean = False
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        for log in super().read_logs(log_number_from):
+            yield {**log, **_BARE} if self.lean and "params" in log else log
 
 
 def read_trials(directory: Path) -> list[SearchTrial]:
@@ -130,22 +163,38 @@ def _finished(study: Study) -> list[SearchTrial]:
 
 def _drop_half_line(path: Path) -> None:
     """Cut off what a killed process left of its last line; the next line would be lost with it."""
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    start = whole.rfind(b"\n", 0, -1) + 1
-    try:
-        json.loads(whole[start:] or b"{}")
-    except ValueError:  # After a power cut a line may be there in length but not in content.
-        whole = whole[:start]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        end = _line_end(file, size)
+        start = _line_end(file, max(end - 1, 0))
+        file.seek(start)
+        try:
+            json.loads(file.read(end - start) or b"{}")
+        except (ValueError, RecursionError):
+            # After a power cut a line may be there in length but not in content.
+            end = start
+        if end < size:
+            file.truncate(end)
+            os.fsync(file.fileno())
+
+
+def _line_end(file: BinaryIO, before: int) -> int:
+    """Where the last whole line in front of a place ends; 0 where none does."""
+    while before > 0:
+        start = max(0, before - _PIECE)
+        file.seek(start)
+        found = file.read(before - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        before = start
+    return 0
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         msg = f"{path} is damaged and cannot be read ({error}); start a new run"
         raise RunError(msg) from error
 

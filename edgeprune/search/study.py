@@ -10,11 +10,11 @@ from pathlib import Path
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial, TrialState, create_trial
 
 from edgeprune.errors import RunError, SearchError
 from edgeprune.search.distributions import distributions
-from edgeprune.search.journal import Journal, SearchTrial, frozen, quiet
+from edgeprune.search.journal import Journal, SearchTrial, quiet
 from edgeprune.search.neighbours import SpaceExhausted
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
@@ -149,8 +149,8 @@ class _Loop:
     def tell(self, asked: Trial, trial: SearchTrial) -> None:
         """Let sampler and cost learn."""
         start = time.perf_counter()
-        asked.set_user_attr(LATENCY_RATIO, trial.outcome.latency_ratio)
-        asked.set_user_attr(REWARD_NOISE, reward_noise(self._reward, trial.outcome))
+        for name, value in self._attributes(trial).items():
+            asked.set_user_attr(name, value)
         self._study.tell(asked, trial.reward)
         self.problem.observe(trial.widths, trial.outcome)
         self._learning = time.perf_counter() - start
@@ -169,10 +169,19 @@ class _Loop:
 
     def skip(self, trial: SearchTrial) -> None:
         """Take up a trial that the sampler's snapshot already knows."""
-        known = frozen(trial, self.space)
-        known.set_user_attr(REWARD_NOISE, reward_noise(self._reward, trial.outcome))
+        known = create_trial(
+            value=trial.reward,
+            params=dict(trial.widths),
+            distributions=self.space,
+            user_attrs=self._attributes(trial),
+        )
         self._study.add_trial(known)
         self.problem.observe(trial.widths, trial.outcome)
+
+    def _attributes(self, trial: SearchTrial) -> dict[str, float | None]:
+        """What a sampler is told beside the reward."""
+        noise = reward_noise(self._reward, trial.outcome)
+        return {LATENCY_RATIO: trial.outcome.latency_ratio, REWARD_NOISE: noise}
 
 
 def _evaluate(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgeprune.history import History, HistoryError, KernelLatency, Staircase
-from edgeprune.history.exchange import export_lines, import_parcel, read_parcel
+from edgeprune.history.exchange import export_lines, import_lines
 from tests.history.example import KEY, MOMENT, RUN, remember
 
 
@@ -32,17 +32,16 @@ def test_what_is_exported_is_imported_and_a_second_time_changes_nothing(
 ) -> None:
     lines = list(export_lines(history))
     for _ in range(2):
-        parcel = read_parcel(lines, "file")
-        import_parcel(other, parcel)
+        counts = import_lines(other, lines, "file")
         assert list(export_lines(other)) == lines
-    assert parcel.counts() == {"targets": 1, "kernels": 1, "staircases": 1, "runs": 1, "trials": 2}
+    assert counts == {"targets": 1, "kernels": 1, "staircases": 1, "runs": 1, "trials": 2}
 
 
 def test_an_import_adds_to_what_is_there_and_replaces_nothing(
     history: History, other: History
 ) -> None:
     remember(other, trials=3)
-    import_parcel(history, read_parcel(export_lines(other), "file"))
+    import_lines(history, export_lines(other), "file")
     assert [one.number for one in history.runs.trials(RUN.id)] == [0, 1, 2]
     assert len(history.kernels(KEY)) == 1
 
@@ -76,7 +75,7 @@ BROKEN: list[tuple[int, str, Any, str]] = [
 
 @pytest.mark.parametrize(("line", "where", "value", "said"), BROKEN)
 def test_a_broken_record_is_named_and_nothing_is_imported(
-    line: int, where: str, value: Any, said: str, history: History
+    line: int, where: str, value: Any, said: str, history: History, other: History
 ) -> None:
     lines = list(export_lines(history))
     record = json.loads(lines[line])
@@ -87,32 +86,34 @@ def test_a_broken_record_is_named_and_nothing_is_imported(
     place[last] = value
     lines[line] = json.dumps(record)
     with pytest.raises(HistoryError, match=f"file, line {line + 1}.*{said}.*nothing was imported"):
-        read_parcel(lines, "file")
+        import_lines(other, lines, "file")
+    assert other.targets() == {} and other.runs.lines() == []
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
-def test_what_is_no_number_is_refused(number: str, history: History) -> None:
+def test_what_is_no_number_is_refused(number: str, history: History, other: History) -> None:
     lines = [
         line.replace('"reward": 0.5,', f'"reward": {number},') for line in export_lines(history)
     ]
     with pytest.raises(HistoryError, match=f"line 6.*{number} is no number"):
-        read_parcel(lines, "file")
+        import_lines(other, lines, "file")
+    assert other.runs.lines() == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "7", "[" * 100_000, '{"format": "another"}'])
-def test_a_file_that_is_no_history_is_refused(text: str) -> None:
+def test_a_file_that_is_no_history_is_refused(text: str, other: History) -> None:
     with pytest.raises(HistoryError, match="line 1"):
-        read_parcel([text], "file")
+        import_lines(other, [text], "file")
 
 
-def test_a_newer_format_is_refused() -> None:
+def test_a_newer_format_is_refused(other: History) -> None:
     with pytest.raises(HistoryError, match="version 2 of the format; allowed: 1"):
-        read_parcel(['{"format": "edgeprune history", "version": 2}'], "file")
+        import_lines(other, ['{"format": "edgeprune history", "version": 2}'], "file")
 
 
 def test_another_run_of_the_same_id_is_refused(history: History, other: History) -> None:
     lines = [line.replace("graph 1", "graph 2") for line in export_lines(history)]
     remember(other, trials=1)
     with pytest.raises(HistoryError, match="is another one here"):
-        import_parcel(other, read_parcel(lines, "file"))
+        import_lines(other, lines, "file")
     assert len(other.runs.trials(RUN.id)) == 1

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from edgeprune.history import History, HistoryError, KernelLatency, Staircase
-from edgeprune.history.exchange import export_lines, import_parcel, read_parcel
+from edgeprune.history.exchange import export_lines, import_lines
 from tests.history.example import KEY, MOMENT, RUN, SPACE, remember, trial
 
 SERVER = os.environ.get("EDGEPRUNE_TEST_POSTGRESQL")
@@ -44,7 +44,7 @@ def test_what_goes_in_comes_out_and_into_a_file(url: str, tmp_path: Path) -> Non
         assert [line.run for line in history.runs.lines()] == [RUN]
         assert history.runs.measured(KEY, SPACE.candidate(trial(1).widths)) == trial(1).outcome
         lines = list(export_lines(history))
-        import_parcel(copy, read_parcel(lines, "file"))
+        import_lines(copy, lines, "file")
         assert list(export_lines(copy)) == lines
         assert history.runs.remove([RUN.id]) == 1 and history.runs.trials(RUN.id) == []
 

@@ -82,6 +82,23 @@ def test_a_version_1_database_opens_and_keeps_what_it_has(tmp_path: Path) -> Non
     assert _tables(path) == _fresh_tables(tmp_path / "new.db")
 
 
+def test_a_version_2_database_opens_and_its_trials_are_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    shutil.copy(HERE / "version_2.db", path)
+    with History.open(str(path)) as history:
+        first, second = history.runs.summaries()
+        assert (first.id, first.trials, first.imported, first.best_reward) == (RUN.id, 3, 0, 0.52)
+        assert (second.trials, second.best_reward) == (0, None)
+        assert history.runs.lines()[0].run == RUN
+        assert history.runs.trials(RUN.id) == [trial(number) for number in range(3)]
+        assert [one.latency_ratio for one in history.runs.glances(RUN.id, 9)] == [0.4] * 3
+        assert history.runs.measured(KEY, SPACE.candidate(trial(1).widths)) == trial(1).outcome
+        history.runs.add(SPACE, replace(trial(3), run=second.id))
+        useful = {"graph": SPACE.graph, "budget": 0.5, "retrained": True, "most": 4}
+        assert history.runs.useful(KEY, reward="accuracy", **useful) == [second.id]
+    assert _tables(path) == _fresh_tables(tmp_path / "new.db")
+
+
 def test_a_failed_migration_leaves_the_old_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

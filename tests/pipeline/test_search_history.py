@@ -9,6 +9,7 @@ import pytest
 from edgeprune.history import History
 from edgeprune.pipeline import run
 from edgeprune.pipeline.past import Past
+from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.search import read_trials
 from tests.history.example import RUN, remember, trial
 
@@ -94,4 +95,5 @@ def test_a_trial_without_its_samples_is_no_measurement(history: Path) -> None:
     with History.open(str(history)) as kept:
         remember(kept, trials=1)
         assert kept.runs.measured(RUN.target, RUN.space.candidate(trial(0).widths)) is not None
-        assert Past((), kept, RUN).measured(trial(0).widths) is None
+    with RunHistory(str(history), pytest.fail) as used:
+        assert Past((), used, RUN).measured(trial(0).widths) is None

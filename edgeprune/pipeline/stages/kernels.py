@@ -6,9 +6,12 @@ predicts what the interrupted one did whatever other runs have measured since.
 """
 
 from edgeprune.errors import MeasurementError
-from edgeprune.history import History
-from edgeprune.latency import PROFILES, KernelTable, NetModel, PrunableNet, known_kernels
+from edgeprune.history import History, target_facts, target_key
+from edgeprune.history.exchange import Records
+from edgeprune.latency import PROFILES, KernelTable, NetModel, PrunableNet, profile_missing
+from edgeprune.pipeline.missed import keep_missed
 from edgeprune.pipeline.records import Kernels
+from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.pipeline.session import Session
 from edgeprune.search import Widths
 
@@ -28,11 +31,11 @@ def learn_kernels(session: Session) -> NetModel | None:
         is in int8, whose kernels the profile of a float32 file does not show.
 
     Raises:
-        HistoryError: the history cannot be read or written.
+        HistoryError: it is no history, or of a newer version.
         MeasurementError: the device was lost.
     """
     limit_s, space = session.target.measure.probe_s, session.channels
-    if session.config.history == "none" or limit_s == 0 or session.artifact is not None:
+    if session.history is None or limit_s == 0 or session.artifact is not None:
         return None
     if session.counted is not None:
         return None
@@ -43,19 +46,16 @@ def learn_kernels(session: Session) -> NetModel | None:
         return None
     record = session.directory.record("kernels", Kernels)
     if record is None:
-        record = session.directory.finish("kernels", _learn(session, net, limit_s))
+        record = session.directory.finish("kernels", _learn(session, session.history, net, limit_s))
     table = KernelTable.from_json(record.table)
     if sum(rest.net == net.signature for rest in table.rests) < FEWEST_PROFILES:
         return None
     return NetModel(net, table)
 
 
-def _learn(session: Session, net: PrunableNet, limit_s: float) -> Kernels:
+def _learn(session: Session, history: RunHistory, net: PrunableNet, limit_s: float) -> Kernels:
     profiled = 0
-    with (
-        History.open(session.history_url) as history,
-        session.reporter.task("kernels", PROFILES) as task,
-    ):
+    with session.reporter.task("kernels", PROFILES) as task:
 
         def candidate(widths: Widths) -> bytes:
             nonlocal profiled
@@ -63,14 +63,21 @@ def _learn(session: Session, net: PrunableNet, limit_s: float) -> Kernels:
             task.advance(note=f"net {profiled}")
             return session.candidate(widths)
 
-        choices, branches = (
-            session.channels.choices,
-            [one.groups for one in session.channels.branches],
-        )
-        table = known_kernels(
-            *(session.device, history, net, candidate, choices),
-            branches=branches,
+        facts = target_facts(session.device.conditions())
+        key = target_key(facts)
+        table = history.ask(lambda kept: KernelTable.load(kept, key), KernelTable())
+        profile_missing(
+            *(session.device, table, net, candidate, session.channels.choices),
+            branches=[one.groups for one in session.channels.branches],
             seconds=limit_s,
         )
+
+        def save(kept: History) -> None:
+            kept.target(key, facts)
+            table.save(kept, key)
+
+        if not history.tell(save):
+            missed = Records(key, facts, kernels=table.new_records())
+            keep_missed(session.directory, "kernels", [missed])
     session.reporter.log(f"kernels: {profiled} nets profiled, {len(table.times)} kernels known")
     return Kernels(profiled=profiled, table=table.to_json())

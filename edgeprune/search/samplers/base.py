@@ -9,11 +9,12 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from edgeprune.search.distributions import distributions
 from edgeprune.search.neighbours import unseen
-from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.samplers.seen import seen_keys
 
 
 class WidthSampler(BaseSampler, abc.ABC):
@@ -72,16 +73,6 @@ class WidthSampler(BaseSampler, abc.ABC):
     ) -> Any:
         """A random value, for parameters that are no channel groups (Optuna's interface)."""
         return self._fallback.sample_independent(study, trial, param_name, param_distribution)
-
-
-def seen_keys(problem: SearchProblem, study: Study) -> set[Key]:
-    """The candidates that a study has evaluated or is evaluating."""
-    states = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
-    return {
-        problem.key(trial.params)
-        for trial in study.get_trials(deepcopy=False, states=states)
-        if all(group in trial.params for group in problem.groups)
-    }
 
 
 def rng_state(rng: np.random.Generator) -> str:

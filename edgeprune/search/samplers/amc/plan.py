@@ -16,7 +16,8 @@ from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers.amc.ensemble import Ensemble
 from edgeprune.search.samplers.amc.options import AmcOptions
-from edgeprune.search.samplers.base import WidthSampler, seen_keys
+from edgeprune.search.samplers.base import WidthSampler
+from edgeprune.search.samplers.seen import seen_keys
 from edgeprune.search.sources import Floats
 
 #: The best plans so far that are changed, and changes that the critics compare for one trial.

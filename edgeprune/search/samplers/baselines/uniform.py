@@ -5,7 +5,8 @@ from optuna.trial import FrozenTrial
 
 from edgeprune.search.neighbours import SpaceExhausted
 from edgeprune.search.problem import SearchProblem, Widths
-from edgeprune.search.samplers.base import WidthSampler, seen_keys
+from edgeprune.search.samplers.base import WidthSampler
+from edgeprune.search.samplers.seen import seen_keys
 
 #: Keep ratios that are told apart: a width of 1,000 channels changes with each.
 _STEPS = 1000

@@ -11,7 +11,7 @@ from edgeprune.errors import SearchError
 from edgeprune.search.distributions import to_widths
 from edgeprune.search.fitting import asked_ratios, fit_to_budget, keep_ratios
 from edgeprune.search.problem import Key, SearchProblem, Widths
-from edgeprune.search.samplers.base import WidthSampler, seen_keys
+from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.bocr.budget import BudgetPlane, spread
 from edgeprune.search.samplers.bocr.clusters import Clustering, Floats
 from edgeprune.search.samplers.bocr.history import (
@@ -24,6 +24,7 @@ from edgeprune.search.samplers.bocr.history import (
 )
 from edgeprune.search.samplers.bocr.options import BocrOptions
 from edgeprune.search.samplers.bocr.rollback import Stage, elites, planned, rolled_back
+from edgeprune.search.samplers.seen import seen_keys
 
 try:
     from edgeprune.search.samplers.bocr.surrogate import Surrogate, sobol

@@ -15,11 +15,11 @@ from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.samplers.amc.agent import Agent
 from edgeprune.search.samplers.amc.episode import Episode, Walk
 from edgeprune.search.samplers.amc.sampler import AmcSampler
-from edgeprune.search.samplers.base import seen_keys
 from edgeprune.search.samplers.history.agent import Pool, transferred_agent
 from edgeprune.search.samplers.history.assistant import Assistant, coherent_models
 from edgeprune.search.samplers.history.options import HistoryOptions
 from edgeprune.search.samplers.history.transfer_walk import TransferWalk
+from edgeprune.search.samplers.seen import seen_keys
 from edgeprune.search.sources import Floats, usable
 from edgeprune.search.translation import best_points
 

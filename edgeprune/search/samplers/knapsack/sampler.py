@@ -13,8 +13,9 @@ from edgeprune.search.allocation import Allocator
 from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.promise import promise
 from edgeprune.search.reward_noise import LATENCY_RATIO
-from edgeprune.search.samplers.base import WidthSampler, seen_keys
+from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.knapsack.options import KnapsackOptions
+from edgeprune.search.samplers.seen import seen_keys
 from edgeprune.search.sources import Floats
 
 #: Changes of coefficients that may lead to known candidates before a neighbour is taken instead:

@@ -16,7 +16,7 @@ from edgeprune.search.distributions import distributions, to_widths
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.neighbours import unseen
 from edgeprune.search.problem import SearchProblem
-from edgeprune.search.samplers.base import seen_keys
+from edgeprune.search.samplers.seen import seen_keys
 
 #: Not for searching widths: they need a grid or a second sampler, walk a tree that the
 #: projection would leave, or are abstract.
