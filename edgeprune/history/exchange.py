@@ -192,7 +192,8 @@ def _record(line: str, *, first: bool) -> _Line | None:
         raise HistoryError(msg)
     record = json.loads(line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
     # Half of a surrogate pair is JSON, but no text that a database takes.
-    json.dumps(record, ensure_ascii=False).encode()
+    if "\\ud" in line or "\\uD" in line:
+        json.dumps(record, ensure_ascii=False).encode()
     if first:
         _check_format(record)
         return None

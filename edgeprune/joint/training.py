@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from edgeprune.errors import RunError
 from edgeprune.files import write_atomic
 from edgeprune.joint.rounds import Round, Rounds
 from edgeprune.joint.schedule import JointSchedule
@@ -163,10 +164,17 @@ class _State:
     def load(self) -> None:
         if not self._path.exists():
             return
-        saved = torch.load(self._path, weights_only=True)
-        self._rounds.restore(saved["rounds"])
-        self.epochs = [JointEpoch(**one) for one in saved["epochs"]]
-        self.measured = {tuple(widths): ratio for widths, ratio in saved["measured"]}
+        try:
+            saved = torch.load(self._path, weights_only=True)
+            self._rounds.restore(saved["rounds"])
+            self.epochs = [JointEpoch(**one) for one in saved["epochs"]]
+            self.measured = {tuple(widths): ratio for widths, ratio in saved["measured"]}
+        except Exception as error:  # torn, or another version's: it fails in any way
+            msg = (
+                f"{self._path} is no state of joint training ({type(error).__name__}: {error}); "
+                "delete it, and the checkpoints beside it, to train anew"
+            )
+            raise RunError(msg) from error
 
     def save(self) -> None:
         buffer = io.BytesIO()

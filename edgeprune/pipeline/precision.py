@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_calibration
 from edgeprune.errors import ConfigError, TargetError
+from edgeprune.files import put_in_place
 from edgeprune.quantization import CalibrationImages, to_int8
 from edgeprune.workloads import Workload
 
@@ -60,5 +61,5 @@ def artifact_maker(
         unfinished = ranges.with_suffix(".part")
         unfinished.unlink(missing_ok=True)
         to_int8(base, images, ranges=unfinished)
-        unfinished.replace(ranges)
+        put_in_place(unfinished, ranges)
     return partial(to_int8, images=images, ranges=ranges)

@@ -127,6 +127,10 @@ class RunDirectory:
         """Whether a stage has finished: its record is there, and whole."""
         return self.record(stage, object) is not None
 
+    def torn(self, stage: str) -> bool:
+        """Whether a record is there, but not whole."""
+        return self._stage(stage).exists() and not self.done(stage)
+
     def record(self, stage: str, kind: type[Kind]) -> Kind | None:
         """What a finished stage left, or None when it has not finished.
 

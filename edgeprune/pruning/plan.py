@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from torch import nn
 
 from edgeprune.errors import SpaceError
@@ -22,6 +22,8 @@ Widths: TypeAlias = dict[str, int]
 #: Kept positions by parameter name and axis; axes that keep everything are left out.
 Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
 
+#: Channels or a position; no tensor has more.
+_Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
 _Written = TypeVar("_Written", bound=BaseModel)
 
 
@@ -139,10 +141,10 @@ class PlanFile(BaseModel):
     """What a `Plan` is on disk; its first format knew no edits."""
 
     format: Literal[1, 2]
-    widths: Widths
-    kept: dict[str, tuple[int, ...]]
-    slices: Slices
-    full: Widths
+    widths: dict[str, _Count]
+    kept: dict[str, tuple[_Count, ...]]
+    slices: dict[str, dict[int, tuple[_Count, ...]]]
+    full: dict[str, _Count]
     fingerprint: str
     criterion: str
     edits: tuple[Edit, ...] = ()

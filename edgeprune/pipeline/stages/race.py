@@ -89,7 +89,8 @@ def race(
     """
     stage = goal.named("race")
     names = ("result", *BASELINES[session.config.prune.granularity])
-    if not session.directory.done(stage):
+    torn = any(session.directory.torn(goal.named(name)) for name in names)
+    if torn or not session.directory.done(stage):
         running = _Race(session, goal, runners, settler)
         alive = running.mended(running.run())
         running.finish_roles(alive)
