@@ -2,21 +2,19 @@
 
     python benchmarks/load.py --json [--quick] [--plot FILE]
 
-Memory is a process's peak, each part in a process of its own. ``overhead_ratio_10000_to_100`` is
-what a trial costs beside its evaluation at the end of a search, over what it cost at its 100th;
-the highest of several samplers.
+Memory is a process's peak, each part in a process of its own (a run's has torch in it).
+``overhead_ratio_10000_to_100`` is what a trial costs beside its evaluation at the end of a search,
+over what it cost at its 100th; the highest of several samplers.
 """
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,99 +22,29 @@ from typing import Any
 import optuna
 from load_parts import (
     PER_RUN,
-    candidate_of,
     facts_of,
     fill_history,
     light_evaluator,
     light_problem,
-    run_of,
     space_of,
 )
+from load_queries import peak_mb, queries
 
-from edgeprune.cli.history_views import export_file, import_file, known_targets
-from edgeprune.history import History, RunRecord, TrialRecord, target_key
-from edgeprune.pipeline.past import MOST_SOURCES, MOST_TRIALS, Past
+from edgeprune.history import RunRecord, target_key
+from edgeprune.pipeline.past import Past
 from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.search import Outcome, SearchTrial, Widths, make_sampler, run_search, sampler_spec
 from edgeprune.search.snapshot import Snapshot
 
 #: Whose overhead is looked at; others learn from all trials, and take longer with more of them.
 SAMPLERS = ("random", "knapsack")
-_REPEATS = 15
 #: Trials that an overhead is the mean of.
 _WINDOW = 100
-
-
-def queries(path: Path, devices: int) -> dict[str, Any]:
-    """Milliseconds of everything that a run asks, and what opening one takes.
-
-    Args:
-        path: of the history.
-        devices: in it.
-    """
-    start = time.perf_counter()
-    before = _peak_mb()
-    key = target_key(facts_of(3 % devices))
-    found: dict[str, float] = {}
-    with History.open(str(path)) as history:
-        opening = _opened(history, key)
-        open_s = time.perf_counter() - start
-        new = run_of(10**9, devices)
-        history.runs.start(new)
-        trial = _trial(new)
-        asked: dict[str, Callable[[int], object]] = {
-            "measured": lambda turn: history.runs.measured(key, candidate_of(1 + turn)),
-            "measured_everywhere": lambda turn: history.runs.measured(key, candidate_of(0)),
-            "measured_elsewhere": lambda turn: history.runs.measured("nobody", candidate_of(0)),
-            "measured_never": lambda turn: history.runs.measured(key, f"{turn}"),
-            "sources": lambda turn: _sources(history, key),
-            "numbers": lambda turn: history.runs.numbers(f"{turn:032x}"),
-            "kernels": lambda turn: history.kernels(target_key(facts_of(turn % devices))),
-            "multiples": lambda turn: history.multiples(key),
-            "write": lambda turn: history.runs.extend(space_of(), [trial(turn)]),
-        }
-        for name, question in asked.items():
-            found[name] = statistics.median(_ms(question, turn) for turn in range(_REPEATS))
-        grown = _peak_mb() - before
-        listing = _ms(lambda turn: known_targets(history, key[:8]), 0)
-        history.runs.remove([new.id])
-    return {
-        "query_ms": found,
-        "slowest_ms": max(found.values()),
-        "open_s": open_s,
-        "cold_ms": opening,
-        "grown_mb": grown,
-        "list_ms": listing,
-    }
-
-
-def _opened(history: History, key: str) -> float:
-    """What a run asks as it begins; the slowest of the cold queries."""
-    steps: list[Callable[[int], object]] = [
-        lambda turn: history.multiples(key),
-        lambda turn: history.kernels(key),
-        lambda turn: _sources(history, key),
-        lambda turn: history.runs.measured(key, candidate_of(0)),
-    ]
-    return max(_ms(step, 0) for step in steps)
-
-
-def _sources(history: History, key: str) -> object:
-    ids = history.runs.useful(
-        key, graph="net 3", reward="accuracy", budget=0.5, retrained=False, most=MOST_SOURCES
-    )
-    return [(history.runs.line(run), history.runs.glances(run, MOST_TRIALS)) for run in ids]
-
-
-def _trial(run: RunRecord) -> Callable[[int], TrialRecord]:
-    evaluate = light_evaluator(light_problem())
-    full = light_problem().full
-
-    def trial(number: int) -> TrialRecord:
-        widths = dict.fromkeys(run.space.groups, 1 + number)
-        return TrialRecord(run.id, number, widths, 0.5, evaluate(full).to_json())
-
-    return trial
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def search(folder: Path, sampler: str, begin: int, trials: int) -> dict[str, Any]:
@@ -165,7 +93,7 @@ def search(folder: Path, sampler: str, begin: int, trials: int) -> dict[str, Any
         )
         past.write(anyhow=True)
     spent = time.perf_counter() - start
-    return {"ms": between, "seconds": spent, "peak_mb": _peak_mb()}
+    return {"ms": between, "seconds": spent, "peak_mb": peak_mb()}
 
 
 def overheads(folder: Path, trials: int) -> dict[str, Any]:
@@ -198,16 +126,6 @@ def _mean(values: list[float]) -> float:
     return statistics.fmean(kept)
 
 
-def _ms(question: Callable[[int], object], turn: int) -> float:
-    start = time.perf_counter()
-    question(turn)
-    return 1e3 * (time.perf_counter() - start)
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def _child(part: str, *arguments: object) -> dict[str, Any]:
     """One part in a process of its own, whose memory is its own."""
     words = [sys.executable, __file__, "--part", part, *map(str, arguments)]
@@ -222,11 +140,18 @@ def _part(name: str, arguments: list[str]) -> dict[str, Any]:
     if name == "search":
         path.mkdir(exist_ok=True)
         return search(path, arguments[1], int(arguments[2]), int(arguments[3]))
+    msg = f"unknown part {name!r}"
+    raise ValueError(msg)
+
+
+def moved_by_command(command: str, history: Path, file: Path) -> tuple[float, float]:
+    """Seconds and peak memory, MB, of `edgeprune history export` or ``import``."""
+    words = ["-m", "edgeprune", "history", command, str(file), "--history", str(history)]
     start = time.perf_counter()
-    with History.open(str(path)) as history:
-        move = export_file if name == "export" else lambda one, file, _: import_file(one, file)
-        counts = move(history, Path(arguments[1]), None)
-    return {**counts, "seconds": time.perf_counter() - start, "peak_mb": _peak_mb()}
+    # A process's peak begins with what its parent had: a small one is put in between.
+    between = [sys.executable, "-c", _PEAK, sys.executable, *words]
+    done = subprocess.run(between, check=True, stdout=subprocess.PIPE, text=True)
+    return time.perf_counter() - start, int(done.stdout) / 1024
 
 
 def figures(folder: Path, *, quick: bool) -> dict[str, Any]:
@@ -239,8 +164,8 @@ def figures(folder: Path, *, quick: bool) -> dict[str, Any]:
     size_gb = large.stat().st_size / 2**30
     large.unlink()
     fill_history(small, moved, min(devices, moved // PER_RUN))
-    out = _child("export", small, folder / "moved.jsonl")
-    back = _child("import", folder / "copy.db", folder / "moved.jsonl")
+    export_s, export_mb = moved_by_command("export", small, folder / "moved.jsonl")
+    import_s, import_mb = moved_by_command("import", folder / "copy.db", folder / "moved.jsonl")
     run = overheads(folder, long)
     return {
         "figures": {
@@ -251,10 +176,10 @@ def figures(folder: Path, *, quick: bool) -> dict[str, Any]:
             "history_memory_mb_1m": round(asked["grown_mb"], 1),
             **{f"query_ms_{name}": round(ms, 2) for name, ms in asked["query_ms"].items()},
             "history_gb_1m": round(size_gb, 2),
-            "export_s_100k": round(out["seconds"], 1),
-            "export_peak_mb_100k": round(out["peak_mb"], 1),
-            "import_s_100k": round(back["seconds"], 1),
-            "import_peak_mb_100k": round(back["peak_mb"], 1),
+            "export_s_100k": round(export_s, 1),
+            "export_peak_mb_100k": round(export_mb, 1),
+            "import_s_100k": round(import_s, 1),
+            "import_peak_mb_100k": round(import_mb, 1),
             "overhead_ratio_10000_to_100": round(run["ratio"], 3),
             **{f"overhead_ms_100_{name}": round(ends[0], 2) for name, ends in run["ms"].items()},
             **{f"overhead_ms_10000_{name}": round(ends[1], 2) for name, ends in run["ms"].items()},

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NoReturn, TextIO, TypeAlias
@@ -190,7 +191,7 @@ def _record(line: str, *, first: bool) -> _Line | None:
     if len(line) > LONGEST_LINE:
         msg = f"it is longer than {LONGEST_LINE // 2**20} MiB"
         raise HistoryError(msg)
-    record = json.loads(line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
+    record = (_CAREFUL if _LARGE.search(line) else _QUICK).decode(line)
     # Half of a surrogate pair is JSON, but no text that a database takes.
     if "\\ud" in line or "\\uD" in line:
         json.dumps(record, ensure_ascii=False).encode()
@@ -255,6 +256,12 @@ def _reason(error: Exception) -> str:
             return f"unknown kind of record {kind!r}; allowed: {allowed}"
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return str(error)
+
+
+#: What may be a number beyond all limits; what has none is read without a look at each.
+_LARGE = re.compile(r"[0-9]{18}|[eE]\+?[0-9]{3}")
+_QUICK = json.JSONDecoder(parse_constant=_no_number)
+_CAREFUL = json.JSONDecoder(parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
 
 
 def _text(line: BaseModel) -> str:
