@@ -23,6 +23,11 @@ def test_torchvision_opens_after_edgeprune(order: str) -> None:
     assert output.strip() == "(1, 1000)"
 
 
+def test_timm_opens_after_edgeprune() -> None:
+    output = _run("import edgeprune, timm\nprint(len(timm.list_models('mobilenetv4*')) > 0)")
+    assert output.strip() == "True"
+
+
 def test_a_torchvision_that_is_loaded_already_is_left_alone() -> None:
     # Somebody else's declaration, then torchvision itself, then ours.
     output = _run(
