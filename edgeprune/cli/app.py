@@ -7,8 +7,9 @@ import typer
 
 from edgeprune import __version__
 from edgeprune.cli.history import app as history_app
-from edgeprune.cli.outcomes import exit_for_errors, print_json
+from edgeprune.cli.outcomes import exit_for_errors, prepare, print_json
 from edgeprune.cli.target import app as target_app
+from edgeprune.terminal import say
 
 app = typer.Typer(
     help="Prune a trained CNN until it meets a latency budget measured on your device.",
@@ -29,7 +30,7 @@ Overrides = Annotated[
 
 def _show_version(value: bool) -> None:
     if value:
-        typer.echo(f"edgeprune {__version__}")
+        say(f"edgeprune {__version__}")
         raise typer.Exit
 
 
@@ -195,7 +196,7 @@ def report(run_dir: RunDir) -> None:
     with exit_for_errors():
         from edgeprune.pipeline import write_report
 
-        typer.echo(write_report(run_dir))
+        say(write_report(run_dir))
 
 
 @app.command()
@@ -365,6 +366,7 @@ def measure(
 
 def main() -> None:
     """Entry point of the `edgeprune` command."""
+    prepare()
     app()
 
 
