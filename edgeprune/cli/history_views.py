@@ -15,6 +15,7 @@ from edgeprune.files import write_atomic
 from edgeprune.history import History, HistoryError, RunLine
 from edgeprune.history.database import history_url
 from edgeprune.history.exchange import Parcel, export_lines, import_parcel, read_parcel
+from edgeprune.passwords import masked
 from edgeprune.terminal import console, say
 
 #: Facts that tell devices apart for a reader.
@@ -213,7 +214,7 @@ def merge_from(history: History, source: str) -> dict[str, int]:
         msg = f"there is no history {source}; allowed: a file that is one, or a database URL"
         raise HistoryError(msg)
     with History.open(source) as other:
-        return _add(history, read_parcel(export_lines(other), source))
+        return _add(history, read_parcel(export_lines(other), masked(source)))
 
 
 def forget(
