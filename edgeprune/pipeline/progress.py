@@ -9,9 +9,8 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from edgeprune.passwords import masked
 from edgeprune.search import SearchTrial
-from edgeprune.terminal import column, console
+from edgeprune.terminal import column, console, shown
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,12 @@ class _LogFile(logging.FileHandler):
         """Drop the line."""
 
 
-class _Masked(logging.Formatter):
-    """Lines with their time, and without the passwords that an error may repeat."""
+class _Shown(logging.Formatter):
+    """Lines with their time, as a terminal may show them; without passwords."""
 
     def format(self, record: logging.LogRecord) -> str:
         """As logging does."""
-        return masked(super().format(record))
+        return shown(super().format(record))
 
 
 class Task:
@@ -90,7 +89,7 @@ class Reporter:
         )
         self._logger = logging.Logger(f"edgeprune.run.{log.parent}")
         self._handler = _LogFile(log)
-        self._handler.setFormatter(_Masked("%(asctime)s %(message)s"))
+        self._handler.setFormatter(_Shown("%(asctime)s %(message)s"))
         self._logger.addHandler(self._handler)
 
     def __enter__(self) -> "Reporter":

@@ -61,6 +61,8 @@ class RunDirectory:
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
             if not self.pipeline.exists():
                 write_atomic(self.pipeline, pipeline_text.encode())
+                if masked(pipeline_text) != pipeline_text:  # arguments of one's own code
+                    self.pipeline.chmod(0o600)
         except OSError as error:
             msg = f"cannot write the run directory {self.path}: {error.strerror or error}"
             raise RunError(msg) from error
@@ -73,11 +75,11 @@ class RunDirectory:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _same_pipeline(self, text: str) -> None:
-        kept = masked(self.pipeline.read_text())  # 0.1 kept the passwords of addresses
-        if kept == text:
+        kept = self.pipeline.read_text()
+        if text in {kept, masked(kept)}:  # 0.1 kept the passwords of addresses
             return
         changes = [
-            f"{old.strip()!r} there, {new.strip()!r} now"
+            masked(f"{old.strip()!r} there, {new.strip()!r} now")
             for old, new in zip(kept.splitlines(), text.splitlines(), strict=False)
             if old != new
         ]
