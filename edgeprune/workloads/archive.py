@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from edgeprune.errors import WorkloadError
 from edgeprune.files import sha256
@@ -22,10 +22,10 @@ ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 #: compressed already; what multiplies further was made to fill a disk.
 ALLOWANCE, LARGEST_FACTOR = 100 << 20, 20
 #: How compressed files begin.
-_COMPRESSED: dict[bytes, Callable[..., IO[bytes]]] = {
-    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
-    b"BZh": bz2.open,  # type: ignore[dict-item]
-    b"\xfd7zXZ\x00": lzma.open,  # type: ignore[dict-item]
+_COMPRESSED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
 }
 
 
@@ -75,10 +75,9 @@ def _extract(archive: Path, folder: Path) -> None:
     limit = ALLOWANCE + LARGEST_FACTOR * archive.stat().st_size
     try:
         # A stream: each byte is unpacked once, and none before the limit has seen it.
-        with (
-            _opened(archive) as stream,
-            tarfile.open(fileobj=_Limited(stream, limit), mode="r|") as tar,
-        ):
+        with _opened(archive) as stream:
+            limited = cast("IO[bytes]", _Limited(stream, limit))  # a stream is only read
+            tar = tarfile.open(fileobj=limited, mode="r|")
             for member in tar:
                 tar.extract(member, folder, filter="data")
     except _TooLargeError as error:
@@ -101,7 +100,7 @@ def _opened(archive: Path) -> IO[bytes]:
         begin = file.read(max(map(len, _COMPRESSED)))
     for sign, opener in _COMPRESSED.items():
         if begin.startswith(sign):
-            return opener(archive, "rb")
+            return cast("IO[bytes]", opener(archive, "rb"))
     return archive.open("rb")
 
 
@@ -115,7 +114,7 @@ class _Limited:
     def __init__(self, stream: IO[bytes], limit: int) -> None:
         self._stream, self._left = stream, limit
 
-    def read(self, size: int = -1) -> Any:
+    def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes.
 
         Raises:

@@ -136,7 +136,7 @@ def test_a_profile_in_the_directory_is_not_used(
 ) -> None:
     trace = tmp_path / "trace"
     directory = received(lambda pipeline: pipeline.update(target="./evil.yaml"))
-    command = json.dumps(["touch", str(trace)])
+    command = json.dumps(["sh", "-c", f"touch {trace}"])
     (directory.path / "evil.yaml").write_text(
         f"{{name: evil, kind: command, command: {{python: {command}}}}}"
     )
