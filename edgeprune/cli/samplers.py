@@ -4,7 +4,7 @@ from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
 from edgeprune.search.samplers import samplers
-from edgeprune.terminal import console, say
+from edgeprune.terminal import console
 
 
 def show_samplers(*, as_json: bool) -> None:
@@ -24,7 +24,7 @@ def show_samplers(*, as_json: bool) -> None:
     for one in specs:
         table.add_row(one.name, one.about, one.when)
     console().print(table)
-    say(
+    console().print(
         "search.sampler also takes optuna:ClassName (optuna:TPESampler) and module:function; "
         "weights and widths from nothing: workload.train.mode: joint"
     )
