@@ -10,7 +10,7 @@ import yaml
 
 import edgeprune as ep
 from edgeprune.config import load_pipeline
-from edgeprune.errors import EdgepruneError, RunError
+from edgeprune.errors import EdgepruneError, InterruptedRun, RunError
 from edgeprune.pipeline import verify_file, write_report
 from edgeprune.pipeline.consent import refusal, remember, require_consent, undue
 from edgeprune.pipeline.overview import overview
@@ -216,6 +216,23 @@ def test_without_a_place_for_marks_consent_is_asked_for_each_time(
         with pytest.raises(RunError, match="--trust"):
             require_consent(directory, config, trust=False)
         require_consent(directory, config, trust=True)
+
+
+def test_a_run_without_a_place_for_marks_says_so(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+
+    def stop(stage: str) -> None:
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    with pytest.raises(InterruptedRun):
+        ep.run(tiny_pipeline, run_dir=run, progress=False, listener=ep.Listener(on_stage=stop))
+    assert "is not known as made here" in (run / "log.txt").read_text()
+    with pytest.raises(RunError, match="--trust"):
+        ep.resume(run, progress=False)
 
 
 @pytest.mark.usefixtures("stranger")
