@@ -7,6 +7,7 @@ from pathlib import Path
 from edgeprune.files import replacing
 from edgeprune.history import History, HistoryError, HistoryUnavailableError
 from edgeprune.history.exchange import Records, bounded_lines, import_lines, record_lines
+from edgeprune.pipeline.consent import ours
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.run_history import RunHistory
@@ -37,12 +38,20 @@ def drop_missed(directory: RunDirectory, what: str) -> None:
 def write_missed(directory: RunDirectory, history: RunHistory, reporter: Reporter) -> None:
     """Write what earlier could not be written, where there is such a thing; told where not.
 
+    Files in somebody else's directory are left: they would count as measured here.
+
     Args:
         directory: of the run.
         history: of the run.
         reporter: tells the user.
     """
     for path in sorted(directory.path.glob(_NAME.format("*"))):
+        if not ours(directory):
+            reporter.say(
+                f"{path.name} is not written into the history: the run was not made here; "
+                f"`edgeprune history import {path}` takes it as another device's"
+            )
+            continue
         away = f"`edgeprune resume {directory.path}` tries again"
         wrong = history.ask(partial(_written, path), away, anyhow=True)
         if wrong:

@@ -20,6 +20,7 @@ from edgeprune.history import (
     target_key,
 )
 from edgeprune.history.exchange import Records
+from edgeprune.pipeline.consent import ours
 from edgeprune.pipeline.graph import graph_signature
 from edgeprune.pipeline.missed import drop_missed, keep_missed
 from edgeprune.pipeline.records import HistoryRecord
@@ -50,6 +51,7 @@ class Past:
     _facts: dict[str, Any] = field(default_factory=dict)
     waiting: list[TrialRecord] = field(default_factory=list)
     _known: set[int] = field(default_factory=set)
+    _ours: bool = True
     _begun: bool = False
     _written_at: float = 0.0
 
@@ -64,9 +66,18 @@ class Past:
         except (KeyError, TypeError, ValueError, AttributeError, MeasurementError):
             return None  # a trial without what it takes
 
-    def keep(self, trial: SearchTrial, raw_actions: Sequence[float] | None) -> None:
-        """Leave a finished trial in the history; one that is there already stays."""
-        if self._run is None or trial.number in self._known:
+    def keep(
+        self, trial: SearchTrial, raw_actions: Sequence[float] | None, *, here: bool = True
+    ) -> None:
+        """Leave a finished trial in the history; one that is there already stays.
+
+        Args:
+            trial: of this search.
+            raw_actions: of the agent that proposed it.
+            here: whether this process has measured it. What a directory from elsewhere brings
+                along is no measurement of this device.
+        """
+        if self._run is None or trial.number in self._known or not (here or self._ours):
             return
         actions = None if raw_actions is None else tuple(raw_actions)
         self.waiting.append(
@@ -148,7 +159,10 @@ def open_past(session: Session, probe: Probe, name: str, sampler: str) -> Iterat
         record.run, key, _workload(session), _facts(session, probe, name, sampler), _space(session)
     )
     sources = tuple(SourceRun.from_json(one) for one in record.sources)
-    past = Past(sources, history, run, session.config.search.remeasure, facts)
+    past = Past(
+        *(sources, history, run, session.config.search.remeasure, facts),
+        _ours=ours(session.directory),
+    )
     past.write()
     try:
         yield past

@@ -13,6 +13,7 @@ import edgeprune as ep
 from edgeprune.config import load_pipeline
 from edgeprune.history import History, HistoryError
 from edgeprune.pipeline import run_history
+from edgeprune.pipeline.consent import remember as remember_run
 from edgeprune.pipeline.missed import keep_missed, write_missed
 from edgeprune.pipeline.past import Past
 from edgeprune.pipeline.progress import Reporter
@@ -134,6 +135,15 @@ def test_a_resume_writes_what_is_missing_and_nothing_else(url: str) -> None:
     assert _numbers(url) == [0, 1, 2, 3]
 
 
+def test_what_a_directory_from_elsewhere_brings_is_no_measurement(url: str) -> None:
+    with RunHistory(url, pytest.fail) as history:
+        past = Past((), history, RUN, _facts=FACTS, _ours=False)
+        past.keep(_searched(0), None, here=False)
+        past.keep(_searched(1), None, here=True)
+        assert past.write(anyhow=True)
+    assert _numbers(url) == [1]
+
+
 def test_what_is_wrong_from_the_beginning_is_an_error_and_later_no_more(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no database " * 100)
@@ -153,7 +163,7 @@ def test_a_damaged_file_of_what_was_missed_is_told_and_left(
     tmp_path: Path, tiny_pipeline: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     directory = RunDirectory(tmp_path / "run")
-    directory.create(tiny_pipeline.read_text())
+    directory.create(tiny_pipeline.read_text() + "# a run of another\n")
     past = Past((), None, RUN, _facts=FACTS)
     past.keep(_searched(0), None)
     missed: Any = past.missed()
@@ -161,6 +171,9 @@ def test_a_damaged_file_of_what_was_missed_is_told_and_left(
     whole = path.read_text()
     path.write_text(whole[:-20])
     with RunHistory(url, pytest.fail) as history, Reporter(directory.path / "log.txt") as reporter:
+        write_missed(directory, history, reporter)
+        assert "the run was not made here" in " ".join(capsys.readouterr().err.split())
+        remember_run(directory)
         write_missed(directory, history, reporter)
         assert "line 4 is no record" in " ".join(capsys.readouterr().err.split())
         assert path.exists()

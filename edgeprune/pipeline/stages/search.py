@@ -85,7 +85,11 @@ def _search(
         first += best_points(problem, past.sources, WARM_STARTS)
     trials = config.trials if found is None else 1
 
+    here = False
+
     def evaluate(widths: Widths) -> Outcome:
+        nonlocal here
+        here = True
         predicted = None if estimator is None else estimator.ratio(widths)
         outcome = evaluator(widths)
         told = {
@@ -101,6 +105,7 @@ def _search(
     with session.reporter.task(f"search {sampler}", trials) as task:
 
         def on_trial(trial: SearchTrial) -> None:
+            nonlocal here
             outcome = trial.outcome
             if outcome.cost <= probe.budget and (not best or trial.reward > best[0].reward):
                 best[:] = [trial]
@@ -109,7 +114,8 @@ def _search(
                 f"accuracy {outcome.accuracy:.4f}, {_cost(outcome)}"
             )
             keep_clusters(folder, chosen, problem)
-            past.keep(trial, getattr(chosen, "last_actions", None))
+            past.keep(trial, getattr(chosen, "last_actions", None), here=here)
+            here = False
             task.advance(note=_note(best))
             session.reporter.listener.on_trial(trial)
 
