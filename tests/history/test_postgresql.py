@@ -8,14 +8,29 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import MetaData, Table, create_engine, insert, make_url, text
 
-from edgeprune.history import History, HistoryError, KernelLatency, Staircase
+from edgeprune.history import History, HistoryError, KernelLatency, Staircase, migrations
 from edgeprune.history.exchange import export_lines, import_lines
-from tests.history.example import KEY, MOMENT, RUN, SPACE, remember, trial
+from edgeprune.history.insertions import put_target
+from edgeprune.history.tables import (
+    kernel_latencies,
+    metadata,
+    runs,
+    schema,
+    staircases,
+    targets,
+    trials,
+    workloads,
+)
+from tests.history.example import FACTS, KEY, MOMENT, RUN, SPACE, remember, trial
 
 SERVER = os.environ.get("EDGEPRUNE_TEST_POSTGRESQL")
 pytestmark = pytest.mark.skipif(not SERVER, reason="EDGEPRUNE_TEST_POSTGRESQL names no server")
@@ -67,3 +82,50 @@ def test_what_the_database_refuses_is_an_error_with_a_name(url: str) -> None:
             history.record_kernels(KEY, [KernelLatency({}, 1.0, (1.0, 1.0), 2**40)])
     with pytest.raises(HistoryError, match=r"database .* does not exist"):
         History.open(f"{url}_another")
+
+
+def test_imports_are_marked_and_runs_are_chosen_as_in_a_file(url: str, tmp_path: Path) -> None:
+    with History.open(str(tmp_path / "theirs.db")) as theirs:
+        remember(theirs, trials=3)
+        lines = [line.replace('"seed": 0', '"reward": "x"') for line in export_lines(theirs)]
+    with History.open(url) as history:
+        for _ in range(2):
+            import_lines(history, lines, "file")
+        (summary,) = history.runs.summaries(KEY, begins=RUN.id[:4], before=datetime.now(UTC))
+        assert (summary.trials, summary.imported, summary.best_reward) == (3, 3, 0.52)
+        candidate = SPACE.candidate(trial(0).widths)
+        assert history.runs.measured(KEY, candidate) is None
+        history.runs.extend(SPACE, [trial(0), trial(3)])
+        assert history.runs.measured(KEY, candidate) is not None
+        (summary,) = history.runs.summaries()
+        assert (summary.trials, summary.imported) == (4, 2)
+        asked = {"graph": "g", "reward": "x", "budget": 0.4, "retrained": False, "most": 4}
+        assert history.runs.useful(KEY, **asked) == [RUN.id]
+        assert len(history.runs.glances(RUN.id, 2)) == 2
+        assert history.runs.numbers(RUN.id) == {0, 3}
+
+
+def test_a_version_2_database_is_brought_up_to_date(url: str) -> None:
+    engine = create_engine(url)
+    old = [schema, targets, kernel_latencies, staircases]
+    with engine.begin() as connection:
+        metadata.create_all(connection, tables=old)
+        migrations._to_2(Operations(MigrationContext.configure(connection)))
+        connection.execute(insert(schema).values(version=2))
+        put_target(connection, KEY, FACTS)
+        facts = {"key": "w", "facts": dict(RUN.workload), "first_seen": MOMENT}
+        connection.execute(insert(workloads), [facts])
+        row = {"id": RUN.id, "target": KEY, "workload": "w", "facts": dict(RUN.facts)}
+        space = {"space": asdict(SPACE), "started_at": MOMENT}
+        connection.execute(insert(runs), [row | space])
+        one = trial(0)
+        values = {"candidate": SPACE.candidate(one.widths), "widths": dict(one.widths)}
+        told = {"reward": one.reward, "outcome": dict(one.outcome), "recorded_at": MOMENT}
+        wanted = ("run", "number", *values, *told)
+        table = Table("trials", MetaData(), *(trials.c[name].copy() for name in wanted))
+        connection.execute(insert(table), [{"run": RUN.id, "number": 0, **values, **told}])
+    engine.dispose()
+    with History.open(url) as history:
+        (summary,) = history.runs.summaries()
+        assert (summary.trials, summary.imported, summary.best_reward) == (1, 0, 0.5)
+        assert history.runs.measured(KEY, SPACE.candidate(one.widths)) == one.outcome
