@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flaky import flaky_search, lost
+from edgeprune.testing.flaky import flaky_search, lost
 
 FAILING = 0.2
 

@@ -1,4 +1,4 @@
-"""A device that fails now and then, for benchmarks and tests of what survives it."""
+"""A device that fails now and then: what must survive it is tried on it."""
 
 import math
 import random
