@@ -11,8 +11,8 @@ from execnet.gateway_base import Message, opcode
 HEADER_BYTES = 9
 #: Far more than the outputs of a network take.
 LARGEST_MESSAGE = 64 * 2**20
-#: Values, and lists, dicts and tuples, in one message: a million samples have fewer.
-MOST_VALUES, MOST_CONTAINERS = 4_000_000, 200_000
+#: Values, and lists, dicts and tuples, in one message: 60,000 pairs of runs have fewer.
+MOST_VALUES, MOST_CONTAINERS = 1_000_000, 100_000
 #: Decimal digits of an integer; nanoseconds of a century have 19.
 _MOST_DIGITS = 40
 #: The fewest bytes that one entry of a list takes: its place, its value, and putting it there.
@@ -92,10 +92,11 @@ class Inspector:
         if length > LARGEST_MESSAGE:
             msg = f"it began an answer of {length:,} bytes; allowed: {LARGEST_MESSAGE:,}"
             raise GarbageError(msg)
-        self._answers += kind == Message.CHANNEL_DATA
-        if self._answers > self.asked:
-            msg = "it answers what it was not asked"
-            raise GarbageError(msg)
+        if kind == Message.CHANNEL_DATA:
+            if self._answers == self.asked:
+                msg = "it answers what it was not asked"
+                raise GarbageError(msg)
+            self._answers += 1
         return int(length)
 
 
@@ -114,12 +115,15 @@ def check_payload(content: bytes) -> None:
         if code == opcode.NEWLIST:
             entries += _number(content, place)
         place += _size(code, content, place)
-        _refuse(values > MOST_VALUES, f"more than {MOST_VALUES:,} values")
-        _refuse(containers > MOST_CONTAINERS, f"more than {MOST_CONTAINERS:,} lists")
-        _refuse(entries * _ENTRY_BYTES > len(content), "lists longer than what was sent")
+        if values > MOST_VALUES or containers > MOST_CONTAINERS:
+            what = f"more than {MOST_VALUES:,} values or {MOST_CONTAINERS:,} lists"
+            raise _refused(what)
+        if entries * _ENTRY_BYTES > len(content):
+            raise _refused("lists longer than what was sent")
         if code == opcode.STOP:
             return
-    _refuse(place > len(content), "a value that ends after the answer")
+    if place > len(content):
+        raise _refused("a value that ends after the answer")
 
 
 def _size(code: bytes, content: bytes, place: int) -> int:
@@ -129,21 +133,22 @@ def _size(code: bytes, content: bytes, place: int) -> int:
     if code == opcode.NEWLIST:
         return _NUMBER.size
     if code == opcode.LONGINT:
-        digits = _number(content, place)
-        _refuse(digits > _MOST_DIGITS, f"an integer of {digits} digits")
+        if (digits := _number(content, place)) > _MOST_DIGITS:
+            raise _refused(f"an integer of {digits} digits")
         return _NUMBER.size + digits
-    _refuse(code not in _TEXTS, f"a value of the unknown kind {code!r}")
+    if code not in _TEXTS:
+        raise _refused(f"a value of the unknown kind {code!r}")
     return _NUMBER.size + _number(content, place)
 
 
 def _number(content: bytes, place: int) -> int:
-    _refuse(place + _NUMBER.size > len(content), "half a value")
+    if place + _NUMBER.size > len(content):
+        raise _refused("half a value")
     (number,) = _NUMBER.unpack_from(content, place)
-    _refuse(number < 0, "a value of negative length")
+    if number < 0:
+        raise _refused("a value of negative length")
     return int(number)
 
 
-def _refuse(wrong: bool, what: str) -> None:
-    if wrong:
-        msg = f"garbage on the connection: an answer holds {what}"
-        raise GarbageError(msg)
+def _refused(what: str) -> GarbageError:
+    return GarbageError(f"garbage on the connection: an answer holds {what}")
