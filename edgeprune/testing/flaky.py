@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from edgeprune.config.patience import PatienceConfig
 from edgeprune.devices import Comparison, LayerTime, PatientDevice
 from edgeprune.devices.known_net import small_net
 from edgeprune.devices.simulated import SimulatedDevice
-from edgeprune.errors import DeviceFailedError, UnreachableError, UnsteadyError
+from edgeprune.errors import DeviceFailedError, EdgepruneError, UnreachableError, UnsteadyError
 from edgeprune.search import Outcome, SearchResult, Widths, make_sampler, read_entries, run_search
 from edgeprune.search.journal import finished
 from edgeprune.testing.samplers import SmallNet, accuracy_reward
@@ -32,23 +32,32 @@ class FlakyDevice:
         target: a simulated profile.
         share: of the comparisons that fail.
         seed: which ones.
+        faults: what they fail with.
 
     Attributes:
+        fails: whether the next one does.
         failures: how many have failed.
     """
 
-    def __init__(self, target: TargetConfig, share: float, seed: int) -> None:
+    def __init__(
+        self,
+        target: TargetConfig,
+        share: float,
+        seed: int,
+        faults: Sequence[EdgepruneError] = FAULTS,
+    ) -> None:
         self._device = SimulatedDevice(target)
-        self._share, self._random = share, random.Random(seed)
+        self._random, self._faults = random.Random(seed), faults
+        self.fails: Callable[[], bool] = lambda: self._random.random() < share
         self.failures = 0
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
         """See `Device.compare`."""
-        if self._random.random() < self._share:
+        if self.fails():
             self.failures += 1
             if self._random.random() < 0.5:
                 self._device.compare(candidate, baseline)  # measured, and lost on the way
-            raise self._random.choice(FAULTS)
+            raise self._random.choice(self._faults)
         return self._device.compare(candidate, baseline)
 
     def profile(self, model: bytes) -> list[LayerTime]:
@@ -108,7 +117,7 @@ def measured_on(
     """Evaluates widths of a small problem; a file of as many bytes stands for the network."""
 
     def evaluate(widths: Widths) -> Outcome:
-        comparison = compare(_file(net, widths), _file(net, net.problem().full))
+        comparison = compare(network(net, widths), network(net, net.problem().full))
         known = net.evaluate(widths)
         return Outcome(
             accuracy=known.accuracy,
@@ -138,7 +147,7 @@ def lost(folder: Path, result: SearchResult, trials: int) -> int:
     return trials - len(right) if recorded == list(result.trials) else trials
 
 
-def _file(net: SmallNet, widths: Widths) -> bytes:
+def network(net: SmallNet, widths: Widths) -> bytes:
     """A network whose size and bytes follow from the widths."""
     note = ",".join(map(str, widths.values()))
     return small_net(max(1, sum(widths.values()) // 8), note=note)

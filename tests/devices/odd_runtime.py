@@ -27,6 +27,10 @@ class Runtime:
         self._how = settings["how"]
         self._file = settings["file"]
         self._runs, self._hours = 0, 0
+        self._deaths: list[int] = []
+        if self._how == "dies":
+            with open(self._file) as file:
+                self._deaths = [int(word) for word in file.read().split()]
         for step in ("answer", "state", "measure", "build", "outputs"):
             if self._how.startswith(step):
                 setattr(serve.Worker, step, getattr(self, "_" + step))
@@ -44,9 +48,11 @@ class Runtime:
 
         def run() -> None:
             self._runs += 1
-            if self._how == "dies":
-                self._die_in_time()
-            end = time.thread_time_ns() + 20_000 + 100 * len(model)
+            if self._deaths and self._runs >= self._deaths[0]:
+                with open(self._file, "w") as file:
+                    file.write(" ".join(map(str, self._deaths[1:])))
+                os.kill(os.getpid(), signal.SIGKILL)
+            end = time.thread_time_ns() + 20_000 + 5 * len(model)
             while time.thread_time_ns() < end:
                 pass
 
@@ -55,14 +61,6 @@ class Runtime:
     def outputs(self, model: bytes) -> list[Any]:
         """None."""
         return []
-
-    def _die_in_time(self) -> None:
-        with open(self._file) as file:
-            first, *others = [int(word) for word in file.read().split()] or [0]
-        if 0 < first <= self._runs:
-            with open(self._file, "w") as file:
-                file.write(" ".join(map(str, others)))
-            os.kill(os.getpid(), signal.SIGKILL)
 
     def _measure(self, model: str, other: str, pairs: int, seconds: float) -> Any:
         how = self._how.partition(" ")[2]
