@@ -35,9 +35,10 @@ class MeasureConfig(Section):
         120.0, gt=0, description="Seconds after which a device that does not answer is given up."
     )
     limit_s: float = Field(
-        1800.0,
+        3600.0,
         gt=0,
-        description="Seconds that comparing two models may take in all, whatever is answered.",
+        description="Seconds that comparing two models may take in all, whatever is answered. Slow "
+        "models get fewer `runs`, to end in half of it.",
     )
     probe_s: float = Field(
         60.0,

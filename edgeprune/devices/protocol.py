@@ -20,6 +20,9 @@ _CHUNK_PAIRS = 10
 #: The worker answers of itself after this share of a step's time limit, however many pairs it
 #: has by then: slow models are timed in smaller portions, and a silent worker hangs.
 _STEP_SHARE = 0.25
+#: After these shares of a comparison's time limit there is no more warm-up, and no more pair than
+#: an interval needs.
+_WARM_SHARE, _TIMED_SHARE = 0.25, 0.5
 #: Below this share of the wall time the calling thread did not do the work alone.
 _ALONE = 0.8
 _SIDES: tuple[Literal["candidate"], Literal["baseline"]] = ("candidate", "baseline")
@@ -49,14 +52,14 @@ def compare(
         DeviceFailedError: a time was zero, negative or not a number; the device's clock jumped;
             there were no times, or more than asked for; it was throttled or too hot.
     """
-    config = target.measure
+    config, start = target.measure, time.monotonic()
     build_ms = {
         side: float(ask("build", model=digest)["build_ms"])
         for side, digest in zip(_SIDES, (candidate, baseline), strict=True)
     }
     portion = {"model": candidate, "other": baseline, "seconds": config.timeout_s * _STEP_SHARE}
     warm = 0
-    while warm < config.warmup:
+    while warm < config.warmup and time.monotonic() < start + _WARM_SHARE * config.limit_s:
         warm += len(_pairs(ask, config.warmup - warm, portion)["candidate"])
     before, began = _state(ask)
     taken = _Samples(bool(facts["single_thread"]), config.tolerance)
@@ -68,6 +71,9 @@ def compare(
             wanted = min(MIN_PAIRS, most) - len(taken)
         else:
             wanted = 0 if taken.precise else min(_CHUNK_PAIRS, most - len(taken))
+        late = time.monotonic() > start + _TIMED_SHARE * config.limit_s
+        if late and len(taken) >= FEWEST_PAIRS:
+            break
     after, ended = _state(ask)
     refuse_disturbed(before, after, target.environment)
     conditions = {**facts, **taken.conditions, "before": before, "after": after}

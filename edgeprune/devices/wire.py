@@ -5,6 +5,7 @@ hostile worker could announce 2 GB, or write in five bytes a list of two thousan
 """
 
 import struct
+from typing import NoReturn
 
 from execnet.gateway_base import Message, opcode
 
@@ -116,14 +117,13 @@ def check_payload(content: bytes) -> None:
             entries += _number(content, place)
         place += _size(code, content, place)
         if values > MOST_VALUES or containers > MOST_CONTAINERS:
-            what = f"more than {MOST_VALUES:,} values or {MOST_CONTAINERS:,} lists"
-            raise _refused(what)
+            _refuse(f"more than {MOST_VALUES:,} values or {MOST_CONTAINERS:,} lists")
         if entries * _ENTRY_BYTES > len(content):
-            raise _refused("lists longer than what was sent")
+            _refuse("lists longer than what was sent")
         if code == opcode.STOP:
             return
     if place > len(content):
-        raise _refused("a value that ends after the answer")
+        _refuse("a value that ends after the answer")
 
 
 def _size(code: bytes, content: bytes, place: int) -> int:
@@ -134,21 +134,22 @@ def _size(code: bytes, content: bytes, place: int) -> int:
         return _NUMBER.size
     if code == opcode.LONGINT:
         if (digits := _number(content, place)) > _MOST_DIGITS:
-            raise _refused(f"an integer of {digits} digits")
+            _refuse(f"an integer of {digits} digits")
         return _NUMBER.size + digits
     if code not in _TEXTS:
-        raise _refused(f"a value of the unknown kind {code!r}")
+        _refuse(f"a value of the unknown kind {code!r}")
     return _NUMBER.size + _number(content, place)
 
 
 def _number(content: bytes, place: int) -> int:
     if place + _NUMBER.size > len(content):
-        raise _refused("half a value")
+        _refuse("half a value")
     (number,) = _NUMBER.unpack_from(content, place)
     if number < 0:
-        raise _refused("a value of negative length")
+        _refuse("a value of negative length")
     return int(number)
 
 
-def _refused(what: str) -> GarbageError:
-    return GarbageError(f"garbage on the connection: an answer holds {what}")
+def _refuse(what: str) -> NoReturn:
+    msg = f"garbage on the connection: an answer holds {what}"
+    raise GarbageError(msg)
