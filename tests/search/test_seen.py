@@ -7,6 +7,7 @@ from optuna.trial import TrialState, create_trial
 
 from edgeprune.search import SearchProblem
 from edgeprune.search.distributions import distributions
+from edgeprune.search.journal import SET_ASIDE
 from edgeprune.search.problem import Key
 from edgeprune.search.samplers.seen import seen_keys
 from edgeprune.testing.samplers import SmallNet
@@ -24,8 +25,9 @@ def _looked_at_anew(study: optuna.Study) -> set[Key]:
     states = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
     return {
         PROBLEM.key(trial.params)
-        for trial in study.get_trials(deepcopy=False, states=states)
-        if all(group in trial.params for group in PROBLEM.groups)
+        for trial in study.get_trials(deepcopy=False)
+        if (trial.state in states or SET_ASIDE in trial.user_attrs)
+        and all(group in trial.params for group in PROBLEM.groups)
     }
 
 
@@ -40,6 +42,8 @@ def test_it_is_what_looking_at_all_trials_would_say() -> None:
         assert seen_keys(PROBLEM, study) == _looked_at_anew(study)
         if len(open_trials) == 4:  # they end in another order than they began
             asked, state = open_trials.pop(number % 4), states[number % 3]
+            if number % 2:  # of those that fail, every second one was set aside
+                asked.set_user_attr(SET_ASIDE, "no measurement")
             study.tell(asked, 1.0 if state == TrialState.COMPLETE else None, state)
             assert seen_keys(PROBLEM, study) == _looked_at_anew(study)
 

@@ -6,11 +6,12 @@ from weakref import WeakKeyDictionary
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from edgeprune.search.journal import SET_ASIDE
 from edgeprune.search.problem import Key, SearchProblem
 
 
 def seen_keys(problem: SearchProblem, study: Study) -> set[Key]:
-    """The candidates that a study has evaluated or is evaluating; not to be changed.
+    """The candidates a study has evaluated, is evaluating or has set aside; not to be changed.
 
     Trials that have ended are looked at once, whoever asks how often.
     """
@@ -34,12 +35,18 @@ class _Known:
             trial = trials[place]
             if not trial.state.is_finished():
                 still.append(place)
-            counts = trial.state not in (TrialState.FAIL, TrialState.WAITING)
-            if counts and all(group in trial.params for group in problem.groups):
+            if _counts(trial) and all(group in trial.params for group in problem.groups):
                 into = self._keys if trial.state.is_finished() else running
                 into.add(problem.key(trial.params))
         self._left = (still, len(trials))
         return self._keys | running if running else self._keys
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """A trial that failed is one only where it was set aside, not where its record won over it."""
+    if trial.state == TrialState.FAIL:
+        return SET_ASIDE in trial.user_attrs
+    return trial.state != TrialState.WAITING
 
 
 _KNOWN: WeakKeyDictionary[Study, dict[tuple[str, ...], _Known]] = WeakKeyDictionary()
