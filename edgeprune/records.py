@@ -12,7 +12,14 @@ from edgeprune.files import write_json
 #: Of all records; edgeprune 0.1 wrote version 1, without saying so.
 VERSION = 2
 
+#: What content of another shape can make of reading it.
+_BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+
 Kind = TypeVar("Kind")
+
+
+class TornRecordError(RunError):
+    """A record is empty or half of one: what it says is lost, and has to be found out anew."""
 
 
 def as_json(record: Any) -> dict[str, Any]:
@@ -34,16 +41,21 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
             of version 1's content what they are now.
 
     Raises:
+        TornRecordError: it is empty, or ends in the middle.
         RunError: it is no such record, or of a newer version.
     """
     try:
         content = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} is no record of edgeprune that this version knows: {error}"
+        raise TornRecordError(msg) from error
+    try:
         version = content.pop("version", 1) if isinstance(content, dict) else 1
         if version == 1 and (upgraded := getattr(kind, "upgraded", None)) is not None:
             content = upgraded(content)
         if version <= VERSION:
             return TypeAdapter(kind).validate_python(content)
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValidationError, *_BROKEN) as error:
         msg = f"{path} is no record of edgeprune that this version knows: {error}"
         raise RunError(msg) from error
     msg = f"{path} was written by a newer edgeprune (format {version}; this one reads {VERSION})"

@@ -11,6 +11,7 @@ from edgeprune.devices.runtimes import with_runtime_for
 from edgeprune.errors import ConfigError, RunError, nearest
 from edgeprune.export import compare_file
 from edgeprune.export.formats import check_writable, device_content, format_named, format_of
+from edgeprune.export.isolation import run_apart
 from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.progress import Reporter
@@ -100,7 +101,8 @@ def verify_file(
 
     Raises:
         UserError: the run has not finished, or an extra is not installed.
-        VerificationError: the file cannot be run.
+        VerificationError: the file cannot be run, or not in the time that the run's target gives
+            a device (``measure.timeout_s``) for each portion of images.
     """
     path = Path(model)
     if not path.is_file():
@@ -112,7 +114,9 @@ def verify_file(
         lint = opened.lint(path)
         source = finished_source(session, "result")
         workload = session.workload
-        found = compare_file(path, opened.run(path), source.model, workload.splits.test)
+        limit = session.target.measure.timeout_s
+        with run_apart(form, path, session.target, limit) as run:
+            found = compare_file(path, run, source.model, workload.splits.test)
         warnings = lint.warnings()
         if is_chance(found.accuracy, found.images, workload.classes):
             warnings.append("its accuracy is that of chance")

@@ -16,7 +16,7 @@ def load_plan(path: str | Path) -> CandidatePlan:
     """
     try:
         record = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Plan.load(path)  # which says what is wrong
     weights = isinstance(record, dict) and record.get("granularity") == "weights"
     return WeightPlan.load(path) if weights else Plan.load(path)

@@ -61,7 +61,8 @@ class WeightPlan:
         """A copy of the base model with the other weights at zero.
 
         Raises:
-            SpaceError: the model is of another architecture.
+            SpaceError: the model is of another architecture, or the plan names a layer that it
+                does not have.
         """
         if (found := fingerprint(model)) != self.fingerprint:
             msg = (
@@ -71,7 +72,7 @@ class WeightPlan:
             raise SpaceError(msg)
         if not self.ranks:
             modules = dict(model.named_modules())
-            self.ranks.update({name: _ranks(_weight(modules[name])) for name in self.kept})
+            self.ranks.update({name: _ranks(_weight(name, modules)) for name in self.kept})
         pruned = copy.deepcopy(model)
         self.hold(pruned)
         return pruned
@@ -332,9 +333,14 @@ def _wanted(layers: Sequence[str], include: Sequence[str], exclude: Sequence[str
     return chosen
 
 
-def _weight(module: nn.Module) -> torch.Tensor:
-    assert isinstance(module.weight, torch.Tensor)
-    return module.weight.detach().float().cpu()
+def _weight(name: str, modules: Mapping[str, nn.Module]) -> torch.Tensor:
+    weight = getattr(modules.get(name), "weight", None)
+    if not isinstance(weight, torch.Tensor):
+        msg = (
+            f"the plan does not fit the model that it names: it has no layer {name!r} with weights"
+        )
+        raise SpaceError(msg)
+    return weight.detach().float().cpu()
 
 
 def _ranks(weight: torch.Tensor) -> torch.Tensor:
