@@ -38,6 +38,9 @@ VICTIMS = (
     *(("driver", "simulated"), ("driver", "worker"), ("driver", "device")),
     *(("worker", "worker"), ("relay", "device"), ("device", "device")),
 )
+_SMALL = TINY.replace("epochs: 3", "epochs: 1").replace("trials: 12", "trials: 8")
+#: Most kills of one run.
+_IN_A_ROW = 3
 #: What execnet has every interpreter run first.
 _MARK = "exec(eval("
 _PATIENCE_S = 180.0
@@ -104,7 +107,7 @@ class Matrix:
         profiles = install(folder / "site")
         self._pipelines = {}
         for target in ("simulated", "worker", "device"):
-            text = TINY.replace("target: simulated", f"target: {profiles.get(target, target)}")
+            text = _SMALL.replace("target: simulated", f"target: {profiles.get(target, target)}")
             self._pipelines[target] = folder / f"{target}.yaml"
             self._pipelines[target].write_text(text)
         self._undisturbed: dict[str, tuple[Ending, float]] = {}
@@ -116,7 +119,7 @@ class Matrix:
         made: list[Kill] = []
         process = self._start_or_resume(target, run_dir)
         start = time.monotonic()
-        moments = sorted(generator.uniform(0, length) for _ in range(2))
+        moments = sorted(generator.uniform(0, length) for _ in range(_IN_A_ROW))
         while moments:
             moment = start + moments.pop(0)
             while time.monotonic() < moment and process.poll() is None:
@@ -132,7 +135,7 @@ class Matrix:
                 process = self._start_or_resume(target, run_dir)
                 # Killed drivers come in a row: each life begins where the one before ended.
                 start, length = time.monotonic(), max(4.0, length - at)
-                moments = [generator.uniform(0, length)] if len(made) < 3 else []
+                moments = [generator.uniform(0, length)] if len(made) < _IN_A_ROW else []
         why = self._judge(process, run_dir, wanted)
         for one in made:
             one.survived, one.why = not why, why

@@ -90,6 +90,9 @@ def _counted(node: onnx.NodeProto, shapes: Shapes, staircase: int) -> NodeCost:
         if name not in shapes:
             msg = f"node {node_name(node)!r}: the shape of {name!r} cannot be inferred"
             raise MeasurementError(msg)
+        if min(shapes[name], default=0) < 0:
+            msg = f"node {node_name(node)!r}: {name!r} has a negative size: {shapes[name]}"
+            raise MeasurementError(msg)
         return shapes[name]
 
     def stepped(channels: int) -> int:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from edgeprune.errors import MeasurementError
 from edgeprune.history.errors import HistoryError
 from edgeprune.history.keys import target_key
+from edgeprune.history.nesting import check_nesting
 from edgeprune.history.records import KernelLatency, Staircase
 from edgeprune.history.run_records import RunRecord, TrialRecord
 from edgeprune.history.store import History
@@ -129,6 +130,7 @@ def read_parcel(lines: Iterable[str], name: str) -> Parcel:
             record = json.loads(
                 line, parse_constant=_no_number, parse_int=_whole, parse_float=_finite
             )
+            check_nesting(record)
             # Half of a surrogate pair is JSON, but no text that a database takes.
             json.dumps(record, ensure_ascii=False).encode()
             if number == 1:

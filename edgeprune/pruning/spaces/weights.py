@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from torch import nn
 
 from edgeprune.errors import SpaceError, nearest
@@ -126,7 +126,7 @@ class WeightPlanFile(BaseModel):
     format: Literal[1]
     granularity: Literal["weights"]
     densities: Widths
-    kept: dict[str, int]
+    kept: dict[str, Annotated[int, Field(ge=0, lt=2**63)]]
     full: dict[str, int]
     fingerprint: str
 
