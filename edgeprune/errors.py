@@ -36,6 +36,10 @@ class TargetError(UserError):
     """A target cannot be reached or lacks what its profile asks for."""
 
 
+class UnreachableError(TargetError):
+    """A target does not answer now and may later: it reboots, or its network is away."""
+
+
 class RunError(UserError):
     """A run directory cannot be used: another pipeline's, read-only, or no run at all."""
 
@@ -46,6 +50,14 @@ class DivergedError(UserError):
 
 class MeasurementError(EdgepruneError):
     """A latency could not be trusted (zero, NaN, worker lost); never turned into a number."""
+
+
+class DeviceFailedError(MeasurementError):
+    """The device failed while it measured (lost, hung, talking nonsense): another try may do."""
+
+
+class UnsteadyError(DeviceFailedError):
+    """The device's own state spoilt a measurement: throttled, too hot, a clock that changed."""
 
 
 class VerificationError(EdgepruneError):

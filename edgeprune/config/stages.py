@@ -83,6 +83,12 @@ class SearchConfig(Section):
         description="Seconds for measuring what cutting each group alone costs; what does not fit "
         "is interpolated. 0: no curves.",
     )
+    set_aside_in_a_row: int = Field(
+        5,
+        ge=1,
+        description="Candidates that are set aside one after another, because the device failed "
+        "at each of them again and again, before the run stops; it can be resumed.",
+    )
     options: dict[str, Any] = Field(
         default_factory=dict,
         examples=[{"corrections": 10}],

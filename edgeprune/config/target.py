@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from edgeprune.config.multiples import ChannelMultiples
 from edgeprune.config.names import Runtime
+from edgeprune.config.patience import PatienceConfig
 from edgeprune.config.reach import BoardConfig, CommandConfig, SshConfig
 from edgeprune.config.runtimes import OnnxRuntimeConfig, TfliteConfig, TvmConfig
 from edgeprune.config.section import LARGEST_SEED, Section
@@ -32,6 +33,12 @@ class MeasureConfig(Section):
     runs: int = Field(100, ge=1, description="Inferences that count, of each of the two models.")
     timeout_s: float = Field(
         120.0, gt=0, description="Seconds after which a device that does not answer is given up."
+    )
+    limit_s: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds that comparing two models may take in all, whatever is answered. Slow "
+        "models get fewer `runs`, to end in half of it.",
     )
     probe_s: float = Field(
         60.0,
@@ -148,6 +155,9 @@ class TargetConfig(Section):
     )
     measure: MeasureConfig = Field(
         default_factory=MeasureConfig, description="How a latency is measured."
+    )
+    patience: PatienceConfig = Field(
+        default_factory=PatienceConfig, description="What a run does about a device that fails."
     )
     environment: EnvironmentConfig = Field(
         default_factory=EnvironmentConfig, description="What the device should be like."

@@ -2,6 +2,7 @@
 
 from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.measurement import Comparison, LayerTime, Measurement
+from edgeprune.devices.patient import PatientDevice, open_patiently
 from edgeprune.devices.repeating import compare_on, compare_well
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "Device",
     "LayerTime",
     "Measurement",
+    "PatientDevice",
     "compare_on",
     "compare_well",
     "open_device",
+    "open_patiently",
 ]

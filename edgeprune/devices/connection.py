@@ -3,20 +3,20 @@
 Knows how to start it, ask it, give up on it and end it; nothing about latency.
 """
 
-import collections
 import signal
-import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import execnet
-from execnet import gateway_base, gateway_bootstrap, gateway_io
+from execnet import gateway_bootstrap
 
-from edgeprune.devices.interpreter import Interpreter
+from edgeprune.devices.answers import checked, plain
+from edgeprune.devices.interpreter import Interpreter, killed_by
+from edgeprune.devices.process import WorkerProcess
 from edgeprune.errors import TargetError
 
 _WORKER = "edgeprune.devices.worker"
@@ -24,12 +24,18 @@ _WORKER = "edgeprune.devices.worker"
 _MODULES = ("failures", "timing", "conditions", "serve")
 #: How long an ended worker may take to go before it is killed, seconds.
 _GRACE_S = 2.0
-#: Lines of standard error that are kept, to tell why a worker was lost.
-_KEPT_LINES = 40
 
 
 class WorkerLostError(Exception):
-    """The worker ended or the connection broke; the text says how it ended."""
+    """The worker ended or the connection broke; the text says how it ended.
+
+    Attributes:
+        lasting: trying again is of no use: a person has to mend something.
+    """
+
+    def __init__(self, how: str, *, lasting: bool = False) -> None:
+        super().__init__(how)
+        self.lasting = lasting
 
 
 class StepTimeoutError(Exception):
@@ -94,22 +100,31 @@ class Connection:
             first = {"modules": sources, "runtime": _last(runtime), "settings": settings}
             self._channel.send(first)
 
-    def ask(self, step: str, **arguments: Any) -> dict[str, Any]:
+    def ask(self, step: str, *, within_s: float | None = None, **arguments: Any) -> dict[str, Any]:
         """Have the worker do one step.
+
+        Args:
+            step: its name.
+            within_s: limit for this step, seconds; that of the connection if not given.
+            arguments: of the step.
 
         Raises:
             WorkerLostError: the worker is gone; the connection is of no more use.
             StepTimeoutError: so it is here.
+            NonsenseError: and here: what it answered is no answer to this step.
             StepFailedError: the worker is well, the step failed.
         """
-        if self._channel is None:
+        # Another thread may close the connection at any moment.
+        channel = self._channel
+        if channel is None:
             msg = "the connection is closed"
             raise WorkerLostError(msg)
-        with self._limited(step):
-            self._channel.send({"step": step, **arguments})
-            answer: dict[str, Any] = self._channel.receive()
+        with self._limited(step, within_s):
+            self._io.inspector.asked += 1
+            channel.send({"step": step, **arguments})
+            answer = checked(step, channel.receive())
         if "failure" in answer:
-            raise StepFailedError(answer["failure"], answer["message"])
+            raise StepFailedError(answer["failure"], plain(answer["message"]))
         return answer
 
     def close(self) -> None:
@@ -131,7 +146,7 @@ class Connection:
             if hasattr(signal, "pthread_sigmask"):
                 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                self._io = _Process(self._interpreter.argv, self._group.execmodel)
+                self._io = WorkerProcess(self._interpreter.argv, self._group.execmodel)
             except OSError as error:
                 failure.append(error)
             finally:
@@ -144,7 +159,7 @@ class Connection:
             raise failure[0]
 
     @contextmanager
-    def _limited(self, step: str) -> Iterator[None]:
+    def _limited(self, step: str, within_s: float | None = None) -> Iterator[None]:
         """Talk to the worker within the time limit; end it if that fails or is interrupted."""
         late = threading.Event()
 
@@ -155,21 +170,23 @@ class Connection:
             if self._io is not None:
                 self._io.kill()
 
-        timer = threading.Timer(self._timeout_s, give_up)
+        timer = threading.Timer(within_s or self._timeout_s, give_up)
         timer.daemon = True
         timer.start()
         try:
             yield
         except (OSError, EOFError, AssertionError, execnet.RemoteError) as error:
-            how = self._end() or str(error)
+            fault = self._io.fault if self._io is not None else ""
+            how, lasting = self._end()
+            how = how or plain(str(error))
             if isinstance(error, AssertionError):
                 how = "it answers, but not as Python: does its shell print text at every login?"
             if late.is_set():
                 raise StepTimeoutError(step) from error
             if isinstance(error, execnet.RemoteError):
                 # An error outside a step, such as numpy missing: the traceback's last line.
-                how = str(error).strip().splitlines()[-1]
-            raise WorkerLostError(how) from error
+                how = plain(str(error).strip().splitlines()[-1])
+            raise WorkerLostError(fault or how, lasting=lasting) from error
         except BaseException:
             # Interrupted between question and answer: the next answer would be the wrong one.
             self._end()
@@ -177,50 +194,23 @@ class Connection:
         finally:
             timer.cancel()
 
-    def _end(self) -> str:
-        """End the process; tells how it ended, nothing if there was none."""
+    def _end(self) -> tuple[str, bool]:
+        """End the process; how it ended, and whether only a person can mend that."""
         self._channel = None
         # Interrupted while the process was being started: in a moment it is there to be ended.
         self._spawned.wait(_GRACE_S)
         if self._io is None:
-            return ""
+            return "", False
         if len(self._group):
             self._group.terminate(timeout=_GRACE_S)
         else:
             self._io.kill()
         code = self._io.wait()
         if code is not None and code < 0:
-            return f"killed by {_signal_name(-code)}"
-        return self._interpreter.explain(code, self._io.errors())
-
-
-class _Process(gateway_io.Popen2IOMaster):  # type: ignore[misc]
-    """A process execnet speaks with; the end of what it writes to standard error is kept."""
-
-    def __init__(self, argv: Sequence[str], execmodel: Any) -> None:
-        pipe = subprocess.PIPE
-        self.popen = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe)
-        gateway_base.Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel)
-        self._lines: collections.deque[bytes] = collections.deque(maxlen=_KEPT_LINES)
-        self._reader = threading.Thread(target=self._drain, name="edgeprune-stderr", daemon=True)
-        self._reader.start()
-
-    def errors(self) -> str:
-        """The last lines; waits a moment for what an ended process wrote last."""
-        self._reader.join(_GRACE_S)
-        return b"".join(self._lines).decode(errors="replace")
-
-    def _drain(self) -> None:
-        if self.popen.stderr is not None:
-            with self.popen.stderr as stream:
-                self._lines.extend(stream)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+            return killed_by(-code), False
+        errors = self._io.errors()
+        how = plain(self._interpreter.explain(code, errors))
+        return how, self._interpreter.lasting(code, errors)
 
 
 def _source(module: str) -> str:

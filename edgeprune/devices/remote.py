@@ -1,6 +1,7 @@
 """A device on which a worker runs: starts it, sends it what it lacks, replaces it when lost."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from edgeprune.config import TargetConfig
 from edgeprune.devices import protocol
+from edgeprune.devices.answers import NonsenseError
 from edgeprune.devices.artifacts import Artifact, Note, quiet
 from edgeprune.devices.connection import (
     Connection,
@@ -15,21 +17,19 @@ from edgeprune.devices.connection import (
     StepTimeoutError,
     WorkerLostError,
 )
+from edgeprune.devices.facts import with_mend, wrong_device
 from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.runtimes import runtime_of
-from edgeprune.errors import MeasurementError, TargetError
+from edgeprune.errors import (
+    DeviceFailedError,
+    MeasurementError,
+    TargetError,
+    UnreachableError,
+)
 
 _PROFILE_RUNS = 30
-#: What `platform.machine` calls an architecture elsewhere.
-_ALSO_CALLED = {"arm64": "aarch64", "amd64": "x86_64", "armv8l": "armv7l"}
-
-_MENDS = {
-    "No module named 'numpy'": "install it on the device: sudo apt install python3-numpy, or "
-    "python3 -m pip install numpy",
-    "SyntaxError": "the device's Python is too old; 3.8 or later is needed",
-}
 
 Result = TypeVar("Result")
 
@@ -37,8 +37,9 @@ Result = TypeVar("Result")
 class RemoteDevice:
     """A target with a worker, which is started once and serves until `close`.
 
-    If the worker dies it is started anew and the measurement begun again, once; one that hangs
-    is killed and reported. Not to be used by two threads at a time.
+    If the worker dies it is started anew and the measurement begun again, once; one that hangs or
+    answers nonsense is killed and reported, and so is one that takes too long in all. Not to be
+    used by two threads at a time, but for `close`.
 
     Args:
         target: its profile.
@@ -46,7 +47,8 @@ class RemoteDevice:
         note: told what takes long.
 
     Raises:
-        TargetError: no Python there, no runtime, or another architecture than the profile says.
+        UnreachableError: no Python there, or it does not answer.
+        TargetError: no runtime, or another architecture than the profile says.
     """
 
     def __init__(self, target: TargetConfig, interpreter: Interpreter, note: Note = quiet) -> None:
@@ -67,7 +69,7 @@ class RemoteDevice:
         digests = _digest(new.content), _digest(old.content)
         facts = self._described() | old.facts | new.facts
         return self._with_restart(
-            lambda: protocol.compare(self._asker(contents), *digests, self._target, facts)
+            lambda ask: protocol.compare(ask, *digests, self._target, facts), contents
         )
 
     def outputs(self, model: bytes) -> list[np.ndarray]:
@@ -78,26 +80,33 @@ class RemoteDevice:
         """
         content = self._artifact(model).content
         digest = _digest(content)
-        ask = self._asker({digest: content})
-        found = self._with_restart(lambda: ask("outputs", model=digest)["outputs"])
-        return [np.frombuffer(one["content"], one["dtype"]).reshape(one["shape"]) for one in found]
+        found = self._with_restart(
+            lambda ask: ask("outputs", model=digest)["outputs"], {digest: content}
+        )
+        try:
+            return [
+                np.frombuffer(one["content"], one["dtype"]).reshape(one["shape"]) for one in found
+            ]
+        except (TypeError, ValueError) as error:
+            msg = self._text(f"the worker's outputs are no arrays: {error}")
+            raise DeviceFailedError(msg) from error
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""
         content = self._artifact(model).content
         digest = _digest(content)
-        ask = self._asker({digest: content})
 
-        def kernels() -> Any:
+        def kernels(ask: protocol.Ask) -> Any:
             ask("build", model=digest)
             return ask("profile", model=digest, runs=_PROFILE_RUNS)["kernels"]
 
-        found = self._with_restart(kernels)
+        found = self._with_restart(kernels, {digest: content})
         return layer_times(model, found) if found else []
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""
-        state = self._with_restart(lambda: self._asker({})("state"))
+        state = dict(self._with_restart(lambda ask: ask("state"), {}))
+        state.pop("clock_s", None)  # of use beside another reading alone
         clock = "thread" if self._facts["single_thread"] else "wall"
         if self._facts["clock_kind"] != "real":
             clock = self._facts["clock_kind"]
@@ -121,78 +130,126 @@ class RemoteDevice:
         facts = {key: value for key, value in self._facts.items() if key != "pid"}
         return {"kind": self._target.kind, "precision": self._target.precision, **facts}
 
-    def _asker(self, contents: dict[str, bytes]) -> protocol.Ask:
-        """Ask the worker; it gets the contents that it says it lacks, by digest."""
+    def _asker(self, contents: dict[str, bytes], end: float) -> protocol.Ask:
+        """Ask the worker, until `end` by our clock; what it says it lacks it gets, once."""
 
         def ask(step: str, **arguments: Any) -> dict[str, Any]:
             if self._connection is None:
                 self._connection = self._connect()
-            answer = self._connection.ask(step, **arguments)
-            while answer.get("missing"):
-                for digest in answer["missing"]:
-                    self._connection.ask("put", digest=digest, content=contents[digest])
-                answer = self._connection.ask(step, **arguments)
+            answer = self._within(end, step, **arguments)
+            for digest in answer.get("missing", ()):
+                if digest not in contents:
+                    msg = f"asked for {digest[:80]!r}, which it was never told of"
+                    raise NonsenseError(msg)
+                self._within(end, "put", digest=digest, content=contents[digest])
+            if "missing" in answer:
+                answer = self._within(end, step, **arguments)
+            if "missing" in answer:
+                msg = f"lacks what it was sent: {answer['missing']}"
+                raise NonsenseError(msg)
             return answer
 
         return ask
 
-    def _with_restart(self, action: Callable[[], Result]) -> Result:
-        if self._closed:
-            msg = f"target {self._target.name!r} has been closed"
-            raise TargetError(msg)
+    def _within(self, end: float, step: str, **arguments: Any) -> dict[str, Any]:
+        """One step, which takes no longer than a step may, nor than is left of the whole."""
+        left = end - time.monotonic()
+        if self._closed or self._connection is None or left <= 0:
+            raise StepTimeoutError(step)
+        within_s = min(left, self._target.measure.timeout_s)
+        return self._connection.ask(step, within_s=within_s, **arguments)
+
+    def _with_restart(
+        self, action: Callable[[protocol.Ask], Result], contents: dict[str, bytes]
+    ) -> Result:
         losses: list[str] = []
+        end = time.monotonic() + self._target.measure.limit_s
         while len(losses) < 2:
+            self._refuse_closed()
             try:
-                return action()
+                return action(self._asker(contents, end))
             except WorkerLostError as error:
                 self._drop()
                 losses.append(str(error))
             except StepTimeoutError as error:
                 self._drop()
-                msg = self._text(
-                    f"the worker did not finish {str(error)!r} within "
-                    f"{self._target.measure.timeout_s:g} s and was killed (measure.timeout_s)"
-                )
-                raise MeasurementError(msg) from error
+                self._refuse_closed()
+                raise self._late(str(error), end) from error
+            except NonsenseError as error:
+                self._drop()
+                msg = self._text(f"the worker {error}; it was ended")
+                raise DeviceFailedError(msg) from error
             except StepFailedError as error:
-                kind = TargetError if error.failure == "runtime" else MeasurementError
-                raise kind(self._text(str(error))) from error
+                raise self._failed(error) from error
             except BaseException:
                 self._drop()
                 raise
         msg = self._text(f"the worker was lost, and lost again: {'; then '.join(losses)}")
-        raise MeasurementError(msg)
+        raise DeviceFailedError(msg)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            msg = f"target {self._target.name!r} has been closed"
+            raise TargetError(msg)
+
+    def _late(self, step: str, end: float) -> MeasurementError:
+        """The error of a step that did not end in time; trying again is of use after a hang."""
+        measure = self._target.measure
+        if time.monotonic() >= end:
+            return MeasurementError(
+                self._text(
+                    f"no measurement within {measure.limit_s:g} s; the worker was killed in "
+                    f"{step!r} (measure.limit_s)"
+                )
+            )
+        return DeviceFailedError(
+            self._text(
+                f"the worker did not finish {step!r} within {measure.timeout_s:g} s and was "
+                "killed (measure.timeout_s)"
+            )
+        )
+
+    def _failed(self, error: StepFailedError) -> TargetError | MeasurementError:
+        """The error of a step that failed on the device."""
+        text = self._text(str(error))
+        if error.failure == "runtime":
+            return TargetError(text)
+        if error.failure == "build":
+            return MeasurementError(text)
+        self._drop()  # what went wrong there is not known: the next try has a fresh worker
+        return DeviceFailedError(text)
 
     def _connect(self) -> Connection:
         affinity = list(self._target.environment.affinity)
         own = self._runtime.settings(self._target)
         settings = {**own, "threads": self._target.threads, "affinity": affinity}
         timeout_s = self._target.measure.timeout_s
+        connection: Connection | None = None
         try:
             connection = Connection(self._interpreter, self._runtime.worker, settings, timeout_s)
-            self._facts = connection.ask("start")
+            facts = connection.ask("start")
         except WorkerLostError as error:
-            msg = self._text(f"the worker could not be started: {_with_mend(str(error))}")
-            raise TargetError(msg) from error
+            msg = self._text(f"the worker could not be started: {with_mend(str(error))}")
+            raise (TargetError if error.lasting else UnreachableError)(msg) from error
         except StepTimeoutError as error:
             msg = self._text(f"the worker did not start within {timeout_s:g} s (measure.timeout_s)")
-            raise TargetError(msg) from error
+            raise UnreachableError(msg) from error
+        except NonsenseError as error:
+            msg = self._text(f"the worker {error}; it was ended")
+            raise UnreachableError(msg) from error
         except StepFailedError as error:
-            connection.close()
+            if connection is not None:
+                connection.close()
             raise TargetError(self._text(str(error))) from error
         try:
-            self._check_facts()
+            self._refuse_closed()
+            if wrong := wrong_device(self._target, facts, self._facts):
+                raise TargetError(self._text(wrong))
         except TargetError:
             connection.close()
             raise
+        self._facts = facts
         return connection
-
-    def _check_facts(self) -> None:
-        """The device is what the profile says."""
-        found, wanted = self._facts["machine"].lower(), self._target.architecture
-        if wanted is not None and _ALSO_CALLED.get(found, found) != wanted:
-            msg = self._text(f"the device is {found}; its profile says architecture: {wanted}")
-            raise TargetError(msg)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -201,14 +258,6 @@ class RemoteDevice:
 
     def _text(self, what: str) -> str:
         return f"target {self._target.name!r}: {what}"
-
-
-def _with_mend(text: str) -> str:
-    """What a Python on a device says before the worker runs, with what mends it."""
-    for sign, mend in _MENDS.items():
-        if sign in text:
-            return f"{text}; {mend}"
-    return text
 
 
 def _digest(content: bytes) -> str:

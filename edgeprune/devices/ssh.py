@@ -26,6 +26,14 @@ _OPTIONS = (
 #: What `ssh` exits with when it failed itself; any other code is the remote command's.
 _SSH_FAILED = 255
 _NOT_FOUND = 127
+#: What `ssh` says where it will say the same until a person has done something.
+_LASTING = (
+    "identification has changed",
+    "host key verification failed",
+    "no such identity",
+    "unprotected private key",
+    "permission denied",
+)
 
 
 def ssh_command(config: SshConfig, command: str) -> tuple[str, ...]:
@@ -64,6 +72,7 @@ def ssh_python(config: SshConfig, code: str = popen_bootstrapline) -> Interprete
     return Interpreter(
         ssh_command(config, program),
         explain=lambda code, errors: explain_ssh(config, code, errors),
+        lasting=_lasts,
     )
 
 
@@ -85,6 +94,13 @@ def explain_ssh(config: SshConfig, code: int | None, errors: str) -> str:
             if sign.lower() in errors.lower():
                 return reason
     return say_how_it_ended(code, errors)
+
+
+def _lasts(code: int | None, errors: str) -> bool:
+    """Whether a person has to do something before the device can be reached again."""
+    if code == _SSH_FAILED:
+        return any(sign in errors.lower() for sign in _LASTING)
+    return code == _NOT_FOUND
 
 
 def _reasons(config: SshConfig) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
-from edgeprune.errors import InterruptedRun, RunError, UserError
+from edgeprune.errors import InterruptedRun, MeasurementError, RunError, UserError
 from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.progress import Listener, Reporter
@@ -175,6 +175,12 @@ def _execute(
             report = write_run_report(directory)
     except KeyboardInterrupt as error:
         raise InterruptedRun(directory.path) from error
+    except MeasurementError as error:
+        msg = (
+            f"{error}; nothing that was finished is lost: `edgeprune resume {directory.path}` goes "
+            "on from here"
+        )
+        raise MeasurementError(msg) from error
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
             raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_target
-from edgeprune.devices import Comparison, Device, compare_on, open_device
+from edgeprune.devices import Comparison, Device, compare_on, open_patiently
 from edgeprune.devices.runtimes import runtime_of, runtimes
 from edgeprune.errors import TargetError, WorkloadError
 from edgeprune.evaluation import Reconstruction, Recovery
@@ -202,7 +202,7 @@ def open_session(
             "that are there)"
         )
         raise TargetError(msg)
-    with open_device(target, reporter.say) as device:
+    with open_patiently(target, reporter.say) as device:
         given = workload or open_base(config, directory, reporter)
         yield _trace(config, directory, reporter, given, target, device)
 

@@ -5,8 +5,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from edgeprune.devices import Comparison, Device, open_device
-from edgeprune.devices.remote import RemoteDevice
+from edgeprune.devices import Comparison, Device, PatientDevice, open_patiently
 from edgeprune.devices.runtimes import with_runtime_for
 from edgeprune.errors import TargetError
 from edgeprune.pipeline.session import Session
@@ -40,7 +39,7 @@ class ArtifactTimer:
             MeasurementError: it does not run there.
         """
         device = self._device(form)
-        if not isinstance(device, RemoteDevice):
+        if not isinstance(device, PatientDevice):
             msg = f"target {self._session.target.name!r} computes no outputs"
             raise TargetError(msg)
         return device.outputs(content)[0]
@@ -48,7 +47,7 @@ class ArtifactTimer:
     def _device(self, form: str) -> Device:
         if form not in self._devices:
             target = with_runtime_for(self._session.target, form)
-            device = open_device(target, self._session.reporter.say)
+            device = open_patiently(target, self._session.reporter.say)
             self._devices[form] = self._stack.enter_context(device)
         return self._devices[form]
 

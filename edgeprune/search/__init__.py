@@ -3,7 +3,7 @@
 from edgeprune.search.allocation import Allocator
 from edgeprune.search.filling import fill
 from edgeprune.search.fitting import fit_to_budget
-from edgeprune.search.journal import SearchTrial, read_trials
+from edgeprune.search.journal import SearchTrial, SetAside, read_entries, read_trials
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.rewards import make_reward
@@ -23,12 +23,14 @@ __all__ = [
     "SearchProblem",
     "SearchResult",
     "SearchTrial",
+    "SetAside",
     "SourceRun",
     "Widths",
     "fill",
     "fit_to_budget",
     "make_reward",
     "make_sampler",
+    "read_entries",
     "read_trials",
     "run_search",
     "sampler_spec",

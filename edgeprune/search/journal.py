@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -18,6 +19,9 @@ from edgeprune.errors import RunError
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import Widths
 
+#: The user attribute of a trial that was set aside: the reason.
+SET_ASIDE = "set_aside"
+
 _FILE = "journal.log"
 _STUDY = "edgeprune"
 
@@ -27,7 +31,7 @@ class SearchTrial:
     """One evaluated candidate.
 
     Attributes:
-        number: from 0, in the order of evaluation.
+        number: from 0, in the order of evaluation; what was set aside has none.
         widths: what was evaluated.
         outcome: what came out.
         reward: what the sampler was told.
@@ -39,6 +43,25 @@ class SearchTrial:
     outcome: Outcome
     reward: float
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A candidate without an outcome: its measurement failed, and failed again.
+
+    Attributes:
+        widths: what was to be evaluated.
+        reason: what went wrong last.
+        seconds: by step; ``propose`` includes learning from the trial before.
+    """
+
+    widths: Widths
+    reason: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+#: What a search has made of one proposal.
+Entry = SearchTrial | SetAside
 
 
 class Journal:
@@ -66,18 +89,22 @@ class Journal:
                 study_name=_STUDY, storage=storage, direction="maximize", load_if_exists=True
             )
 
-    def append(self, trial: SearchTrial, space: Mapping[str, BaseDistribution]) -> None:
-        """Write one finished trial.
+    def append(self, entry: Entry, space: Mapping[str, BaseDistribution]) -> None:
+        """Write one finished trial, or one that was set aside.
 
         Args:
-            trial: the next one.
+            entry: the next one.
             space: Optuna's distribution of each group.
         """
-        self._study.add_trial(frozen(trial, space))
+        self._study.add_trial(frozen(entry, space))
+
+    def entries(self) -> list[Entry]:
+        """All finished trials and those set aside, in order."""
+        return _entries(self._study)
 
     def trials(self) -> list[SearchTrial]:
         """All finished trials, in order."""
-        return _finished(self._study)
+        return finished(self.entries())
 
 
 def read_trials(directory: Path) -> list[SearchTrial]:
@@ -92,6 +119,11 @@ def read_trials(directory: Path) -> list[SearchTrial]:
     Raises:
         RunError: the journal is damaged before its last line.
     """
+    return finished(read_entries(directory))
+
+
+def read_entries(directory: Path) -> list[Entry]:
+    """What a search has made of its proposals: as `read_trials`, with those set aside."""
     path = directory / _FILE
     if not path.exists():
         return []
@@ -99,33 +131,42 @@ def read_trials(directory: Path) -> list[SearchTrial]:
         storage = JournalStorage(JournalFileBackend(str(path)))
         if not storage.get_all_studies():
             return []
-        return _finished(optuna.load_study(study_name=_STUDY, storage=storage))
+        return _entries(optuna.load_study(study_name=_STUDY, storage=storage))
 
 
-def frozen(trial: SearchTrial, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
+def finished(entries: Iterable[Entry]) -> list[SearchTrial]:
+    """The trials that count."""
+    return [one for one in entries if isinstance(one, SearchTrial)]
+
+
+def frozen(entry: Entry, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
     """The trial in Optuna's words: parameters are widths, user attributes the outcome."""
+    words: dict[str, Any] = {"params": dict(entry.widths), "distributions": dict(space)}
+    if isinstance(entry, SetAside):
+        attributes = {SET_ASIDE: entry.reason, "seconds": entry.seconds}
+        return create_trial(state=TrialState.FAIL, user_attrs=attributes, **words)
     return create_trial(
         state=TrialState.COMPLETE,
-        value=trial.reward,
-        params=dict(trial.widths),
-        distributions=dict(space),
-        user_attrs={**trial.outcome.to_json(), "seconds": trial.seconds},
+        value=entry.reward,
+        user_attrs={**entry.outcome.to_json(), "seconds": entry.seconds},
+        **words,
     )
 
 
-def _finished(study: Study) -> list[SearchTrial]:
-    return [
-        SearchTrial(
-            number=number,
-            widths={name: int(width) for name, width in trial.params.items()},
-            outcome=Outcome.from_json(trial.user_attrs),
-            reward=float(trial.values[0]),
-            seconds=trial.user_attrs["seconds"],
-        )
-        for number, trial in enumerate(
-            study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        )
-    ]
+def _entries(study: Study) -> list[Entry]:
+    found: list[Entry] = []
+    number = 0
+    states = (TrialState.COMPLETE, TrialState.FAIL)
+    for trial in study.get_trials(deepcopy=False, states=states):
+        widths = {name: int(width) for name, width in trial.params.items()}
+        seconds = trial.user_attrs["seconds"]
+        if trial.state == TrialState.FAIL:
+            found.append(SetAside(widths, trial.user_attrs.get(SET_ASIDE, ""), seconds))
+            continue
+        outcome = Outcome.from_json(trial.user_attrs)
+        found.append(SearchTrial(number, widths, outcome, float(trial.values[0]), seconds))
+        number += 1
+    return found
 
 
 def _drop_half_line(path: Path) -> None:

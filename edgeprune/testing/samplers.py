@@ -13,6 +13,7 @@ Hold your own sampler to the contract that a search relies on::
             return lambda problem, seed, trials: MySampler(problem, seed)
 """
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +25,8 @@ import pytest
 import torch
 from optuna.samplers import BaseSampler
 
-from edgeprune.search import Outcome, SearchProblem, Widths, run_search
+from edgeprune.errors import MeasurementError
+from edgeprune.search import Outcome, SearchProblem, SearchResult, Widths, run_search
 
 #: Builds a fresh sampler from a problem, a seed and the number of trials.
 MakeSampler = Callable[[SearchProblem, int, int], BaseSampler]
@@ -244,6 +246,55 @@ class SamplerConformance:
             self._search(make, net, tmp_path / "killed", evaluate=until_killed)
         assert self._search(make, net, tmp_path / "killed", evaluate=go_on) == whole
         assert evaluated == whole
+
+    def test_failed_trials_are_set_aside_and_the_search_goes_on(
+        self, make: MakeSampler, net: SmallNet, tmp_path: Path
+    ) -> None:
+        """The first one, two in a row, and a later one: neither counted nor proposed again."""
+        whole = self._on_a_flaky_device(make, net, tmp_path / "whole", killed_before=None)
+        assert len(whole.trials) == self.trials
+        assert [one.reason for one in whole.set_aside] == ["the device was lost"] * 4
+        evaluated = [one.widths for one in (*whole.trials, *whole.set_aside)]
+        assert len({tuple(widths.values()) for widths in evaluated}) == len(evaluated)
+        assert all(one.outcome == net.evaluate(one.widths) for one in whole.trials)
+
+        for killed_before in (3, 9):  # in the middle of failures, and after a snapshot
+            folder = tmp_path / str(killed_before)
+            with pytest.raises(KeyboardInterrupt):
+                self._on_a_flaky_device(make, net, folder, killed_before=killed_before)
+            resumed = self._on_a_flaky_device(make, net, folder, began=killed_before)
+            assert [one.widths for one in resumed.trials] == [one.widths for one in whole.trials]
+            assert [one.widths for one in resumed.set_aside] == [
+                one.widths for one in whole.set_aside
+            ]
+
+    def _on_a_flaky_device(
+        self,
+        make: MakeSampler,
+        net: SmallNet,
+        directory: Path,
+        *,
+        killed_before: int | None = None,
+        began: int = 0,
+    ) -> SearchResult:
+        evaluations = itertools.count(began)
+
+        def evaluate(widths: Widths) -> Outcome:
+            place = next(evaluations)
+            if place == killed_before:
+                raise KeyboardInterrupt
+            if place in (0, 3, 4, 9):
+                msg = "the device was lost"
+                raise MeasurementError(msg)
+            return net.evaluate(widths)
+
+        problem = net.problem()
+        sampler = make(problem, 0, self.trials)
+        return run_search(
+            *(problem, sampler, evaluate, accuracy_reward),
+            trials=self.trials,
+            directory=directory,
+        )
 
     def test_enqueued_widths_come_first_and_only_once(
         self, make: MakeSampler, net: SmallNet, tmp_path: Path

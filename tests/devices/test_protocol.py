@@ -1,4 +1,5 @@
 import random
+import time
 from typing import Any
 
 import pytest
@@ -82,6 +83,21 @@ def test_slow_models_are_timed_in_portions():
     comparison = _compare(worker, warmup=10)
     assert worker.asked[:3] == [4, 4, 2]
     assert len(comparison.candidate.samples_ms) == protocol.MIN_PAIRS
+
+
+def test_a_slow_device_gets_fewer_pairs_than_asked_for_and_says_so():
+    class Slow(FakeWorker):
+        def ask(self, step: str, **arguments: Any) -> dict[str, Any]:
+            if step == "measure":
+                time.sleep(0.02)
+            return super().ask(step, **arguments)
+
+    worker = Slow(cpu=1.0, noise=0.5, most=1)
+    comparison = _compare(worker, warmup=1000, runs=1000, limit_s=0.5)
+    pairs = len(comparison.candidate.samples_ms)
+    assert protocol.FEWEST_PAIRS <= pairs < 20
+    assert comparison.candidate.conditions["pairs"] == pairs
+    assert comparison.candidate.conditions["reached_tolerance"] is False
 
 
 def test_time_in_which_others_had_the_core_does_not_count():

@@ -9,6 +9,9 @@ import platform
 import time
 from typing import Any
 
+#: Where the kernel tells temperatures and clocks; a container may have it elsewhere.
+SYSFS = os.environ.get("EDGEPRUNE_SYSFS", "/sys")
+
 
 def machine() -> dict[str, Any]:
     """What does not change: processor, board, system, Python."""
@@ -25,9 +28,10 @@ def machine() -> dict[str, Any]:
 
 
 def state() -> dict[str, Any]:
-    """What changes while measuring: clock, governor, temperature, load."""
+    """What changes while measuring: clock, governor, temperature, load; and the time here."""
     return {
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "clock_s": time.perf_counter(),
+        "governor": _read(SYSFS + "/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "frequency_mhz": _frequency_mhz(),
         "temperature_c": _temperature_c(),
         "load": _load(),
@@ -55,7 +59,7 @@ def _clock_resolution_ns() -> int:
 
 def _throttled() -> bool | None:
     """A Raspberry Pi's firmware: under-voltage, capped or throttled at this moment."""
-    for path in glob.glob("/sys/devices/platform/soc/soc:firmware/get_throttled"):
+    for path in glob.glob(SYSFS + "/devices/platform/soc/soc:firmware/get_throttled"):
         text = _read(path)
         if text:
             return int(text, 16) & 0xF != 0
@@ -83,13 +87,13 @@ def _cpu_model() -> str:
 
 
 def _frequency_mhz() -> float | None:
-    text = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    text = _read(SYSFS + "/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
     return int(text) / 1000 if text and text.isdigit() else None
 
 
 def _temperature_c() -> float | None:
     hottest: list[int] = []
-    for path in glob.glob("/sys/class/thermal/thermal_zone*/temp"):
+    for path in glob.glob(SYSFS + "/class/thermal/thermal_zone*/temp"):
         text = _read(path)
         if text and text.lstrip("-").isdigit():
             hottest.append(int(text))

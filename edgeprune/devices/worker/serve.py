@@ -61,6 +61,8 @@ class Worker:
                 return {"failure": "crash", "message": repr(error)}
             where = tempfile.gettempdir()
             return {"failure": "build", "message": "no space is left on the device in " + where}
+        except MemoryError:
+            return {"failure": "crash", "message": "the device is out of memory"}
         except Exception as error:
             message = str(error) if type(error) in _FAILURES else repr(error)
             return {"failure": _FAILURES.get(type(error), "crash"), "message": message}

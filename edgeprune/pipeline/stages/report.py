@@ -17,7 +17,7 @@ from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch
 from edgeprune.report.curves import Curves as CurvesShown
 from edgeprune.report.summary import ROLES, Artifact, Role
-from edgeprune.search import SearchTrial, read_trials
+from edgeprune.search import SearchTrial, SetAside, read_entries
 from edgeprune.sensitivity import Curves
 
 _NAMES: dict[Role, str] = {
@@ -51,7 +51,12 @@ def write_run_report(directory: RunDirectory) -> Path:
 
 
 def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
-    trials = {name: read_trials(directory.path / name) for name in ("search", "random")}
+    entries = {name: read_entries(directory.path / name) for name in ("search", "random")}
+    trials = {
+        name: [one for one in found if isinstance(one, SearchTrial)]
+        for name, found in entries.items()
+    }
+    aside = [one for found in entries.values() for one in found if isinstance(one, SetAside)]
     known = {key: manifest.target[key] for key in _TARGET if key in manifest.target}
     curves = directory.record("curves", Curves)
     return Summary(
@@ -78,7 +83,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         ladder=manifest.ladder,
         race=manifest.race,
         curves=None if curves is None else CurvesShown(**asdict(curves)),
-        notes=tuple(_notes(manifest)),
+        notes=(*_notes(manifest), *_set_aside(aside)),
         classes=tuple(_classes(manifest)),
         directory=str(directory.path),
         deploy=deploy_commands(directory),
@@ -111,6 +116,19 @@ def _notes(manifest: Manifest) -> list[str]:
             "int8 stand under Artifacts."
         )
     return notes
+
+
+def _set_aside(candidates: list[SetAside]) -> list[str]:
+    """That some candidates have no outcome, and why."""
+    if not candidates:
+        return []
+    count = len(candidates)
+    were = "1 candidate was" if count == 1 else f"{count} candidates were"
+    return [
+        f"{were} set aside in the searches, because the device failed to measure "
+        f"{'it' if count == 1 else 'them'}, and counted for nothing. The last reason: "
+        f"{candidates[-1].reason}"
+    ]
 
 
 def _joint(directory: RunDirectory) -> list[JointEpoch]:

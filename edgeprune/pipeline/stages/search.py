@@ -26,6 +26,7 @@ from edgeprune.search import (
     SearchProblem,
     SearchResult,
     SearchTrial,
+    SetAside,
     Widths,
     make_reward,
     run_search,
@@ -113,6 +114,11 @@ def _search(
             task.advance(note=_note(best))
             session.reporter.listener.on_trial(trial)
 
+        def on_set_aside(candidate: SetAside) -> None:
+            session.reporter.say(
+                f"{name}: a candidate is set aside and counts for nothing: {candidate.reason}"
+            )
+
         return run_search(
             problem,
             chosen,
@@ -121,6 +127,8 @@ def _search(
             trials=trials,
             directory=folder,
             on_trial=on_trial,
+            on_set_aside=on_set_aside,
+            set_aside_in_a_row=config.set_aside_in_a_row,
             enqueue=first[:trials],
         )
 

@@ -12,8 +12,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.distributions import distributions
+from edgeprune.search.journal import SET_ASIDE
 from edgeprune.search.neighbours import unseen
 from edgeprune.search.problem import Key, SearchProblem, Widths
+
+_SEEN = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
 
 
 class WidthSampler(BaseSampler, abc.ABC):
@@ -75,12 +78,12 @@ class WidthSampler(BaseSampler, abc.ABC):
 
 
 def seen_keys(problem: SearchProblem, study: Study) -> set[Key]:
-    """The candidates that a study has evaluated or is evaluating."""
-    states = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)
+    """The candidates that a study has evaluated, is evaluating, or has set aside."""
     return {
         problem.key(trial.params)
-        for trial in study.get_trials(deepcopy=False, states=states)
-        if all(group in trial.params for group in problem.groups)
+        for trial in study.get_trials(deepcopy=False)
+        if (trial.state in _SEEN or SET_ASIDE in trial.user_attrs)
+        and all(group in trial.params for group in problem.groups)
     }
 
 

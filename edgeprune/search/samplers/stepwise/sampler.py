@@ -12,6 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.fitting import fit_to_budget, keep_ratios
+from edgeprune.search.journal import SET_ASIDE
 from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers.base import WidthSampler
@@ -61,7 +62,8 @@ class StepwiseSampler(WidthSampler):
     all there is where the problem's cost is exact).
     Instead, `completed_to` may have every partial plan completed to a cost before it is evaluated;
     then each trial is a candidate of that cost, and the agent hears what a cut is worth there.
-    Widths that come from elsewhere are remembered; the episode waits for its own step.
+    Widths that come from elsewhere are remembered; the episode waits for its own step. A step that
+    failed ends its episode; where an episode begins, the mean of what is known takes its place.
 
     Args:
         problem: what is searched.
@@ -87,6 +89,7 @@ class StepwiseSampler(WidthSampler):
         self.agent = QAgent(state_size, actions, options, seed)
         self.actions = actions
         self.known: dict[Key, Known] = {}
+        self._set_aside = 0
         self._pending: Widths | None = None
         self._plan: Widths = dict(problem.full)
         self._chosen: tuple[np.ndarray, int] | None = None
@@ -134,8 +137,8 @@ class StepwiseSampler(WidthSampler):
 
     @property
     def finished(self) -> int:
-        """Trials that have been told."""
-        return len(self.known)
+        """Trials that have been told, without those set aside."""
+        return len(self.known) - self._set_aside
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """Act until a step leads to a candidate that was never evaluated."""
@@ -167,7 +170,8 @@ class StepwiseSampler(WidthSampler):
             if not self.problem.exact:
                 cost = trial.user_attrs.get(LATENCY_RATIO, cost)
             self.known[key] = Known(float(values[0]), float(cost))
-        elif state == TrialState.PRUNED:
+        elif state == TrialState.PRUNED or SET_ASIDE in trial.user_attrs:
+            self._set_aside += SET_ASIDE in trial.user_attrs and key not in self.known
             self.known[key] = Known(math.nan, math.nan)
         if self._pending is None or key != self.problem.key(self._pending):
             return
@@ -185,6 +189,7 @@ class StepwiseSampler(WidthSampler):
             "agent": self.agent.state_dict(),
             "keys": torch.tensor(list(self.known), dtype=torch.int64).reshape(-1, groups),
             "outcomes": torch.tensor(outcomes, dtype=torch.float64).reshape(-1, 2),
+            "set_aside": self._set_aside,
             "pending": self._pending,
             "plan": self._plan,
             "chosen": chosen,
@@ -202,6 +207,7 @@ class StepwiseSampler(WidthSampler):
         self.agent.load_state_dict(state["agent"])
         pairs = zip(state["keys"].tolist(), state["outcomes"].tolist(), strict=True)
         self.known = {tuple(key): Known(*outcome) for key, outcome in pairs}
+        self._set_aside = state["set_aside"]
         self._pending, self._closing = state["pending"], state["closing"]
         self._plan = dict(state["plan"])
         chosen = state["chosen"]
@@ -269,7 +275,10 @@ class StepwiseSampler(WidthSampler):
         chosen, self._pending, self._chosen = self._chosen, None, None
         if self.completed_to() is not None:
             known = replace(known, cost=self.problem.cost(widths))
-        if self._closing or math.isnan(known.value):
+        failed = math.isnan(known.value)
+        if failed and self.at is None and not self._closing:
+            self.at = self._expected()  # an episode whose beginning has no outcome still begins
+        elif self._closing or failed:
             self._closing = False
             self._start(self.restart())
         elif chosen is None or self.at is None:
@@ -278,6 +287,12 @@ class StepwiseSampler(WidthSampler):
             before, self.at = self.at, known
             self.widths, self.steps = widths, self.steps + 1
             self._learn(chosen, self.judge(before, known))
+
+    def _expected(self) -> Known:
+        """What stands for an outcome that is not known: the mean of those that are."""
+        values = [one.value for one in self.known.values() if not math.isnan(one.value)]
+        mean = sum(values) / len(values) if values else 0.0
+        return Known(mean, self.problem.cost(self.widths))
 
     def _learn(self, chosen: tuple[np.ndarray, int], judged: Judgement) -> None:
         state, action = chosen

@@ -1,0 +1,148 @@
+"""Runs on devices that fail: all trials complete, and a person is told what was set aside."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edgeprune as ep
+from edgeprune.config import MeasureConfig, TargetConfig
+from edgeprune.config.patience import PatienceConfig
+from edgeprune.devices import PatientDevice, remote
+from edgeprune.devices.reach import interpreter_of
+from edgeprune.devices.remote import RemoteDevice
+from edgeprune.devices.runtimes import RuntimeSpec
+from edgeprune.errors import MeasurementError
+from edgeprune.pipeline import session
+from edgeprune.search import make_sampler, read_entries, read_trials, run_search
+from edgeprune.testing.flaky import FAULTS, FlakyDevice, flaky_search, lost, measured_on, network
+from edgeprune.testing.samplers import SmallNet, accuracy_reward
+
+IMPATIENT = PatienceConfig(retries=0, pause_s=0, cool_s=0, away_s=0.01)
+#: A run that trains next to nothing.
+SHORT = (
+    "search.sampler=knapsack",
+    "search.trials=6",
+    "search.curves_s=0",
+    "finetune.epochs=0",
+    "workload.train.epochs=1",
+)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_100_trials_on_a_device_that_fails_20_percent_of_the_time(
+    tmp_path: Path, retries: int
+) -> None:
+    found, device = flaky_search(tmp_path, 100, 0.2, retries=retries)
+    assert device.failures > 10
+    assert lost(tmp_path, found, 100) == 0
+    assert [one.number for one in found.trials] == list(range(100))
+    assert bool(found.set_aside) == (retries == 0)
+
+
+def test_a_worker_that_really_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaths = tmp_path / "deaths"
+    deaths.write_text(" ".join(["40"] * 9 + ["100"] * 3))
+    spec = RuntimeSpec(
+        "odd",
+        ("onnx",),
+        "tests.devices.odd_runtime",
+        lambda target: {"how": "dies", "file": str(deaths)},
+    )
+    monkeypatch.setattr(remote, "runtime_of", lambda target: spec)
+    target = TargetConfig(
+        name="dying",
+        kind="local",
+        measure=MeasureConfig(warmup=2, runs=30),
+        patience=PatienceConfig(retries=1, pause_s=0),
+    )
+    net, told = SmallNet(), list[str]()
+    problem = net.problem()
+    worker = RemoteDevice(target, interpreter_of(target))
+    with PatientDevice(worker, target, told.append) as device:
+        found = run_search(
+            problem,
+            make_sampler("random", problem, 0, 8, {}),
+            measured_on(device.compare, net),
+            accuracy_reward,
+            trials=8,
+            directory=tmp_path / "search",
+        )
+    assert deaths.read_text() == ""
+    # The first nine deaths come before a comparison can end: two a try, two tries a candidate.
+    assert len(found.set_aside) == 2 and "killed by SIGKILL" in found.set_aside[0].reason
+    assert len(found.trials) == 8 == len({tuple(one.widths.values()) for one in found.trials})
+    for trial in found.trials:
+        assert trial.outcome.latency_ratio == pytest.approx(
+            _busy(net, trial.widths) / _busy(net, problem.full), rel=0.3
+        )
+    assert told and all("one more try" in line for line in told)
+
+
+def _busy(net: SmallNet, widths: dict[str, int]) -> float:
+    return 20_000 + 5 * len(network(net, widths))
+
+
+@contextmanager
+def _on(monkeypatch: pytest.MonkeyPatch, failing: Any) -> Iterator[None]:
+    """Runs inside have a simulated device that fails as told."""
+
+    def opened(target: TargetConfig, note: Any) -> PatientDevice:
+        impatient = target.model_copy(update={"patience": IMPATIENT})
+        flaky = FlakyDevice(impatient, 0.0, seed=1, faults=FAULTS[:1])
+        flaky.fails = failing
+        return PatientDevice(flaky, impatient, note)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "open_patiently", opened)
+        yield
+
+
+def test_the_console_the_log_and_the_report_tell_of_it(
+    tiny_pipeline: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with _on(monkeypatch, _DuringSearch(tmp_path / "run", range(1, 3))):
+        result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=SHORT)
+    assert len(result.trials) == 6
+    aside = [one for one in read_entries(tmp_path / "run" / "search") if hasattr(one, "reason")]
+    assert len(aside) == 2
+    line = f"search: a candidate is set aside and counts for nothing: {aside[0].reason}"
+    assert line in " ".join(capsys.readouterr().err.split())
+    assert line in (tmp_path / "run" / "log.txt").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "2 candidates were set aside in the searches" in page
+
+
+class _DuringSearch:
+    """Fails at some comparisons after the search has begun."""
+
+    def __init__(self, run_dir: Path, places: Any) -> None:
+        self._log, self._places, self._place = run_dir / "log.txt", places, -1
+
+    def __call__(self) -> bool:
+        if "search knapsack: started" not in self._log.read_text():
+            return False
+        self._place += 1
+        return self._place in self._places
+
+
+def test_a_device_that_fails_for_good_ends_the_run_and_a_resume_completes_it(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "run"
+    with (
+        _on(monkeypatch, _DuringSearch(run_dir, range(2, 10**6))),
+        pytest.raises(MeasurementError, match=r"5 candidates in a row .*edgeprune resume .*run"),
+    ):
+        ep.run(tiny_pipeline, run_dir=run_dir, overrides=SHORT, progress=False)
+    before = read_trials(run_dir / "search")
+    assert len(before) == 2
+    result = ep.resume(run_dir, progress=False)
+    assert result.trials[:2] == before
+    keys = [tuple(one.widths.values()) for one in result.trials]
+    assert len(set(keys)) == len(keys) == 6
