@@ -115,7 +115,8 @@ class _Channel:
             found = answers[min(count, len(answers) - 1)]
         except (KeyError, IndexError, TypeError) as error:
             raise EOFError from error
-        for one in found.get("outputs", ()) if isinstance(found, dict) else ():
+        outputs = found.get("outputs") if isinstance(found, dict) else None
+        for one in outputs if isinstance(outputs, list) else ():
             if isinstance(one, dict) and isinstance(one.get("content"), str):
                 one["content"] = one["content"].encode("utf-8", "replace")
         return found
