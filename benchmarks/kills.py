@@ -43,7 +43,7 @@ _SMALL = TINY.replace("epochs: 3", "epochs: 1").replace("trials: 12", "trials: 8
 _IN_A_ROW = 3
 #: What execnet has every interpreter run first.
 _MARK = "exec(eval("
-_PATIENCE_S = 180.0
+_PATIENCE_S = 600.0
 
 
 @dataclass
@@ -110,32 +110,31 @@ class Matrix:
             text = _SMALL.replace("target: simulated", f"target: {profiles.get(target, target)}")
             self._pipelines[target] = folder / f"{target}.yaml"
             self._pipelines[target].write_text(text)
-        self._undisturbed: dict[str, tuple[Ending, float]] = {}
+        self._undisturbed: dict[str, tuple[Ending, int]] = {}
 
     def kills(self, victim: str, target: str, generator: random.Random) -> list[Kill]:
-        """One run, killed at one or more random moments; one that has ended cannot be killed."""
-        wanted, length = self._reference(target)
+        """One run, killed at one or more random moments; one that has ended cannot be killed.
+
+        A moment is a line of the log and a fraction of a second: a machine that is busy takes
+        longer for each, and is killed in all stages all the same.
+        """
+        wanted, lines = self._reference(target)
         run_dir = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder)) / "run"
         made: list[Kill] = []
-        process = self._start_or_resume(target, run_dir)
-        start = time.monotonic()
-        moments = sorted(generator.uniform(0, length) for _ in range(_IN_A_ROW))
-        while moments:
-            moment = start + moments.pop(0)
-            while time.monotonic() < moment and process.poll() is None:
+        process, start = self._start_or_resume(target, run_dir), time.monotonic()
+        for line in sorted(generator.randrange(lines) for _ in range(_IN_A_ROW)):
+            while len(_log(run_dir)) < line and process.poll() is None:
                 time.sleep(0.01)
+            time.sleep(generator.uniform(0, 0.5))
             if process.poll() is not None:
                 break
-            at = time.monotonic() - start
             if not _kill(process.pid, victim):
                 continue
-            made.append(Kill(victim, target, round(at, 2), _stage(run_dir)))
+            seconds = round(time.monotonic() - start, 2)
+            made.append(Kill(victim, target, seconds, ["starting", *_log(run_dir)][-1]))
             if victim == "driver":
                 process.wait()
-                process = self._start_or_resume(target, run_dir)
-                # Killed drivers come in a row: each life begins where the one before ended.
-                start, length = time.monotonic(), max(4.0, length - at)
-                moments = [generator.uniform(0, length)] if len(made) < _IN_A_ROW else []
+                process, start = self._start_or_resume(target, run_dir), time.monotonic()
         why = self._judge(process, run_dir, wanted)
         for one in made:
             one.survived, one.why = not why, why
@@ -158,15 +157,15 @@ class Matrix:
             time.sleep(0.1)
         return ""
 
-    def _reference(self, target: str) -> tuple[Ending, float]:
+    def _reference(self, target: str) -> tuple[Ending, int]:
+        """How an undisturbed run ends, and how many lines its log has."""
         if target not in self._undisturbed:
             run_dir = self._folder / f"undisturbed-{target}"
-            start = time.monotonic()
-            process = self._start("run", self._pipelines[target], "--run-dir", run_dir)
+            process = self._start_or_resume(target, run_dir)
             _, errors = process.communicate(timeout=_PATIENCE_S)
             if process.returncode not in (0, 3):
                 raise RuntimeError(errors.decode())
-            self._undisturbed[target] = Ending.of(run_dir), time.monotonic() - start
+            self._undisturbed[target] = Ending.of(run_dir), len(_log(run_dir))
         return self._undisturbed[target]
 
     def _start_or_resume(self, target: str, run_dir: Path) -> "subprocess.Popen[bytes]":
@@ -229,12 +228,13 @@ def _ancestors(pid: int) -> list[int]:
     return found
 
 
-def _stage(run_dir: Path) -> str:
+def _log(run_dir: Path) -> list[str]:
+    """The lines of a run's log, without their times."""
     try:
         lines = (run_dir / "log.txt").read_text().splitlines()
     except OSError:
-        return "starting"
-    return lines[-1][24:84] if lines else "starting"
+        return []
+    return [line[24:84] for line in lines]
 
 
 def _kept(file: Path | None) -> list[Kill]:

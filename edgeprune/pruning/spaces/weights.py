@@ -72,7 +72,7 @@ class WeightPlan:
             raise SpaceError(msg)
         if not self.ranks:
             modules = dict(model.named_modules())
-            self.ranks.update({name: _ranks(_weight(name, modules)) for name in self.kept})
+            self.ranks.update({name: _ranks(_weight(name, modules.get(name))) for name in self.kept})
         pruned = copy.deepcopy(model)
         self.hold(pruned)
         return pruned
@@ -164,7 +164,7 @@ class WeightSpace:
         macs: int = 0,
     ) -> None:
         weights = {
-            name: _weight(module)
+            name: _weight(name, module)
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
         }
@@ -333,8 +333,8 @@ def _wanted(layers: Sequence[str], include: Sequence[str], exclude: Sequence[str
     return chosen
 
 
-def _weight(name: str, modules: Mapping[str, nn.Module]) -> torch.Tensor:
-    weight = getattr(modules.get(name), "weight", None)
+def _weight(name: str, module: nn.Module | None) -> torch.Tensor:
+    weight = getattr(module, "weight", None)
     if not isinstance(weight, torch.Tensor):
         msg = (
             f"the plan does not fit the model that it names: it has no layer {name!r} with weights"
