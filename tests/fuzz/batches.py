@@ -25,8 +25,10 @@ from edgeprune.errors import EdgepruneError
 from tests.fuzz.surface import Surface
 from tests.fuzz.watching import Watch
 
-#: What one case may take.
+#: What one case may take. On a machine that does much else it is given more time, as long as it
+#: has not had half of it.
 SECONDS = 10.0
+_PATIENCE = 12
 BYTES = 1 << 30
 #: Cases in one process, and how many of them Hypothesis draws; the others are mutations.
 BATCH = 400
@@ -137,7 +139,7 @@ def _in_child(surface: Surface, part: _Part, tally: Tally) -> int:
 def _watch(child: int, reader: int, scratch: Path, tally: Tally) -> int:
     begun, native, rest = 0, False, b""
     while True:
-        ready, _, _ = select.select([reader], [], [], SECONDS)
+        ready = _waited(child, reader)
         data = os.read(reader, 1 << 16) if ready else b""
         if not data:
             break
@@ -168,6 +170,22 @@ def _watch(child: int, reader: int, scratch: Path, tally: Tally) -> int:
         content = last.read_bytes() if last.exists() else b""
         tally.findings.append(Finding(kind, kind, f"{kind}, exit status {status}", content))
     return begun
+
+
+def _waited(child: int, reader: int) -> bool:
+    """Wait for a case's next line; false where the case hangs."""
+    before = _processor_seconds(child)
+    for _ in range(_PATIENCE):
+        if select.select([reader], [], [], SECONDS)[0]:
+            return True
+        if _processor_seconds(child) - before > SECONDS / 2:
+            return False
+    return False
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Child:

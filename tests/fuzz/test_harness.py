@@ -79,6 +79,7 @@ HARMLESS: dict[str, Act] = {
 @pytest.mark.parametrize("act", ACTS)
 def test_what_should_not_be_is_found(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "SECONDS", 1.0)
+    monkeypatch.setattr(batches, "_PATIENCE", 1)
     tally = fuzz(_Toy(ACTS[act]), 1, 0)
     assert [one.kind for one in tally.findings] == [KINDS.get(act, act)]
     assert tally.findings[0].content == b"given"
