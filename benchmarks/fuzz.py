@@ -31,7 +31,7 @@ def run(name: str, cases: int, seed: int, seconds: float) -> Tally:
         surface = SURFACES[name](Path(folder))
         while tally.cases < cases and time.monotonic() < end:
             # Each step has its own seed: a run that was cut short is a part of a whole one.
-            fuzz(surface, min(2000, cases - tally.cases), seed * 1_000_003 + step, tally)
+            fuzz(surface, min(400, cases - tally.cases), seed * 1_000_003 + step, tally)
             step += 1
     return tally
 
