@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.fuzz.surfaces import SURFACES
 
-CASES = 200
+CASES = 100
 
 
 @pytest.fixture(scope="module")
