@@ -35,6 +35,14 @@ BATCH = 400
 DRAWN = 100
 
 
+_DRAWING = settings(
+    phases=[Phase.generate],
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One input that was not met with one of edgeprune's own errors.
@@ -88,6 +96,7 @@ def fuzz(surface: Surface, cases: int, seed: int, tally: Tally | None = None) ->
         tally: added to, if given.
     """
     tally, done, forks = tally or Tally(), 0, 0
+    _warm_up(surface)
     while done < cases:
         wanted = min(BATCH, cases - done)
         drawn = wanted * DRAWN // BATCH
@@ -98,6 +107,11 @@ def fuzz(surface: Surface, cases: int, seed: int, tally: Tally | None = None) ->
                 tried = max(1, _in_child(surface, part, tally))
                 done, left, forks = done + tried, left - tried, forks + 1
     return tally
+
+
+def _warm_up(surface: Surface) -> None:
+    """Have Hypothesis build its tables here, once, and not in every child."""
+    settings(_DRAWING, max_examples=1)(given(surface.drawn())(lambda content: None))()
 
 
 @dataclass(frozen=True)
@@ -118,11 +132,11 @@ def _in_child(surface: Surface, part: _Part, tally: Tally) -> int:
     child = os.fork()
     if child == 0:
         os.close(reader)
+        running = _Child(surface, part, scratch, writer)
         try:
-            _Child(surface, part, scratch, writer).run()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
+            running.run()
+        except BaseException as error:  # the harness' own
+            running.found("exception", f"harness: {_place(error)}", repr(error)[:500], b"")
         os._exit(0)
     os.close(writer)
     try:
@@ -198,6 +212,11 @@ class _Child:
         self._native = False
         self._watch = Watch(scratch)
 
+    def found(self, kind: str, what: str, text: str, content: bytes) -> None:
+        """Tell of a finding."""
+        record: dict[str, Any] = Finding(kind, what, text, content).to_json()
+        self._tell(json.dumps(record).encode())
+
     def run(self) -> None:
         faulthandler.disable()
         sys.dont_write_bytecode = True
@@ -218,13 +237,7 @@ class _Child:
     def _drawn(self, part: _Part) -> None:
         name = f"{part.seed} {part.first} {part.fork}".encode()
         seed = int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
-        plain = settings(
-            max_examples=part.count,
-            phases=[Phase.generate],
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
+        plain = settings(_DRAWING, max_examples=part.count)
         hypothesis.seed(seed)(plain(given(self._surface.drawn())(self._case)))()
 
     def _case(self, content: bytes) -> None:
@@ -238,7 +251,7 @@ class _Child:
         except BaseException as error:
             self._judge(error, content)
         for what in self._watch.end():
-            self._found("write", f"write: {what}", what, content)
+            self.found("write", f"write: {what}", what, content)
 
     def _entering(self) -> None:
         self._native = True
@@ -246,22 +259,18 @@ class _Child:
 
     def _judge(self, error: BaseException, content: bytes) -> None:
         if any(isinstance(one, MemoryError) for one in _chain(error)) and not self._native:
-            self._found("memory", f"memory: {_place(error)}", repr(error), content)
+            self.found("memory", f"memory: {_place(error)}", repr(error), content)
         elif isinstance(error, EdgepruneError):
             try:
                 str(error).encode()
             except UnicodeEncodeError as unprintable:
                 place = _place(error)
-                self._found("message", f"message: {place}", repr(unprintable), content)
+                self.found("message", f"message: {place}", repr(unprintable), content)
         elif self._native and isinstance(error, Exception):
             self._tell(b"contained")
         else:
             what = f"{type(error).__name__} at {_place(error)}"
-            self._found("exception", what, repr(error)[:500], content)
-
-    def _found(self, kind: str, what: str, text: str, content: bytes) -> None:
-        record: dict[str, Any] = Finding(kind, what, text, content).to_json()
-        self._tell(json.dumps(record).encode())
+            self.found("exception", what, repr(error)[:500], content)
 
     def _tell(self, line: bytes) -> None:
         data = line + b"\n"

@@ -3,6 +3,7 @@
 Everything follows from a random generator's seed, so that a case is made again from its number.
 """
 
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -60,11 +61,18 @@ def broken_bytes(generator: random.Random, seeds: Sequence[bytes]) -> bytes:
 
 def broken_value(generator: random.Random, value: Any, odd: Sequence[Any] = ODD_VALUES) -> Any:
     """A document's value with a few of its parts replaced, removed, doubled, renamed or moved."""
+    try:
+        return _broken_value(generator, value, odd)
+    except RecursionError:  # it was broken before, and is as deep as it can be
+        return value
+
+
+def _broken_value(generator: random.Random, value: Any, odd: Sequence[Any]) -> Any:
     value = json.loads(json.dumps(value))
     for _ in range(generator.choice((1, 1, 1, 2, 3, 6))):
         spots = list(_spots(value))
         if not spots:
-            return generator.choice(odd)
+            return copy.deepcopy(generator.choice(odd))
         owner, key = generator.choice(spots)
         other, other_key = generator.choice(spots)
         match generator.randrange(8):
@@ -75,13 +83,13 @@ def broken_value(generator: random.Random, value: Any, odd: Sequence[Any] = ODD_
             case 2:
                 owner[key] = json.loads(json.dumps(other[other_key]))
             case 3:
-                owner[key] = [owner[key]] * generator.choice((1, 2, 9))
+                owner[key] = [owner[key]] * generator.choice((1, 2))
             case 4:
                 owner[key] = nested(owner[key], generator.choice((2, 50, 500)))
             case 5 if isinstance(owner[key], int | float):
                 owner[key] = owner[key] * generator.choice((-1, 0, 0.5, 1.5, 1000))
             case _:
-                owner[key] = generator.choice(odd)
+                owner[key] = copy.deepcopy(generator.choice(odd))
     return value
 
 
