@@ -109,8 +109,8 @@ def write_images(root: Path, parts: tuple[str, ...]) -> None:
 
 def train(name: str, root: Path, path: Path, epochs: int) -> float:
     """Train a network as its owner would have, with torch alone; gives its accuracy on val/."""
-    # timm imports torchvision, which does not open beside every torch without this.
-    import_module("edgeprune.workloads.torchvision_guard")
+    # timm imports torchvision, which does not open beside every torch without edgeprune.
+    import_module("edgeprune")
     import own_nets  # written beside
 
     torch.manual_seed(0)

@@ -3,10 +3,20 @@
 The names below are loaded on first use, so that ``import edgeprune`` stays quick.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edgeprune.torchvision_guard import guard
+
 __version__ = "0.1.0"
+
+# How long a thread of OpenMP's spins before it sleeps; read when torch is loaded. GNU's own choice
+# makes two threads three times as slow as soon as another program takes one of two cores.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
+guard()
 
 if TYPE_CHECKING:
     from edgeprune.export import load_bundle

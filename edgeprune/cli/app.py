@@ -7,8 +7,9 @@ import typer
 
 from edgeprune import __version__
 from edgeprune.cli.history import app as history_app
-from edgeprune.cli.outcomes import exit_for_errors, print_json
+from edgeprune.cli.outcomes import exit_for_errors, prepare, print_json
 from edgeprune.cli.target import app as target_app
+from edgeprune.terminal import say
 
 app = typer.Typer(
     help="Prune a trained CNN until it meets a latency budget measured on your device.",
@@ -21,6 +22,14 @@ app.add_typer(history_app, name="history")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN_DIR")]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run code that a run made elsewhere names; remembered for it."),
+]
+Again = Annotated[
+    str | None,
+    typer.Option("--history", help="Its history's address, where that has a password."),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting: budget.latency=0.4x", metavar="KEY=VALUE"),
@@ -29,7 +38,7 @@ Overrides = Annotated[
 
 def _show_version(value: bool) -> None:
     if value:
-        typer.echo(f"edgeprune {__version__}")
+        say(f"edgeprune {__version__}")
         raise typer.Exit
 
 
@@ -140,14 +149,16 @@ def check(
 
 
 @app.command()
-def resume(run_dir: RunDir, as_json: Json = False) -> None:
+def resume(
+    run_dir: RunDir, trust: Trust = False, history: Again = None, as_json: Json = False
+) -> None:
     """Go on with an interrupted run; nothing finished is done again."""
     from edgeprune.cli.results import show_result
 
     with exit_for_errors():
         from edgeprune.pipeline import resume as resume_run
 
-        show_result(resume_run(run_dir), as_json=as_json)
+        show_result(resume_run(run_dir, trust=trust, history=history), as_json=as_json)
 
 
 @app.command()
@@ -160,6 +171,8 @@ def finish(
     accuracy_drop: Annotated[
         float | None, typer.Option(help="The fastest that loses so many points at most.")
     ] = None,
+    trust: Trust = False,
+    history: Again = None,
     as_json: Json = False,
 ) -> None:
     """Finish another trial or budget of a finished run, without a new search.
@@ -171,7 +184,14 @@ def finish(
     with exit_for_errors():
         from edgeprune.pipeline import finish_point
 
-        point = finish_point(run_dir, trial=trial, latency=latency, accuracy_drop=accuracy_drop)
+        point = finish_point(
+            run_dir,
+            trial=trial,
+            latency=latency,
+            accuracy_drop=accuracy_drop,
+            trust=trust,
+            history=history,
+        )
         show_point(run_dir, point, as_json=as_json)
 
 
@@ -195,7 +215,7 @@ def report(run_dir: RunDir) -> None:
     with exit_for_errors():
         from edgeprune.pipeline import write_report
 
-        typer.echo(write_report(run_dir))
+        say(write_report(run_dir))
 
 
 @app.command()
@@ -250,6 +270,7 @@ def export(
     accuracy_drop: Annotated[
         float | None, typer.Option(help="Percentage points it may lose to float32.")
     ] = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Write a finished run's model in another format or precision; kept if right and faster.
@@ -267,17 +288,21 @@ def export(
             formats=formats or ["onnx"],
             calibration=calibration,
             drop=accuracy_drop,
+            trust=trust,
         )
         show_artifacts(records, as_json=as_json)
 
 
 @app.command()
 def verify(
-    model: Annotated[Path, typer.Argument(help="A model file: .onnx, .tflite or .so")],
+    model: Annotated[
+        Path, typer.Argument(help="A model file: .onnx, .tflite, or .so (a program).")
+    ],
     against: Annotated[Path, typer.Option(help="A finished run.")],
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="Also time it there.")
     ] = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Run any file over a finished run's test images, beside its torch model."""
@@ -286,7 +311,8 @@ def verify(
     with exit_for_errors():
         from edgeprune.pipeline import verify_file
 
-        show_verified(verify_file(model, against, target=target), as_json=as_json)
+        found = verify_file(model, against, target=target, trust=trust)
+        show_verified(found, as_json=as_json)
 
 
 @app.command()
@@ -365,6 +391,7 @@ def measure(
 
 def main() -> None:
     """Entry point of the `edgeprune` command."""
+    prepare()
     app()
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 from edgeprune.pipeline.records import ArtifactRecord, FileCheck
+from edgeprune.terminal import console, say
 
 
 def show_artifacts(records: Sequence[ArtifactRecord], *, as_json: bool) -> None:
@@ -34,7 +34,7 @@ def show_artifacts(records: Sequence[ArtifactRecord], *, as_json: bool) -> None:
                 f"{one.bytes / 1e3:.0f} kB",
                 style=None if one.kept else "dim",
             )
-        Console(highlight=False).print(table)
+        console().print(table)
     rejected = [f"{one.format} {one.precision}: {one.reason}" for one in records if not one.kept]
     if rejected:
         raise BudgetError("rejected: " + "; ".join(rejected))
@@ -54,11 +54,10 @@ def show_verified(found: FileCheck, *, as_json: bool) -> None:
     if as_json:
         print_json(found.to_json())
         return
-    console = Console(highlight=False)
     for name, value in found.to_json().items():
         if isinstance(value, float):
-            console.print(f"{name.replace('_', ' '):24}{value:.6g}")
+            say(f"{name.replace('_', ' '):24}{value:.6g}")
         elif isinstance(value, int | str):
-            console.print(f"{name.replace('_', ' '):24}{value}")
+            say(f"{name.replace('_', ' '):24}{value}")
     for warning in found.warnings:
-        console.print(f"warning: {warning}")
+        say(f"warning: {warning}")

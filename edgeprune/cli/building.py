@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
+from edgeprune.terminal import console, say, status
 
 if TYPE_CHECKING:
     from edgeprune.deploy.manifest import BuildManifest
@@ -30,8 +30,8 @@ def build_products(
     from edgeprune.deploy import build, build_in_docker
 
     make = build_in_docker if in_docker else build
-    with Console(stderr=True).status("reading the run") as status:
-        manifest = make(run_dir, target, output=output, runners=runners, note=status.update)
+    with status("reading the run") as tell:
+        manifest = make(run_dir, target, output=output, runners=runners, note=tell)
     if as_json:
         print_json(manifest.to_json())
     else:
@@ -39,7 +39,6 @@ def build_products(
 
 
 def _show(manifest: "BuildManifest", folder: Path) -> None:
-    console = Console(highlight=False)
     table = Table()
     table.add_column("file", no_wrap=True)
     for heading in ("machine", "needs glibc", "size"):
@@ -48,20 +47,20 @@ def _show(manifest: "BuildManifest", folder: Path) -> None:
         if one.elf is not None and not name.startswith("src/"):
             needs = "none (static)" if one.elf.static else one.elf.glibc or "any"
             table.add_row(name, one.elf.machine, needs, f"{one.bytes / 1e3:.0f} kB")
-    console.print(table)
+    console().print(table)
     for name, tried in manifest.runners.items():
         if tried.not_run is not None:
-            console.print(f"{name}: not tried here: {tried.not_run}")
+            say(f"{name}: not tried here: {tried.not_run}")
         else:
-            console.print(
+            say(
                 f"{name}: outputs differ from this machine's by {tried.max_abs_difference:.2g} at "
                 f"most (allowed: {tried.tolerance:.2g})"
             )
     for name, reason in manifest.skipped.items():
-        console.print(f"{name}: not built: {reason}")
+        say(f"{name}: not built: {reason}")
     if manifest.kernels is not None and manifest.kernels.untuned:
-        console.print(
+        say(
             f"run-compiled: {len(manifest.kernels.untuned)} kernels are not tuned: it may be 50 to "
             "100 times slower than it could be"
         )
-    console.print(f"copy {folder} to the device and run there: sh install.sh")
+    say(f"copy {folder} to the device and run there: sh install.sh")

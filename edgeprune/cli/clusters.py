@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from rich.console import Console
 from scipy.cluster.hierarchy import ClusterNode, to_tree
 
 from edgeprune.errors import UserError
@@ -10,6 +9,7 @@ from edgeprune.pruning import ChannelSpace
 from edgeprune.search import SearchProblem
 from edgeprune.search.samplers.bocr.clusters import Clustering
 from edgeprune.search.samplers.bocr.options import BocrOptions
+from edgeprune.terminal import say
 
 #: Columns that the branches of a dendrogram take, where they do not need more.
 _COLUMNS = 48
@@ -49,13 +49,12 @@ def find_clusters(space: ChannelSpace, count: int) -> tuple[Clustering, dict[str
 
 def show_clusters(clustering: Clustering, labels: dict[str, int]) -> None:
     """Print the dendrogram and the groups of each cluster."""
-    console = Console(highlight=False, markup=False)
     names = [f"{name}  {cluster + 1}" for name, cluster in labels.items()]
     for line in dendrogram(clustering, names):
-        console.print(line, soft_wrap=True)
+        say(line)
     for cluster in range(max(labels.values()) + 1):
         members = [name for name, one in labels.items() if one == cluster]
-        console.print(f"cluster {cluster + 1} ({len(members)} groups): {', '.join(members)}")
+        say(f"cluster {cluster + 1} ({len(members)} groups): {', '.join(members)}")
 
 
 def dendrogram(clustering: Clustering, names: list[str]) -> list[str]:

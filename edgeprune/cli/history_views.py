@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
@@ -17,6 +15,8 @@ from edgeprune.files import write_atomic
 from edgeprune.history import History, HistoryError, RunLine
 from edgeprune.history.database import history_url
 from edgeprune.history.exchange import Parcel, export_lines, import_parcel, read_parcel
+from edgeprune.passwords import masked
+from edgeprune.terminal import console, say
 
 #: Facts that tell devices apart for a reader.
 _SHOWN = ("board", "cpu", "runtime", "version", "threads", "precision", "batch")
@@ -110,15 +110,14 @@ def known_targets(history: History, target: str | None) -> list[KnownTarget]:
 
 def show_targets(targets: Sequence[KnownTarget]) -> None:
     """Print an overview as tables."""
-    console = _console()
     if not targets:
-        console.print("nothing yet: `edgeprune run` and `edgeprune target probe` write here")
+        say("nothing yet: `edgeprune run` and `edgeprune target probe` write here")
     for target in targets:
         facts = ", ".join(f"{name} {target.facts[name]}" for name in _SHOWN if name in target.facts)
-        console.print(f"{target.key[:_SHORT]} {facts}")
-        console.print(f"  {target.kernels} kernels, {len(target.runs)} runs")
+        say(f"{target.key[:_SHORT]} {facts}")
+        say(f"  {target.kernels} kernels, {len(target.runs)} runs")
         if target.runs:
-            console.print(_table(target.runs))
+            console().print(_table(target.runs))
 
 
 def run_details(history: History, run: str) -> RunDetails:
@@ -150,10 +149,9 @@ def run_details(history: History, run: str) -> RunDetails:
 
 def show_run(run: RunDetails) -> None:
     """Print a run as a table."""
-    console = _console()
-    console.print(f"{run.id} {run.workload}, target {run.target}")
+    say(f"{run.id} {run.workload}, target {run.target}")
     facts = ", ".join(f"{name} {value}" for name, value in sorted(run.facts.items()))
-    console.print(f"  {facts}, started {run.started}")
+    say(f"  {facts}, started {run.started}")
     table = Table()
     for heading in ("trial", "reward", "accuracy", "latency", "widths"):
         table.add_column(heading, justify="left" if heading == "widths" else "right")
@@ -165,7 +163,7 @@ def show_run(run: RunDetails) -> None:
             f"{trial.latency_ratio:.3f}x",
             " ".join(map(str, trial.widths.values())),
         )
-    console.print(table)
+    console().print(table)
 
 
 def export_file(history: History, file: Path, target: str | None) -> dict[str, int]:
@@ -216,7 +214,7 @@ def merge_from(history: History, source: str) -> dict[str, int]:
         msg = f"there is no history {source}; allowed: a file that is one, or a database URL"
         raise HistoryError(msg)
     with History.open(source) as other:
-        return _add(history, read_parcel(export_lines(other), source))
+        return _add(history, read_parcel(export_lines(other), masked(source)))
 
 
 def forget(
@@ -265,8 +263,8 @@ def show_forgotten(found: Sequence[RunSummary], *, dry_run: bool, as_json: bool)
         print_json({"forgotten": [asdict(one) for one in found], "dry_run": dry_run})
         return
     if found:
-        _console().print(_table(found))
-    typer.echo(f"{len(found)} runs {'would be ' if dry_run else ''}forgotten")
+        console().print(_table(found))
+    say(f"{len(found)} runs {'would be ' if dry_run else ''}forgotten")
 
 
 def show_counts(counts: dict[str, int], what: str, *, as_json: bool) -> None:
@@ -274,7 +272,7 @@ def show_counts(counts: dict[str, int], what: str, *, as_json: bool) -> None:
     if as_json:
         print_json(counts)
     else:
-        typer.echo(f"{', '.join(f'{count} {name}' for name, count in counts.items())} {what}")
+        say(f"{', '.join(f'{count} {name}' for name, count in counts.items())} {what}")
 
 
 def _add(history: History, parcel: Parcel) -> dict[str, int]:
@@ -323,11 +321,6 @@ def _table(runs: Sequence[RunSummary]) -> Table:
             run.started,
         )
     return table
-
-
-def _console() -> Console:
-    """Names may come from somebody else's file: they are no markup."""
-    return Console(highlight=False, markup=False)
 
 
 def _one(start: str, known: Iterable[str], what: str) -> str:

@@ -9,6 +9,7 @@ from edgeprune.config.json_schema import json_schema
 from edgeprune.errors import UserError
 from edgeprune.files import write_atomic, write_json
 from edgeprune.pipeline.proposal import Wishes, check_absent, propose
+from edgeprune.terminal import say
 
 
 def write_pipeline(wishes: Wishes, output: Path) -> None:
@@ -32,8 +33,8 @@ def write_pipeline(wishes: Wishes, output: Path) -> None:
         msg = f"{output} cannot be written: {error.strerror}"
         raise UserError(msg) from error
     for note in proposal.notes:
-        typer.echo(note)
-    typer.echo(f"written: {output}. Next: edgeprune check {output}; edgeprune run {output}")
+        say(note)
+    say(f"written: {output}. Next: edgeprune check {output}; edgeprune run {output}")
 
 
 def asked(option: str | None, question: str, default: str | None = None) -> str:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.config import ModelConfig, load_pipeline, load_target
 from edgeprune.errors import UserError
 from edgeprune.pruning import ChannelSpace
+from edgeprune.terminal import console, say
 from edgeprune.workloads import build_model, load_workload
 
 
@@ -99,14 +99,13 @@ def space_table(space: ChannelSpace) -> None:
             f"no: {group.fixed}" if group.fixed else _may_be_cut(space, group.name),
             style="dim" if group.fixed else None,
         )
-    console = Console(highlight=False)
-    console.print(table)
+    console().print(table)
     if space.branches:
         names = ", ".join(branch.name or "the model" for branch in space.branches)
-        console.print(f"{len(space.branches)} residual branches may go as a whole: {names}")
+        say(f"{len(space.branches)} residual branches may go as a whole: {names}")
     else:
-        console.print("no residual branch may go as a whole")
-    console.print(
+        say("no residual branch may go as a whole")
+    say(
         f"{space.macs(space.full) / 1e6:.1f} M MACs, {space.params(space.full) / 1e6:.2f} M "
         f"parameters, {len(space.free)} of {len(space.groups)} groups may be cut; "
         f"{space.cuttable_macs_share:.1%} of the MACs lie in layers they touch"

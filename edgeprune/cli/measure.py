@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.config import load_target
@@ -16,6 +14,7 @@ from edgeprune.devices.clocks import unit_of
 from edgeprune.devices.runtimes import taken_by
 from edgeprune.errors import UserError
 from edgeprune.export.formats import device_content, format_named
+from edgeprune.terminal import console, say
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def measure_files(model: Path, target: str, against: Path | None) -> MeasuredFil
     config = load_target(target)
     takes = taken_by(config)
     contents = [_read(path, takes, config.runtime) for path in (model, against or model)]
-    with open_device(config, partial(typer.echo, err=True)) as device:
+    with open_device(config, partial(say, error=True)) as device:
         return MeasuredFiles(config.name, model, against, device.compare(*contents))
 
 
@@ -84,15 +83,14 @@ def show_measured(found: MeasuredFiles) -> None:
             str(len(one.samples_ms)),
             f"{one.build_ms:.0f} ms",
         )
-    console = Console(highlight=False)
-    console.print(table)
+    console().print(table)
     low, high = comparison.ratio_interval
     what = "against itself" if found.against is None else "ratio"
-    console.print(f"{what}: {comparison.ratio:.4f} ({low:.4f} to {high:.4f})")
+    say(f"{what}: {comparison.ratio:.4f} ({low:.4f} to {high:.4f})")
     if conditions.get("untuned"):
         count = len(conditions["untuned"])
-        console.print(f"{count} kernels are not tuned: these latencies say nothing about a model")
-    console.print(
+        say(f"{count} kernels are not tuned: these latencies say nothing about a model")
+    say(
         f"{found.target}: {conditions.get('runtime')} {conditions.get('version')}, "
         f"{conditions.get('threads')} thread(s), {conditions.get('cpu')}"
     )

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
 from edgeprune.cli.outcomes import print_json
 from edgeprune.config import TargetConfig
@@ -12,6 +11,7 @@ from edgeprune.errors import ConfigError, nearest
 from edgeprune.history import History, target_facts, target_key
 from edgeprune.latency import Sweep, probe_staircases
 from edgeprune.latency.staircase import KINDS
+from edgeprune.terminal import column, console, say
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -37,7 +37,13 @@ def probe_target(
     with (
         open_device(target) as device,
         History.open(history) as kept,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        Progress(
+            column("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=console(error=True),
+            transient=True,
+        ) as progress,
     ):
         facts = target_facts(device.conditions())
         kept.target(target_key(facts), facts)
@@ -65,15 +71,14 @@ def show_sweeps(sweeps: Mapping[str, Sweep], *, as_json: bool) -> None:
             }
         )
         return
-    console = Console(highlight=False)
     for kind, sweep in sweeps.items():
         multiple, gain = sweep.staircase.multiple, sweep.staircase.gain
         found = f"multiples of {multiple}" if multiple > 1 else "no steps"
         waste = f"; widths in between take {gain:.0%} longer" if multiple > 1 else ""
-        console.print(f"[bold]{kind}[/bold]: {found}{waste}")
+        say(f"{kind}: {found}{waste}")
         low, high = sweep.channels[0], sweep.channels[-1]
-        console.print(f"  {picture(sweep.ms)}")
-        console.print(f"  {low} to {high} channels, {min(sweep.ms):.3g} to {max(sweep.ms):.3g}")
+        say(f"  {picture(sweep.ms)}")
+        say(f"  {low} to {high} channels, {min(sweep.ms):.3g} to {max(sweep.ms):.3g}")
 
 
 def picture(values: Sequence[float]) -> str:

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
@@ -16,6 +14,7 @@ from edgeprune.pipeline import RunResult
 from edgeprune.pipeline.records import Finished, Manifest
 from edgeprune.report.ladder import Rung
 from edgeprune.report.sentences import loss_warning
+from edgeprune.terminal import console, say
 
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
@@ -56,12 +55,12 @@ def show_point(run_dir: Path, point: Rung, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(point))
     else:
-        typer.echo(
+        say(
             f"{point.regime}: {point.accuracy:.2%} on the test split at {point.ratio:.3f}x "
             f"({point.found_by})"
         )
-        typer.echo(f"model:  {run_dir / point.path / 'model.onnx'}")
-        typer.echo(f"report: {run_dir / 'report.html'}")
+        say(f"model:  {run_dir / point.path / 'model.onnx'}")
+        say(f"report: {run_dir / 'report.html'}")
     if not point.met:
         msg = f"{point.regime} is not met: the file measures {point.ratio:.3f}x"
         raise BudgetError(msg)
@@ -130,15 +129,14 @@ def _table(result: RunResult) -> None:
             f"{(size or 0) / 1e3:.0f} kB",
             style="bold" if name == "result" else None,
         )
-    console = Console(highlight=False)
-    console.print(table)
+    console().print(table)
     if any(rung.beside for rung in bundle.ladder):
-        console.print(_frontier(bundle.ladder))
+        console().print(_frontier(bundle.ladder))
     base, best = bundle.base.verification, bundle.result.verification
     if warning := loss_warning(base.accuracy, best.accuracy, best.images):
-        console.print(f"WARNING: {warning}", style="bold red")
-    typer.echo(f"model:  {result.directory / 'model.onnx'}")
-    typer.echo(f"report: {result.report}")
+        console().print(f"WARNING: {warning}", style="bold red")
+    say(f"model:  {result.directory / 'model.onnx'}")
+    say(f"report: {result.report}")
 
 
 def _frontier(ladder: Sequence[Rung]) -> Table:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
 from edgeprune.pipeline.overview import RunLine
+from edgeprune.terminal import console, say
 
 
 def show_runs(lines: Sequence[RunLine], *, as_json: bool) -> None:
@@ -17,7 +16,7 @@ def show_runs(lines: Sequence[RunLine], *, as_json: bool) -> None:
         print_json({"runs": [{**asdict(one), "path": str(one.path)} for one in lines]})
         return
     if not lines:
-        typer.echo("no runs here; `edgeprune run pipeline.yaml` makes one")
+        say("no runs here; `edgeprune run pipeline.yaml` makes one")
         return
     table = Table()
     for heading in ("run", "state", "budget"):
@@ -31,4 +30,4 @@ def show_runs(lines: Sequence[RunLine], *, as_json: bool) -> None:
         table.add_row(
             one.path.name, state, budget, accuracy, "" if one.ratio is None else f"{one.ratio:.3f}x"
         )
-    Console(highlight=False).print(table)
+    console().print(table)

@@ -1,10 +1,10 @@
 """`edgeprune samplers`: what can propose widths, and when to take which."""
 
-from rich.console import Console
 from rich.table import Table
 
 from edgeprune.cli.outcomes import print_json
 from edgeprune.search.samplers import samplers
+from edgeprune.terminal import console
 
 
 def show_samplers(*, as_json: bool) -> None:
@@ -23,9 +23,8 @@ def show_samplers(*, as_json: bool) -> None:
         table.add_column(heading, ratio=None if heading == "sampler" else 1)
     for one in specs:
         table.add_row(one.name, one.about, one.when)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print(
+    console().print(table)
+    console().print(
         "search.sampler also takes optuna:ClassName (optuna:TPESampler) and module:function; "
         "weights and widths from nothing: workload.train.mode: joint"
     )

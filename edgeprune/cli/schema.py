@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import typer
-
 from edgeprune.cli.outcomes import print_json
 from edgeprune.config.json_schema import json_schema
 from edgeprune.errors import ConfigError
 from edgeprune.files import write_json
+from edgeprune.terminal import say
 
 
 def write_schema(kind: str, output: Path | None) -> None:
@@ -29,4 +28,4 @@ def write_schema(kind: str, output: Path | None) -> None:
     except OSError as error:
         msg = f"{output} cannot be written: {error.strerror}"
         raise ConfigError(msg) from error
-    typer.echo(f"# yaml-language-server: $schema={output}")
+    say(f"# yaml-language-server: $schema={output}")

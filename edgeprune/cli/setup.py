@@ -2,9 +2,8 @@
 
 from functools import partial
 
-import typer
-
 from edgeprune.errors import ConfigError, nearest
+from edgeprune.terminal import say
 
 _PARTS = ("tflite",)
 
@@ -24,5 +23,5 @@ def set_up(part: str) -> None:
         raise ConfigError(msg)
     from edgeprune.export.litert import make_environment
 
-    python = make_environment(partial(typer.echo, err=True))
-    typer.echo(f"TFLite files can be written: {python}")
+    python = make_environment(partial(say, error=True))
+    say(f"TFLite files can be written: {python}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeprune.cli.outcomes import exit_for_errors, print_json
+from edgeprune.terminal import say
 
 app = typer.Typer(help="List, show, check and probe devices.", no_args_is_help=True)
 
@@ -37,7 +38,7 @@ def show(target: Target, as_json: Json = False) -> None:
         if as_json:
             print_json(config.model_dump(mode="json"))
         else:
-            typer.echo(profile_text(config), nl=False)
+            say(profile_text(config).rstrip("\n"))
 
 
 @app.command()

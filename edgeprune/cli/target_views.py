@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import typer
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from edgeprune.config import TargetConfig, load_target
 from edgeprune.config.profiles import shipped_profiles
 from edgeprune.config.yaml_rules import Dumper
 from edgeprune.devices.check import Link
+from edgeprune.terminal import console
 
 _COLOURS = {"ok": "green", "warning": "yellow", "broken": "red"}
 
@@ -51,7 +51,7 @@ def profile_table(lines: Sequence[ProfileLine]) -> None:
     for line in lines:
         processor = " ".join(filter(None, (line.architecture, line.cpu)))
         table.add_row(line.name, line.reach, processor or "-", line.runtime)
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 def profile_text(target: TargetConfig) -> str:
@@ -85,13 +85,13 @@ def tell_links(links: Iterable[Link], good: str, *, as_json: bool) -> None:
 
 def show_links(links: Sequence[Link]) -> None:
     """Print links of the chain as they are tried."""
-    console = Console(highlight=False)
+    terminal = console()
     for link in links:
         line = Text(f"{link.state:8}", style=_COLOURS[link.state])
         line.append(f"{link.name:14}", style="bold").append(link.found, style="default")
-        console.print(line, soft_wrap=True)
+        terminal.print(line, soft_wrap=True)
         if link.mend:
-            console.print(Text(f"{'':22}{link.mend}", style="bold"), soft_wrap=True)
+            terminal.print(Text(f"{'':22}{link.mend}", style="bold"), soft_wrap=True)
 
 
 def _reach(target: TargetConfig) -> str:

@@ -8,14 +8,17 @@ from edgeprune.config.overrides import with_value
 from edgeprune.config.paths import escape_variables, path_texts
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.yaml_rules import Dumper
+from edgeprune.passwords import masked
 
 
 def dump_pipeline(config: PipelineConfig) -> str:
     """The pipeline as YAML with every setting written out, defaults too.
 
-    A run keeps this text: it says what happened even after a default has changed.
+    A run keeps this text: it says what happened even after a default has changed. Passwords in
+    the history's address are masked.
     """
     value = config.model_dump(mode="json")
+    value["history"] = masked(value["history"])
     value["target"] = escape_variables(value["target"])
     value["export"]["calibration"] = escape_variables(value["export"]["calibration"])
     for path, text in list(path_texts(value, PipelineConfig)):

@@ -18,7 +18,8 @@ class PatienceConfig(Section):
     pause_s: float = Field(
         1.0,
         ge=0,
-        description="Seconds before the first further try; before each later one four times more.",
+        description="Seconds before the first further try; before each later one four times more, "
+        "up to 60.",
     )
     away_s: float = Field(
         600.0,

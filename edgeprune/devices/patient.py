@@ -21,8 +21,8 @@ from edgeprune.errors import (
     UnsteadyError,
 )
 
-#: Each pause before a further try is so many times the one before.
-_LONGER = 4
+#: Each pause before a further try is so many times the one before, up to a limit in seconds.
+_LONGER, _LONGEST_S = 4, 60.0
 #: Longest pause between two looks at a device that is away, or that cools; how often to tell.
 _LOOK_S, _TELL_S = 10.0, 60.0
 
@@ -93,7 +93,7 @@ class PatientDevice:
                     self._cool(patience.cool_s)
                 else:
                     self._sleep(pause_s)
-                    pause_s *= _LONGER
+                    pause_s = min(_LONGEST_S, _LONGER * pause_s)
         return self._once_there(action)
 
     def _once_there(self, action: Callable[[], Result]) -> Result:
@@ -161,7 +161,7 @@ class _Away:
 
     def pause_s(self, first_s: float) -> float:
         """Until the next look: soon at first, and in time for the last one."""
-        growing = min(_LOOK_S, first_s * 2**self._looks)
+        growing = min(_LOOK_S, first_s * 2.0 ** min(self._looks, 16))
         self._looks += 1
         return max(0.0, min(growing, self.limit_s - self.gone_s()))
 

@@ -36,29 +36,6 @@ _FIXED = {
     opcode.FLOAT: 8,
 }
 _TEXTS = {opcode.BYTES, opcode.PY3STRING}
-_CONTAINERS = 4_000_000, 200_000
-#: Decimal digits of an integer; nanoseconds of a century have 19.
-_MOST_DIGITS = 40
-#: The fewest bytes that one entry of a list takes: its place, its value, and putting it there.
-_ENTRY_BYTES = 7
-
-_HEADER, _NUMBER = struct.Struct("!bii"), struct.Struct("!i")
-_KINDS = {
-    Message.GATEWAY_TERMINATE,
-    Message.CHANNEL_DATA,
-    Message.CHANNEL_CLOSE,
-    Message.CHANNEL_CLOSE_ERROR,
-    Message.CHANNEL_LAST_MESSAGE,
-}
-#: Bytes that follow the code of a value of fixed size.
-_FIXED = {
-    **dict.fromkeys((opcode.NONE, opcode.TRUE, opcode.FALSE, opcode.SETITEM, opcode.STOP), 0),
-    **dict.fromkeys((opcode.NEWDICT,), 0),
-    **dict.fromkeys((opcode.INT, opcode.LONG, opcode.NEWLIST, opcode.BUILDTUPLE), 4),
-    opcode.FLOAT: 8,
-}
-_TEXTS = {opcode.BYTES, opcode.PY3STRING, opcode.UNICODE}
-_DIGITS = {opcode.LONGINT, opcode.LONGLONG}
 _CONTAINERS = {opcode.NEWDICT, opcode.NEWLIST, opcode.BUILDTUPLE}
 
 

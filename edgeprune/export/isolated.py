@@ -72,7 +72,7 @@ def array_of(header: dict[str, Any], content: bytes) -> NDArray[Any]:
     if kind.kind not in _NUMBERS:
         msg = f"an array of {kind}"
         raise ValueError(msg)
-    return np.frombuffer(content, kind).reshape(header["shape"])
+    return np.frombuffer(content, kind).reshape(header["shape"]).copy()
 
 
 def _limit_memory(more: int) -> None:

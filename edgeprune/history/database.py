@@ -13,6 +13,7 @@ from edgeprune.folders import user_data
 from edgeprune.history.errors import HistoryError
 from edgeprune.history.migrations import bring_up_to_date, found_version
 from edgeprune.history.tables import SCHEMA_VERSION
+from edgeprune.passwords import MASK, masked
 
 #: Names a history for all commands.
 HISTORY_VARIABLE = "EDGEPRUNE_HISTORY"
@@ -23,6 +24,10 @@ _DIALECTS = ("sqlite", "postgresql")
 #: Any number, the same for all processes: a lock in PostgreSQL.
 _MAKING_TABLES = 5_033_166_472
 _READING = "edgeprune_reading"
+_NO_PASSWORD = (
+    "a run keeps no password: give it in PGPASSWORD or ~/.pgpass, or the whole address again with "
+    f"--history or in {HISTORY_VARIABLE}"
+)
 
 
 def history_url(given: str | None) -> URL:
@@ -55,7 +60,20 @@ def history_url(given: str | None) -> URL:
     if url.get_backend_name() not in _DIALECTS:
         msg = f"a history cannot be kept in {url.get_backend_name()}; allowed: a file, PostgreSQL"
         raise HistoryError(msg)
-    return url
+    return _completed(where, url)
+
+
+def _completed(where: str, url: URL) -> URL:
+    """An address whose password was masked: as the variable has it, or for libpq to complete."""
+    if MASK not in {url.password, *url.query.values()}:
+        return url
+    known = os.environ.get(HISTORY_VARIABLE, "")
+    if known != where and masked(known) == where:
+        return make_url(known)
+    query = {key: value for key, value in url.query.items() if value != MASK}
+    return URL.create(
+        *(url.drivername, url.username, None, url.host, url.port, url.database, query)
+    )
 
 
 def open_database(url: URL) -> Engine:
@@ -129,8 +147,13 @@ def _named(engine: Engine) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        reason = masked(reason)
+        if engine.url.password:
+            reason = reason.replace(str(engine.url.password), MASK)
         msg = f"the history {_shown(engine.url)} cannot be used: {reason.strip()}"
-        if "locked" in reason:
+        if "password" in reason and not engine.url.password:
+            msg += f"; {_NO_PASSWORD}"
+        elif "locked" in reason:
             msg += f"; another process has been writing for {_BUSY_TIMEOUT_S:g} s"
         else:
             msg += f"; mend it, move it away, or choose another with {HISTORY_VARIABLE}"
@@ -182,4 +205,4 @@ def _shown(url: URL) -> str:
     """Without its password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return url.render_as_string(hide_password=True)
+    return masked(url.render_as_string(hide_password=True))

@@ -1,21 +1,17 @@
-"""What can be done with a finished run: more artifacts of it, and other files beside it."""
+"""What can be done with a finished run: opening it again, and more artifacts of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgeprune.config import ExportConfig, PipelineConfig, load_pipeline, load_target
-from edgeprune.devices import open_device
-from edgeprune.devices.artifacts import quiet
-from edgeprune.devices.runtimes import with_runtime_for
+from edgeprune.config import ExportConfig, load_pipeline
 from edgeprune.errors import ConfigError, RunError, nearest
-from edgeprune.export import compare_file
-from edgeprune.export.formats import check_writable, device_content, format_named, format_of
-from edgeprune.export.isolation import run_apart
+from edgeprune.export.formats import check_writable, format_named
+from edgeprune.pipeline.consent import require_consent
 from edgeprune.pipeline.finishing import finished_source
-from edgeprune.pipeline.gates import is_chance
+from edgeprune.pipeline.multiples import with_history
 from edgeprune.pipeline.progress import Reporter
-from edgeprune.pipeline.records import ArtifactRecord, FileCheck, Manifest
+from edgeprune.pipeline.records import ArtifactRecord, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
 from edgeprune.pipeline.stages.artifacts import stage_of, write_artifacts
@@ -33,6 +29,7 @@ def export_run(
     calibration: str | None = None,
     drop: float | None = None,
     progress: bool = True,
+    trust: bool = False,
 ) -> list[ArtifactRecord]:
     """Write a finished run's result in other formats and precisions; manifest and report know it.
 
@@ -43,6 +40,7 @@ def export_run(
         calibration: recipe of int8; the pipeline's if not given.
         drop: percentage points that may be lost; the pipeline's if not given.
         progress: show a progress bar on standard error.
+        trust: run what the directory names, though it was not made here.
 
     Returns:
         The records of the artifacts that were asked for.
@@ -62,7 +60,7 @@ def export_run(
         msg = "the float32 ONNX file is the run's model.onnx; ask for float16 or int8, or a format"
         raise ConfigError(msg)
     directory = RunDirectory(run_dir)
-    with open_finished(directory, progress) as (session, manifest):
+    with open_finished(directory, progress, trust=trust) as (session, manifest):
         given = session.config.export.model_dump()
         if calibration is not None:
             given["calibration"] = calibration
@@ -84,54 +82,34 @@ def export_run(
     return records
 
 
-def verify_file(
-    model: str | Path, run_dir: str | Path, *, target: str | None = None, progress: bool = True
-) -> FileCheck:
-    """Run any model file over a finished run's test images, beside the run's torch model.
+@contextmanager
+def open_finished(
+    directory: RunDirectory, progress: bool, *, trust: bool = False, history: str | None = None
+) -> Iterator[tuple[Session, Manifest]]:
+    """Open a run that has finished, and its manifest.
 
     Args:
-        model: a file of ONNX, TFLite, or a TVM library with its description beside it.
-        run_dir: the run directory.
-        target: also time the file there, beside the run's own ONNX file where it is one, else
-            beside itself.
+        directory: of the run.
         progress: show progress bars on standard error.
-
-    Returns:
-        Accuracy, agreement and differences, what the lint warns of, and latencies with a target.
+        trust: run what the directory names, though it was not made here.
+        history: the run's own address of its history, with the password that a run does not keep.
 
     Raises:
-        UserError: the run has not finished, or an extra is not installed.
-        VerificationError: the file cannot be run, or not in the time that the run's target gives
-            a device (``measure.timeout_s``) for each portion of images.
+        RunError: it has not, is no run directory, or names code and was not made here.
     """
-    path = Path(model)
-    if not path.is_file():
-        msg = f"{path} is not there"
-        raise RunError(msg)
-    form = format_of(path)
-    with open_finished(RunDirectory(run_dir), progress) as (session, _):
-        opened = form.open(session.target, quiet)
-        lint = opened.lint(path)
-        source = finished_source(session, "result")
-        workload = session.workload
-        limit = session.target.measure.timeout_s
-        with run_apart(form, path, session.target, limit) as run:
-            found = compare_file(path, run, source.model, workload.splits.test)
-        warnings = lint.warnings()
-        if is_chance(found.accuracy, found.images, workload.classes):
-            warnings.append("its accuracy is that of chance")
-        comparison = None
-        if target is not None:
-            content, profile = device_content(path), load_target(target)
-            with open_device(with_runtime_for(profile, form.name), session.reporter.say) as device:
-                baseline = source.onnx if form.name == "onnx" else content
-                comparison = device.compare(content, baseline)
-    return FileCheck(found, tuple(warnings), comparison)
+    manifest = finished_manifest(directory)
+    config = with_history(load_pipeline(directory.pipeline), history)
+    require_consent(directory, config, trust=trust)
+    with (
+        directory.locked(),
+        Reporter(directory.path / "log.txt", enabled=progress) as reporter,
+        open_session(config, directory, reporter) as session,
+    ):
+        yield session, manifest
 
 
-@contextmanager
-def open_finished(directory: RunDirectory, progress: bool) -> Iterator[tuple[Session, Manifest]]:
-    """Open a run that has finished, and its manifest.
+def finished_manifest(directory: RunDirectory) -> Manifest:
+    """The manifest of a run that has finished.
 
     Raises:
         RunError: it has not, or is no run directory.
@@ -144,10 +122,4 @@ def open_finished(directory: RunDirectory, progress: bool) -> Iterator[tuple[Ses
             f"`edgeprune resume {directory.path}` goes on with it"
         )
         raise RunError(msg)
-    config: PipelineConfig = load_pipeline(directory.pipeline)
-    with (
-        directory.locked(),
-        Reporter(directory.path / "log.txt", enabled=progress) as reporter,
-        open_session(config, directory, reporter) as session,
-    ):
-        yield session, manifest
+    return manifest

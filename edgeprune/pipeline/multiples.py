@@ -2,7 +2,9 @@
 
 from edgeprune.config import PipelineConfig, TargetConfig
 from edgeprune.devices import Device
+from edgeprune.errors import RunError
 from edgeprune.history import History, target_facts, target_key
+from edgeprune.passwords import masked
 from edgeprune.pipeline.records import Multiples
 from edgeprune.pipeline.run_directory import RunDirectory
 
@@ -41,6 +43,25 @@ def learned_multiples(
 def history_url(config: PipelineConfig) -> str | None:
     """The history a pipeline names; None: the user's own."""
     return None if config.history == "default" else config.history
+
+
+def with_history(config: PipelineConfig, given: str | None) -> PipelineConfig:
+    """A pipeline with its history's address as a user gives it again.
+
+    Args:
+        config: of a run, which keeps no password.
+        given: the same address, with its password; None: leave it.
+
+    Raises:
+        RunError: it is another one.
+    """
+    if given is None:
+        return config
+    kept, wanted = masked(config.history), masked(given)
+    if kept != wanted:
+        msg = f"the history is {wanted}, but this run keeps its own in {kept}; allowed: that one"
+        raise RunError(msg)
+    return config.model_copy(update={"history": given})
 
 
 def _learned(config: PipelineConfig, device: Device) -> dict[str, int]:

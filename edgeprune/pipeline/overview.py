@@ -74,6 +74,8 @@ def _lines(folder: Path) -> Iterator[RunLine]:
 
 
 def _unfinished(path: Path) -> str:
+    if (path / ".lock").is_symlink():  # not ours: what it leads to would be opened for writing
+        return "interrupted"
     try:
         with FileLock(path / ".lock", timeout=0):
             return "interrupted"

@@ -39,6 +39,8 @@ def finish_point(
     latency: str | None = None,
     accuracy_drop: float | None = None,
     progress: bool = True,
+    trust: bool = False,
+    history: str | None = None,
 ) -> Rung:
     """Finish another trial or budget of a finished run; manifest and report show it.
 
@@ -51,6 +53,8 @@ def finish_point(
         latency: a budget: ``0.6x``, or ``8 ms``.
         accuracy_drop: the least latency that loses so many points on the reward split at most.
         progress: show progress bars on standard error.
+        trust: run what the directory names, though it was not made here.
+        history: the run's own address of its history, with the password that a run does not keep.
 
     Returns:
         The point, with the path of its bundle in the run directory.
@@ -71,7 +75,8 @@ def finish_point(
         raise ConfigError(msg)
     budget = None if latency is None else _budget(latency)
     directory = RunDirectory(run_dir)
-    with open_finished(directory, progress) as (session, manifest):
+    opened = open_finished(directory, progress, trust=trust, history=history)
+    with opened as (session, manifest):
         if trial is not None:
             point = _trial(session, trial)
         elif session.counted is not None:

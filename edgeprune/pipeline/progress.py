@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from edgeprune.search import SearchTrial
+from edgeprune.terminal import column, console, shown
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,14 @@ class _LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Drop the line."""
+
+
+class _Shown(logging.Formatter):
+    """Lines with their time, as a terminal may show them; without passwords."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging does."""
+        return shown(super().format(record))
 
 
 class Task:
@@ -69,19 +77,19 @@ class Reporter:
     ) -> None:
         self.listener = listener or Listener()
         self._enabled = enabled
-        self._console = Console(stderr=True, quiet=not enabled, highlight=False)
+        self._console = console(error=True, quiet=not enabled)
         self._progress = Progress(
-            TextColumn("{task.description:<16}"),
+            column("{task.description:<16}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.fields[note]}"),
+            column("{task.fields[note]}"),
             console=self._console,
             disable=not enabled,
         )
         self._logger = logging.Logger(f"edgeprune.run.{log.parent}")
         self._handler = _LogFile(log)
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._handler.setFormatter(_Shown("%(asctime)s %(message)s"))
         self._logger.addHandler(self._handler)
 
     def __enter__(self) -> "Reporter":
@@ -110,7 +118,7 @@ class Reporter:
     def say(self, text: str) -> None:
         """One line, on the terminal above the bars and in the log."""
         self._logger.info(text)
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
     def log(self, text: str) -> None:
         """One line in the log only."""

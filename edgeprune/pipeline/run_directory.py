@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from edgeprune.errors import RunError
 from edgeprune.files import write_atomic
+from edgeprune.passwords import masked
 from edgeprune.records import Kind, read_record, write_record
 
 
@@ -60,6 +61,8 @@ class RunDirectory:
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
             if not self.pipeline.exists():
                 write_atomic(self.pipeline, pipeline_text.encode())
+                if masked(pipeline_text) != pipeline_text:  # arguments of one's own code
+                    self.pipeline.chmod(0o600)
         except OSError as error:
             msg = f"cannot write the run directory {self.path}: {error.strerror or error}"
             raise RunError(msg) from error
@@ -67,16 +70,16 @@ class RunDirectory:
     def discard(self) -> None:
         """Remove the directory of a run that had not begun: nothing was computed in it."""
         kept = {self.pipeline, self.path / "log.txt", self.path / ".lock"}
-        files = {path for path in self.path.rglob("*") if not path.is_dir()}
+        files = {path for path in self.path.rglob("*") if path.is_symlink() or not path.is_dir()}
         if files <= kept:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _same_pipeline(self, text: str) -> None:
         kept = self.pipeline.read_text()
-        if kept == text:
+        if text in {kept, masked(kept)}:  # 0.1 kept the passwords of addresses
             return
         changes = [
-            f"{old.strip()!r} there, {new.strip()!r} now"
+            masked(f"{old.strip()!r} there, {new.strip()!r} now")
             for old, new in zip(kept.splitlines(), text.splitlines(), strict=False)
             if old != new
         ]
@@ -101,6 +104,10 @@ class RunDirectory:
         Raises:
             RunError: another process is running here, or the directory is read-only.
         """
+        for name in (".lock", "log.txt"):
+            if (self.path / name).is_symlink():
+                msg = f"{self.path / name} is a link, which edgeprune never makes; remove it"
+                raise RunError(msg)
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
             lock.acquire()
@@ -117,7 +124,7 @@ class RunDirectory:
 
     def contender(self, name: str, suffix: str) -> Path:
         """A contender's file, e.g. ``contenders/uniform.safetensors``."""
-        return self.path / "contenders" / f"{name}.{suffix}"
+        return self.path / "contenders" / f"{_plain(name)}.{suffix}"
 
     def done(self, stage: str) -> bool:
         """Whether a stage has finished."""
@@ -141,4 +148,16 @@ class RunDirectory:
         self._stage(stage).unlink(missing_ok=True)
 
     def _stage(self, stage: str) -> Path:
-        return self.path / "stages" / f"{stage}.json"
+        return self.path / "stages" / f"{_plain(stage)}.json"
+
+
+def _plain(name: str) -> str:
+    """A name, as it is: a record of somebody else's run cannot make us write elsewhere.
+
+    Raises:
+        RunError: it leads out of its folder.
+    """
+    if not name or name.startswith(".") or set(name) & set("/\\\0"):
+        msg = f"{name!r} is no name of a contender or a stage: it leads out of the run directory"
+        raise RunError(msg)
+    return name

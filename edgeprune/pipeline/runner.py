@@ -11,7 +11,9 @@ from torch import nn
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
 from edgeprune.errors import InterruptedRun, MeasurementError, RunError, UserError
+from edgeprune.pipeline.consent import remember, require_consent, undue
 from edgeprune.pipeline.granularity import check_settings
+from edgeprune.pipeline.multiples import with_history
 from edgeprune.pipeline.names import unknown_names
 from edgeprune.pipeline.progress import Listener, Reporter
 from edgeprune.pipeline.records import Manifest
@@ -21,6 +23,12 @@ from edgeprune.pipeline.session import open_session
 from edgeprune.pipeline.stages.order import run_stages
 from edgeprune.pipeline.stages.report import write_run_report
 from edgeprune.workloads import Dataset, Workload, given_workload
+
+#: Where nothing can be written into the user's data folder.
+_UNMARKED = (
+    "the user's data folder cannot be written, so that this run is not known as made here: going "
+    "on with it, or exporting it, will need --trust"
+)
 
 
 def run(
@@ -113,6 +121,7 @@ def _created(config: PipelineConfig, run_dir: str | Path | None, name: str) -> R
         run_dir = Path("runs") / f"{name}-{stamp}"
     directory = RunDirectory(run_dir)
     directory.create(dump_pipeline(config))
+    remember(directory)
     return directory
 
 
@@ -126,15 +135,24 @@ def _gone_unless_begun(directory: RunDirectory) -> Iterator[None]:
         raise
 
 
-def resume(run_dir: str | Path, *, progress: bool = True) -> RunResult:
+def resume(
+    run_dir: str | Path,
+    *,
+    progress: bool = True,
+    trust: bool = False,
+    history: str | None = None,
+) -> RunResult:
     """Go on with a run that was interrupted; a finished run is only reported again.
 
     Args:
         run_dir: the run directory.
         progress: show progress bars on standard error.
+        trust: run what the directory names, though it was not made here.
+        history: the run's own address of its history, with the password that a run does not keep.
 
     Raises:
-        RunError: it is no run directory, or another process is running in it.
+        RunError: it is no run directory, another process is running in it, or it was not made here
+            and names code.
 
     Examples:
         >>> resume("runs/digits").directory  # doctest: +SKIP
@@ -142,7 +160,10 @@ def resume(run_dir: str | Path, *, progress: bool = True) -> RunResult:
     """
     directory = RunDirectory(run_dir)
     directory.check()
-    return _execute(load_pipeline(directory.pipeline), directory, progress)
+    config = with_history(load_pipeline(directory.pipeline), history)
+    if trust or not directory.done("bundle"):  # a report runs nothing
+        require_consent(directory, config, trust=trust)
+    return _execute(config, directory, progress)
 
 
 def write_report(run_dir: str | Path) -> Path:
@@ -170,6 +191,8 @@ def _execute(
             if manifest is None:
                 if config.notice:
                     reporter.say(config.notice)
+                if undue(directory, config):
+                    reporter.say(_UNMARKED)
                 with open_session(config, directory, reporter, workload) as session:
                     manifest = run_stages(session)
             report = write_run_report(directory)

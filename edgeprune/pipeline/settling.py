@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from edgeprune.devices import Comparison
+from edgeprune.errors import MeasurementError
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchProblem, Widths, fill, fit_to_budget
 from edgeprune.search.fitting import keep_ratios
@@ -63,13 +64,22 @@ class Settler:
 
         Returns:
             The widths to go on with; `met` is False when even the smallest miss the limit.
+
+        Raises:
+            MeasurementError: the device failed before anything within the limit was found.
         """
         best: Settled | None = None
         tried: list[Widths] = []
         plan = widths
         for _ in range(MAX_MEASURED):
             if comparison is None:
-                comparison = self.compare(plan)
+                try:
+                    comparison = self.compare(plan)
+                except MeasurementError as error:
+                    if best is None:
+                        raise
+                    self.log(f"settle: goes no further than {best.comparison.ratio:.4f}x: {error}")
+                    break
             tried.append(plan)
             high = comparison.ratio_interval[1]
             self.log(f"settle: {comparison.ratio:.4f}x of at most {self.limit}x")

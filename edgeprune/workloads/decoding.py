@@ -12,9 +12,17 @@ from edgeprune.errors import WorkloadError
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif",
 )  # fmt: skip
+#: What a file may be, whatever its name says: other readers of Pillow start programs (EPS).
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+#: Pixels of the largest image, about 8,000 x 8,000: some 600 MB while it is decoded. A few
+#: kilobytes of PNG can stand for more than any memory holds.
+MOST_PIXELS = 64_000_000
 #: The EXIF tag that says how a camera was held, and its values of a turn to the left or right.
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
+
+#: Pillow's own limit, and its warning where warnings are errors.
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -31,16 +39,16 @@ def decode(path: Path | str, *, shorter_side: int | None = None) -> Pixels:
         (H, W, 3) uint8.
 
     Raises:
-        WorkloadError: the file is no image, or is damaged.
+        WorkloadError: the file is no image, is damaged, or has more than `MOST_PIXELS`.
     """
     try:
-        with Image.open(path) as opened:
+        with _opened(path) as opened:
             image = _as_rgb(ImageOps.exif_transpose(opened))
             if shorter_side is not None and min(image.size) != shorter_side:
                 image = image.resize(_scaled(image.size, shorter_side), Image.Resampling.BILINEAR)
             return np.asarray(image)
     # Damaged files raise all of these, depending on where they are damaged.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, *_BOMBS) as error:
         msg = f"image {path} cannot be read: {error}; replace or remove it"
         raise WorkloadError(msg) from error
 
@@ -49,13 +57,13 @@ def read_size(path: Path | str) -> tuple[int, int]:
     """Height and width of an image, from its header.
 
     Raises:
-        WorkloadError: the file is no image.
+        WorkloadError: the file is no image, or has more than `MOST_PIXELS`.
     """
     try:
-        with Image.open(path) as opened:
+        with _opened(path) as opened:
             turned = opened.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
             return opened.size if turned else opened.size[::-1]
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
         msg = f"image {path} cannot be read: {error}; replace or remove it"
         raise WorkloadError(msg) from error
 
@@ -75,6 +83,22 @@ def crop(pixels: Pixels, size: int, top: float, left: float) -> Pixels:
     y = round(top * (pixels.shape[0] - size))
     x = round(left * (pixels.shape[1] - size))
     return pixels[y : y + size, x : x + size]
+
+
+def _opened(path: Path | str) -> Image.Image:
+    """An image of which only the header has been read.
+
+    Raises:
+        ValueError: it is too large.
+        OSError: it is no image, or of a format that is not read.
+    """
+    image = Image.open(path, formats=_FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        image.close()
+        msg = f"it has {width:,} x {height:,} pixels; allowed: at most {MOST_PIXELS:,} in all"
+        raise ValueError(msg)
+    return image
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

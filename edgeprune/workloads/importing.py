@@ -4,7 +4,6 @@ Built-in datasets are called the same way as a user's: by what their signature a
 """
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
@@ -26,8 +25,6 @@ def import_function(name: str, setting: str) -> Callable[..., Any]:
         WorkloadError: there is no such module or attribute, importing it fails, or it is not
             callable.
     """
-    # The user's module may import torchvision, which may need our guard to open at all.
-    import_module("edgeprune.workloads.torchvision_guard")
     return load_object(name, setting, WorkloadError)
 
 

@@ -1,6 +1,7 @@
 """Trained weights from files, without running anything that a file contains."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ State = dict[str, torch.Tensor]
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 #: Bytes that show what kind of file it is.
 _BEGIN = 64
+#: What a file's tensors may take: so many bytes, and so many more for each byte of its own. Two
+#: names may share one tensor.
+_ALLOWANCE, _LARGEST_FACTOR = 16 << 20, 2
 _SUFFIXES = (".pt", ".pth", ".safetensors")
 
 
@@ -47,6 +51,7 @@ def read_weights(path: Path) -> State:
         raise WorkloadError(msg)
     loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     state = _unwrapped(loaded, path)
+    _refuse_views(state, path)
     for name, tensor in state.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             msg = f"workload.model.weights: {path} has NaN or infinite values in {name}"
@@ -92,6 +97,42 @@ def load_weights(model: nn.Module, state: Mapping[str, torch.Tensor], source: st
     model.load_state_dict(state, strict=False)
 
 
+def _refuse_bomb(path: Path) -> None:
+    """A checkpoint is a ZIP file, stored as it is; one that unpacks to more was made to do harm.
+
+    Raises:
+        WorkloadError: it is one.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            whole = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch says what is wrong with it
+    _refuse_larger(path, whole)
+
+
+def _refuse_views(state: State, path: Path) -> None:
+    """One number can be read as a tensor of any size; what is done with it would fill the memory.
+
+    Raises:
+        WorkloadError: the tensors are larger than the file that they come from.
+    """
+    sizes = (tensor.numel() * tensor.element_size() for tensor in state.values())
+    _refuse_larger(path, sum(sizes))
+
+
+def _refuse_larger(path: Path, found: int) -> None:
+    limit = _ALLOWANCE + _LARGEST_FACTOR * path.stat().st_size
+    if found > limit:
+        msg = (
+            f"workload.model.weights: {path} is refused: its {path.stat().st_size:,} bytes stand "
+            f"for {found:,}; allowed: {limit:,}"
+        )
+        raise WorkloadError(msg)
+
+
 def _read_safetensors(path: Path) -> Any:
     try:
         return load_file(path)
@@ -112,6 +153,7 @@ def _read_torch(path: Path) -> Any:
             "no weights: was a web page saved in place of the file?"
         )
         raise WorkloadError(msg)
+    _refuse_bomb(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

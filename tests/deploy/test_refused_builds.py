@@ -77,10 +77,10 @@ def test_a_device_with_an_older_glibc_keeps_the_earlier_build(bundle: Path, tmp_
     target = profile(tmp_path, "{name: mine, kind: local, glibc: '2.9'}")
     earlier = tmp_path / "dist/mine/manifest.json"
     earlier.parent.mkdir(parents=True)
-    earlier.write_text("{}")
+    earlier.write_text(manifest := '{"edgeprune": "0.1.0", "files": {}}')
     with pytest.raises(TargetError, match=r"needs glibc 2\.\d+, and 'mine' has 2\.9"):
         build(bundle, target, output=tmp_path / "dist", runners=["onnxruntime"])
-    assert earlier.read_text() == "{}"
+    assert earlier.read_text() == manifest
     assert [path.name for path in (tmp_path / "dist").iterdir()] == ["mine"]
 
 

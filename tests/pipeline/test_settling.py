@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgeprune.devices import Comparison, Measurement
+from edgeprune.errors import MeasurementError
 from edgeprune.pipeline.settling import Settler
 from edgeprune.search import Widths, fit_to_budget
 from edgeprune.testing.samplers import SmallNet
@@ -71,3 +72,22 @@ def test_a_known_measurement_is_not_made_again() -> None:
 def test_the_smallest_comes_last() -> None:
     settled = _settler(lambda widths: 0.9, []).settle(_uniform(0.5))
     assert settled.widths == PROBLEM.smallest and not settled.met
+
+
+def test_a_failed_measurement_ends_with_the_best_that_was_measured() -> None:
+    log, asked = list[str](), list[Widths]()
+
+    def device(widths: Widths) -> float:
+        if widths not in asked:
+            asked.append(widths)
+        if len(asked) == 2:
+            msg = "the device was lost"
+            raise MeasurementError(msg)
+        return 0.8 * _stairs(widths)
+
+    settled = _settler(device, log).settle(_uniform(0.5))
+    assert settled.met and settled.widths == asked[0] != asked[1]
+    assert "the device was lost" in log[-1]
+    with pytest.raises(MeasurementError):
+        asked[:] = [PROBLEM.full]
+        _settler(device, log).settle(_uniform(0.5))

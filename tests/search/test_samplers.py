@@ -114,5 +114,9 @@ class TestQmc(_Named):
     name = "optuna:QMCSampler"
 
 
+class TestCmaEs(_Named):
+    name = "optuna:CmaEsSampler"
+
+
 class TestNsga(_Named):
     name = "optuna:NSGAIISampler"

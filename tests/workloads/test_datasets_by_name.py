@@ -69,7 +69,7 @@ def test_augment_false_leaves_images_as_they_are() -> None:
 @pytest.fixture
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files of CIFAR-10's own format with 3 images each, and their checksums made known."""
-    from edgeprune.workloads.torchvision_guard import torchvision
+    import torchvision
 
     source = torchvision.datasets.CIFAR10
     folder = tmp_path / source.base_folder

@@ -45,6 +45,12 @@ def _triple(target: TargetConfig) -> str:
     return triple_of(target_of(target))
 
 
+def _one_file(path: Path) -> bytes:
+    from edgeprune.export.formats.external import one_file
+
+    return one_file(path)
+
+
 def _packed(path: Path) -> bytes:
     from edgeprune.export.formats.tvm_library import packed
 
@@ -52,7 +58,7 @@ def _packed(path: Path) -> bytes:
 
 
 _OURS = (
-    FormatSpec("onnx", ".onnx", _onnx),
+    FormatSpec("onnx", ".onnx", _onnx, content=_one_file),
     FormatSpec("tflite", ".tflite", _tflite, check=_converter),
     FormatSpec("tvm", ".so", _tvm, tag=_triple, content=_packed),
 )

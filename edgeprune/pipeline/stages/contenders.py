@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edgeprune.errors import MeasurementError
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.counted import counted_field
 from edgeprune.pipeline.field import (
@@ -114,12 +115,17 @@ def settler_of(
 def finalists(session: Session, settler: Settler, found: SearchResult) -> list[Contender]:
     """The trials that promise most, by one promise and another, each brought to the budget.
 
-    None is a near copy of another; none at all where nothing of theirs meets the budget.
+    None is a near copy of another; none at all where nothing of theirs meets the budget. One that
+    the device fails to measure is left out.
     """
     contenders = []
     chosen = choose(found, settler.limit, session.channels.full, session.worths)
     for trial in chosen[:FINALISTS]:
-        settled = settler.settle(trial.widths)
+        try:
+            settled = settler.settle(trial.widths)
+        except MeasurementError as error:  # a baseline's would end the run: it has to be shown
+            session.reporter.say(f"{trial_words(session, trial)} does not race: {error}")
+            continue
         if settled.met:
             words = _words(trial_words(session, trial), trial, settled)
             found_it = Contender(f"search-{trial.number}", words, settled.widths)

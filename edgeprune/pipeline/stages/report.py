@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeprune.errors import RunError
 from edgeprune.joint import JointResult
+from edgeprune.passwords import masked
 from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
 from edgeprune.pipeline.deploying import deploy_commands
@@ -64,7 +65,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         created=manifest.created,
         version=manifest.edgeprune,
         seed=manifest.seed,
-        pipeline=directory.pipeline.read_text(),
+        pipeline=masked(directory.pipeline.read_text()),
         target=Target(**known),
         budget=manifest.budget,
         rows=tuple(_rows(manifest, {name: len(found) for name, found in trials.items()})),

@@ -60,7 +60,7 @@ def cifar10(
 def _read(
     folder: Path, train: bool, download: bool
 ) -> tuple["np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", list[int], tuple[str, ...]]:
-    from edgeprune.workloads.torchvision_guard import torchvision
+    import torchvision
 
     try:
         source = torchvision.datasets.CIFAR10(folder, train=train, download=download)

@@ -19,7 +19,7 @@ _THEIR_DEFAULTS = {"aux_logits": False, "transform_input": True, "init_weights":
 
 def classifier_names() -> list[str]:
     """Names of all image classifiers that torchvision has."""
-    from edgeprune.workloads.torchvision_guard import torchvision
+    import torchvision
 
     return list(torchvision.models.list_models(module=torchvision.models))
 
@@ -35,7 +35,7 @@ def build_classifier(name: str, num_classes: int | None, args: dict[str, Any]) -
     Raises:
         WorkloadError: the model does not take these arguments.
     """
-    from edgeprune.workloads.torchvision_guard import torchvision
+    import torchvision
 
     defaults = _THEIR_DEFAULTS if name in _WITH_AUXILIARY_HEADS else {}
     given = defaults | args | ({} if num_classes is None else {"num_classes": num_classes})
@@ -53,7 +53,7 @@ def pretrained_recipe(name: str) -> tuple[int, Normalisation]:
     Raises:
         WorkloadError: there are no weights for this name.
     """
-    from edgeprune.workloads.torchvision_guard import torchvision
+    import torchvision
 
     try:
         recipe = torchvision.models.get_model_weights(name).DEFAULT.transforms()
@@ -69,7 +69,7 @@ def pretrained_state(name: str) -> dict[str, torch.Tensor]:
     Raises:
         WorkloadError: there are none, or they cannot be fetched.
     """
-    from edgeprune.workloads.torchvision_guard import torchvision
+    import torchvision
 
     try:
         weights = torchvision.models.get_model_weights(name).DEFAULT
