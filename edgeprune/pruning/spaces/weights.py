@@ -72,7 +72,8 @@ class WeightPlan:
             raise SpaceError(msg)
         if not self.ranks:
             modules = dict(model.named_modules())
-            self.ranks.update({name: _ranks(_weight(name, modules.get(name))) for name in self.kept})
+            weights = {name: _weight(name, modules.get(name)) for name in self.kept}
+            self.ranks.update({name: _ranks(weight) for name, weight in weights.items()})
         pruned = copy.deepcopy(model)
         self.hold(pruned)
         return pruned
