@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from torch import nn
 
 from edgeprune.errors import SpaceError
@@ -25,6 +25,8 @@ Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
 #: What a plan that somebody changed can make of cutting a model.
 _UNFIT = (IndexError, AttributeError, ValueError, TypeError, OverflowError, RuntimeError)
 
+#: Channels or a position; no tensor has more.
+_Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
 _Written = TypeVar("_Written", bound=BaseModel)
 
 
@@ -158,10 +160,10 @@ class PlanFile(BaseModel):
     """What a `Plan` is on disk; its first format knew no edits."""
 
     format: Literal[1, 2]
-    widths: Widths
-    kept: dict[str, tuple[int, ...]]
-    slices: dict[str, dict[int, Annotated[tuple[int, ...], AfterValidator(_each_once)]]]
-    full: Widths
+    widths: dict[str, _Count]
+    kept: dict[str, tuple[_Count, ...]]
+    slices: dict[str, dict[int, Annotated[tuple[_Count, ...], AfterValidator(_each_once)]]]
+    full: dict[str, _Count]
     fingerprint: str
     criterion: str
     edits: tuple[Edit, ...] = ()
