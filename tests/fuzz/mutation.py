@@ -63,7 +63,7 @@ def broken_value(generator: random.Random, value: Any, odd: Sequence[Any] = ODD_
     """A document's value with a few of its parts replaced, removed, doubled, renamed or moved."""
     try:
         return _broken_value(generator, value, odd)
-    except RecursionError:  # it was broken before, and is as deep as it can be
+    except (RecursionError, OverflowError):  # it was broken before, as much as it can be
         return value
 
 
