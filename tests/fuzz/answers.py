@@ -88,7 +88,7 @@ class AnswerSurface(DocumentSurface):
 
     def _profile(self, device: RemoteDevice) -> None:
         for one in device.profile(self._net):
-            assert math.isfinite(one.ms) and one.ms >= 0 and one.name, one
+            assert math.isfinite(one.ms) and one.ms >= 0, one
 
     def _conditions(self, device: RemoteDevice) -> None:
         json.dumps(device.conditions(), allow_nan=False).encode()
