@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from safetensors.torch import save
 
 from edgeprune.config import SimulatedConfig, TargetConfig, load_pipeline, load_target
-from edgeprune.devices import open_device
+from edgeprune.devices import Comparison, open_device
 from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.worker.onnx_runtime import Runtime
 from edgeprune.devices.worker.serve import Worker
@@ -130,6 +130,13 @@ def test_bundles_whose_weights_are_damaged_though_their_digest_is_right(tmp_path
 def test_bundles_that_name_no_model(model: Any, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"manifest\.json names no model"):
         load_bundle(_bundle(tmp_path, save({}), model))
+
+
+def test_times_that_no_float_holds() -> None:
+    measured = {"samples_ms": [1.0], "build_ms": 10**400, "conditions": {}}
+    pair = {"candidate": measured, "baseline": measured}
+    with pytest.raises(ValueError, match="too large to convert to float"):
+        Comparison.from_json(pair)
 
 
 def test_records_of_a_history_that_could_not_be_exported_again(tmp_path: Path) -> None:
