@@ -56,4 +56,6 @@ def shown(value: Any) -> str:
 def raise_all(problems: Iterable[Problem]) -> NoReturn:
     """Raise one `ConfigError` with a line for each problem, in the order of the file."""
     ordered = sorted(problems, key=lambda problem: problem.place.order)
-    raise ConfigError("\n".join(dict.fromkeys(map(str, ordered))))
+    text = "\n".join(dict.fromkeys(map(str, ordered)))
+    # Half of a surrogate pair can stand in a file, but not be printed.
+    raise ConfigError(text.encode("utf-8", "backslashreplace").decode())

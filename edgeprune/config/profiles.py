@@ -30,7 +30,7 @@ def locate_profile(reference: str, base: Path, kind: str = "targets") -> tuple[s
     is_path = "/" in text or text.startswith("~") or text.endswith((".yaml", ".yml"))
     if is_path:
         file = absolute(text, base)
-        if file.is_file():
+        if _is_file(file):
             return str(file), file
         msg = f"there is no file {file}; {_allowed(file.stem, shipped)}"
         raise ValueError(msg)
@@ -47,6 +47,14 @@ def shipped_profiles(kind: str = "targets") -> dict[str, Path]:
         if folder.is_dir():  # inside the wheel, or beside the package in a checkout
             return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
     return {}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # such as a name longer than any can be
+        msg = f"the file {path} cannot be read: {error.strerror}"
+        raise ValueError(msg) from error
 
 
 def _allowed(word: str, names: dict[str, Path]) -> str:

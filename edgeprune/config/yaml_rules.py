@@ -11,6 +11,9 @@ import yaml
 
 _PREFIX = "tag:yaml.org,2002:"
 
+#: Longer whole numbers are none of ours; Python takes the square of their length to read and show.
+_LONGEST_NUMBER = 300
+
 _SCALARS = (
     ("null", r"~|null|Null|NULL|", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -69,6 +72,9 @@ def scalar_value(node: yaml.ScalarNode) -> str | int | float | bool | None:
         case "bool":
             return text.lower() == "true"
         case "int":
+            if len(text) > _LONGEST_NUMBER:
+                msg = f"a number of {len(text)} digits is too large"
+                raise ValueError(msg)
             return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
         case "float":
             return float(text.replace(".inf", "inf").replace(".nan", "nan"))

@@ -12,7 +12,10 @@ _MESSAGE_LETTERS = 2000
 
 _Text = Annotated[str, Field(max_length=500)]
 _Maybe = Annotated[float | None, Field(allow_inf_nan=False)]
-_Kernel = Annotated[tuple[str, str, list[float]], Field(strict=False)]
+#: A time that may be too short to be seen.
+_Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Times = Annotated[list[_Time], Field(min_length=1)]
+_Kernel = Annotated[tuple[_Text, _Text, _Times], Field(strict=False)]
 
 
 class NonsenseError(Exception):
@@ -58,8 +61,8 @@ class _Build(_Answer):
 class _Measure(_Answer):
     candidate: list[float]
     baseline: list[float]
-    candidate_cpu: list[float]
-    baseline_cpu: list[float]
+    candidate_cpu: list[_Time]
+    baseline_cpu: list[_Time]
 
 
 class _Profile(_Answer):

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 import onnx
+from google.protobuf.message import DecodeError
 
 from edgeprune.devices.measurement import LayerTime
+from edgeprune.errors import MeasurementError
 
 #: What ONNX Runtime appends where it lays channels out in blocks or splits a node.
 _SUFFIX = re.compile(r"(_nchwc)?(_token_\d+)?$")
@@ -32,8 +34,15 @@ def layer_times(
 
     Returns:
         One entry per layer, in the order in which they ran; 10 % trimmed means.
+
+    Raises:
+        MeasurementError: the runtime took the file, but it is no ONNX file.
     """
-    names = _Names(onnx.load_model_from_string(model).graph)
+    try:
+        names = _Names(onnx.load_model_from_string(model).graph)
+    except DecodeError as error:
+        msg = f"the model is not an ONNX file whose layers have names: {error}"
+        raise MeasurementError(msg) from error
     found: dict[str, LayerTime] = {}
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
@@ -43,8 +52,8 @@ def layer_times(
 
 
 def node_name(node: onnx.NodeProto) -> str:
-    """A node's name, or its first output's where it has none."""
-    return str(node.name or node.output[0])
+    """A node's name, or its first output's where it has none, or its operator's."""
+    return str(node.name or next(iter(node.output), node.op_type))
 
 
 class _Names:

@@ -71,9 +71,16 @@ class Measurement:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read back what `to_json` wrote."""
-        samples = tuple(map(float, value["samples_ms"]))
-        return cls(samples, float(value["build_ms"]), dict(value["conditions"]))
+        """Read back what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        try:
+            samples = tuple(map(float, value["samples_ms"]))
+            return cls(samples, float(value["build_ms"]), dict(value["conditions"]))
+        except OverflowError as error:
+            raise ValueError(str(error)) from error
 
 
 @dataclass(frozen=True)

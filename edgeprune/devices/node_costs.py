@@ -15,6 +15,9 @@ _FREE = frozenset(
     "HardSwish Identity Relu Reshape Shape Sigmoid Squeeze Unsqueeze".split()
 )
 
+#: Operations of one node that no network has: the day's work of a data centre.
+_MOST_WORK = 10**20
+
 
 @dataclass(frozen=True)
 class NodeCost:
@@ -69,9 +72,26 @@ def _working(graph: onnx.GraphProto, constants: set[str]) -> list[onnx.NodeProto
 
 
 def _cost(node: onnx.NodeProto, shapes: Shapes, staircase: int) -> NodeCost:
+    """The cost of a node whose inputs, outputs and shapes may be anything."""
+    try:
+        found = _counted(node, shapes, staircase)
+    except IndexError as error:
+        msg = f"node {node_name(node)!r}: its inputs or outputs are no {node.op_type}'s"
+        raise MeasurementError(msg) from error
+    for count in (found.macs, found.elements):
+        if not 0 <= count <= _MOST_WORK:
+            msg = f"node {node_name(node)!r}: its shapes ask for {count} operations"
+            raise MeasurementError(msg)
+    return found
+
+
+def _counted(node: onnx.NodeProto, shapes: Shapes, staircase: int) -> NodeCost:
     def shape(name: str) -> tuple[int, ...]:
         if name not in shapes:
             msg = f"node {node_name(node)!r}: the shape of {name!r} cannot be inferred"
+            raise MeasurementError(msg)
+        if min(shapes[name], default=0) < 0:
+            msg = f"node {node_name(node)!r}: {name!r} has a negative size: {shapes[name]}"
             raise MeasurementError(msg)
         return shapes[name]
 

@@ -8,6 +8,7 @@ what an uninterrupted one sees.
 """
 
 import hashlib
+import math
 import platform
 from functools import lru_cache
 from typing import Any, Self
@@ -89,7 +90,7 @@ class SimulatedDevice:
 
     def _measure(self, model: bytes) -> Measurement:
         total = sum(layer.ms for layer in self.profile(model))
-        if total <= 0:
+        if not 0 < total < math.inf:
             msg = f"target {self._target.name!r}: the cost model makes the latency {total} ms"
             raise MeasurementError(msg)
         count = max(self._target.measure.runs, FEWEST_PAIRS)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from edgeprune.config import ModelConfig
@@ -83,7 +85,11 @@ def load_bundle(
     folder = Path(path)
     manifest = read_manifest(folder)
     if build is None:
-        config = ModelConfig.model_validate(manifest.model)
+        try:
+            config = ModelConfig.model_validate(manifest.model)
+        except ValidationError as error:
+            msg = f"{folder / 'manifest.json'} names no model: {error}"
+            raise RunError(msg) from error
         if ":" in config.name and not trust:
             msg = (
                 f"the model of {folder} is {config.name!r}, own code: give it as "
@@ -96,7 +102,7 @@ def load_bundle(
     model = load_plan(folder / "plan.json").apply(base)
     try:
         return load_weights(model, folder / "weights.safetensors")
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         msg = f"the weights of {folder} do not fit the model it names: {error}"
         raise RunError(msg) from error
 
@@ -110,6 +116,7 @@ def load_weights(model: "nn.Module", path: Path) -> "nn.Module":
 
     Raises:
         RuntimeError: the weights do not fit (torch's own error).
+        SafetensorError: the file is damaged (safetensors' own error).
     """
     # Some models (MNASNet) read a version from the metadata that a plain mapping lacks.
     weights = OrderedDict(load_file(path))

@@ -70,10 +70,14 @@ def lint_onnx(content: bytes) -> OnnxLint:
     except DecodeError as error:
         msg = f"not a whole ONNX file: {error}"
         raise VerificationError(msg) from error
+    opsets = [one.version for one in model.opset_import if one.domain in {"", "ai.onnx"}]
+    if not opsets:
+        msg = "not a whole ONNX file: it does not say of which opset it is"
+        raise VerificationError(msg)
     graph = model.graph
     counts = Counter(node.op_type for node in graph.node)
     return OnnxLint(
-        opset=next(one.version for one in model.opset_import if one.domain in {"", "ai.onnx"}),
+        opset=opsets[0],
         nodes=len(graph.node),
         transposes=counts["Transpose"],
         casts=counts["Cast"],

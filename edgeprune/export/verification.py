@@ -176,8 +176,14 @@ def onnx_runner(path: Path) -> Runner:
         VerificationError: the file does not load; when called: it does not take these images.
     """
     session = open_onnx(path)
+    if not session.get_inputs() or not session.get_outputs():
+        msg = f"{path} has no input or no output"
+        raise VerificationError(msg)
     entry = session.get_inputs()[0]
     fixed = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else None
+    if fixed is not None and fixed < 1:
+        msg = f"{path} takes {fixed} images at a time"
+        raise VerificationError(msg)
 
     def run(images: NDArray[np.float32]) -> NDArray[Any]:
         portions = [images] if fixed is None else np.split(images, range(fixed, len(images), fixed))

@@ -13,6 +13,7 @@ from edgeprune.errors import MeasurementError
 from edgeprune.history.errors import HistoryError, HistoryUnavailableError
 from edgeprune.history.incoming import Incoming
 from edgeprune.history.keys import target_key
+from edgeprune.history.nesting import check_nesting
 from edgeprune.history.records import KernelLatency, Staircase
 from edgeprune.history.run_records import RunRecord, TrialRecord
 from edgeprune.history.store import History
@@ -192,6 +193,7 @@ def _record(line: str, *, first: bool) -> _Line | None:
         msg = f"it is longer than {LONGEST_LINE // 2**20} MiB"
         raise HistoryError(msg)
     record = (_CAREFUL if _LARGE.search(line) else _QUICK).decode(line)
+    check_nesting(record)
     # Half of a surrogate pair is JSON, but no text that a database takes.
     if "\\ud" in line or "\\uD" in line:
         json.dumps(record, ensure_ascii=False).encode()

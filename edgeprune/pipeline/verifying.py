@@ -1,5 +1,7 @@
 """Any model file beside a finished run: its torch model, or its graph where that is own code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.devices.runtimes import with_runtime_for
 from edgeprune.errors import RunError
 from edgeprune.export import compare_file, read_manifest
-from edgeprune.export.formats import FormatSpec, device_content, format_of
-from edgeprune.export.verification import Runner, onnx_runner
+from edgeprune.export.formats import FormatSpec, device_content, format_named, format_of
+from edgeprune.export.isolation import run_apart
+from edgeprune.export.verification import Runner
 from edgeprune.pipeline.after import finished_manifest, open_finished
 from edgeprune.pipeline.consent import refusal, undue
 from edgeprune.pipeline.finishing import finished_source
@@ -74,7 +77,8 @@ def verify_file(
     Raises:
         UserError: the run has not finished, its images come from code that is not trusted, or an
             extra is not installed.
-        VerificationError: the file cannot be run.
+        VerificationError: the file cannot be run, or not in the time that the run's target gives
+            a device (``measure.timeout_s``) for each portion of images.
     """
     path, directory = Path(model), RunDirectory(run_dir)
     if not path.is_file():
@@ -84,8 +88,9 @@ def verify_file(
     finished_manifest(directory)
     config = load_pipeline(directory.pipeline)
     if not trust and (found := undue(directory, config)):
-        beside = _by_graph(directory, config, found)
-        return _verified(path, form, load_target("local"), beside, target, quiet, (_BY_GRAPH,))
+        local = load_target("local")
+        with _by_graph(directory, config, found, local) as beside:
+            return _verified(path, form, local, beside, target, quiet, (_BY_GRAPH,))
     with open_finished(directory, progress, trust=trust) as (session, _):
         source, workload = finished_source(session, "result"), session.workload
         beside = _Beside(source.model, source.onnx, workload.splits.test, workload.classes)
@@ -103,7 +108,8 @@ def _verified(
 ) -> FileCheck:
     opened = form.open(own, quiet)
     lint = opened.lint(path)
-    found = compare_file(path, opened.run(path), beside.model, beside.images)
+    with run_apart(form, path, own, own.measure.timeout_s) as run:
+        found = compare_file(path, run, beside.model, beside.images)
     told = [*warnings, *lint.warnings()]
     if is_chance(found.accuracy, found.images, beside.classes):
         told.append("its accuracy is that of chance")
@@ -115,7 +121,10 @@ def _verified(
     return FileCheck(found, tuple(told), comparison)
 
 
-def _by_graph(directory: RunDirectory, config: PipelineConfig, found: list[str]) -> _Beside:
+@contextmanager
+def _by_graph(
+    directory: RunDirectory, config: PipelineConfig, found: list[str], local: TargetConfig
+) -> Iterator[_Beside]:
     """The run's file in place of its model, and its images where edgeprune opens them itself.
 
     Raises:
@@ -128,8 +137,8 @@ def _by_graph(directory: RunDirectory, config: PipelineConfig, found: list[str])
     dataset = open_dataset(data)
     splits = make_splits(dataset, data, trained=config.workload.model.weights is not None)
     path = directory.path / "model.onnx"
-    graph = _Graph(onnx_runner(path))
-    return _Beside(graph, path.read_bytes(), splits.test, len(dataset.classes))
+    with run_apart(format_named("onnx"), path, local, local.measure.timeout_s) as run:
+        yield _Beside(_Graph(run), path.read_bytes(), splits.test, len(dataset.classes))
 
 
 class _Graph(torch.nn.Module):

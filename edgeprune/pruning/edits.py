@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
+
+#: Channels that no layer has.
+_MOST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Edit:
 
     name: str
     kind: Literal["pass", "zeros", "drop", "narrow"]
-    channels: int | None = None
-    stride: int = 1
-    start: int = 0
+    channels: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    stride: Annotated[int, Field(ge=1, le=_MOST)] = 1
+    start: Annotated[int, Field(ge=0, le=_MOST)] = 0
 
     @property
     def removes(self) -> bool:

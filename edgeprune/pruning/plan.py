@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from torch import nn
 
 from edgeprune.errors import SpaceError
@@ -21,6 +21,9 @@ from edgeprune.pruning.resizing import resize
 Widths: TypeAlias = dict[str, int]
 #: Kept positions by parameter name and axis; axes that keep everything are left out.
 Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
+
+#: What a plan that somebody changed can make of cutting a model.
+_UNFIT = (IndexError, AttributeError, ValueError, TypeError, OverflowError, RuntimeError)
 
 #: Channels or a position; no tensor has more.
 _Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
@@ -80,9 +83,17 @@ class Plan:
             A new, physically smaller model; no more than its own weights are copied.
 
         Raises:
-            SpaceError: the model has another architecture than the plan was made for.
+            SpaceError: the model has another architecture than the plan was made for, or the plan
+                cuts what the model does not have.
         """
         self.check(model)
+        try:
+            return self._applied(model)
+        except _UNFIT as error:
+            msg = f"the plan does not fit the model that it names: {error}"
+            raise SpaceError(msg) from error
+
+    def _applied(self, model: nn.Module) -> nn.Module:
         memo: dict[int, Any] = dict(replacements(model, self.edits))
         removed = removed_by(self.edits)
         cutter = Cutter(self.slices)
@@ -137,13 +148,21 @@ class Plan:
         return cls(**{name: value for name, value in written if name != "format"})
 
 
+def _each_once(positions: tuple[int, ...]) -> tuple[int, ...]:
+    """A cut tensor is never larger than the whole one."""
+    if len(set(positions)) != len(positions):
+        msg = "a position is kept twice"
+        raise ValueError(msg)
+    return positions
+
+
 class PlanFile(BaseModel):
     """What a `Plan` is on disk; its first format knew no edits."""
 
     format: Literal[1, 2]
     widths: dict[str, _Count]
     kept: dict[str, tuple[_Count, ...]]
-    slices: dict[str, dict[int, tuple[_Count, ...]]]
+    slices: dict[str, dict[int, Annotated[tuple[_Count, ...], AfterValidator(_each_once)]]]
     full: dict[str, _Count]
     fingerprint: str
     criterion: str

@@ -27,7 +27,11 @@ class TfliteFile:
         from ai_edge_litert.interpreter import Interpreter
 
         # The runtime may end the process on half a file: it is read whole first.
-        self._shape = read_tflite(content).inputs[0].shape
+        graph = read_tflite(content)
+        if not graph.inputs or not graph.outputs:
+            msg = "it has no input or no output"
+            raise VerificationError(msg)
+        self._shape = graph.inputs[0].shape
         try:
             with warnings.catch_warnings():
                 # It advises against looking inside, which is what is wanted here.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,8 @@ _INTEGERS = {
     "tensor(uint8)": np.uint8,
     "tensor(bool)": np.bool_,
 }
+#: Numbers in an input: an image has a few million.
+_LARGEST_INPUT = 2**26
 
 
 class Runtime:
@@ -160,6 +163,9 @@ class Runtime:
 def _example(entry: Any) -> Any:
     """A fixed input of the asked type and shape; dimensions left open are 1."""
     shape = [size if isinstance(size, int) and size > 0 else 1 for size in entry.shape]
+    if math.prod(shape) > _LARGEST_INPUT:
+        msg = f"input {entry.name!r} is {shape}: more than {_LARGEST_INPUT} numbers"
+        raise BuildFailed(msg)
     if entry.type in _FLOATS:
         # Not zeros: some kernels take short cuts on them.
         values = np.random.default_rng(0).standard_normal(shape)

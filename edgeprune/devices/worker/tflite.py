@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from .failures import BuildFailed, RuntimeMissing
 
 #: Package and its module with the interpreter, the preferred one first.
 _PACKAGES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))
+#: Numbers in an input: an image has a few million.
+_LARGEST_INPUT = 2**26
 
 
 class Runtime:
@@ -100,6 +103,9 @@ class Runtime:
 def _example(entry: dict[str, Any]) -> Any:
     """A fixed input of the asked type and shape."""
     shape, kind = [int(size) for size in entry["shape"]], np.dtype(entry["dtype"])
+    if math.prod(shape) > _LARGEST_INPUT:
+        msg = f"input {entry['name']!r} is {shape}: more than {_LARGEST_INPUT} numbers"
+        raise BuildFailed(msg)
     if kind.kind == "f":
         return np.random.default_rng(0).standard_normal(shape).astype(kind)
     return np.zeros(shape, kind)

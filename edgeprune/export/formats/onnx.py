@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeprune.errors import VerificationError
 from edgeprune.export.formats.protocol import Made, Source
 from edgeprune.export.lint import OnnxLint, lint_onnx
 from edgeprune.export.verification import Runner, onnx_runner
@@ -32,7 +33,11 @@ class OnnxFormat:
 
     def lint(self, path: Path) -> OnnxLint:
         """See `Format.lint`."""
-        return lint_onnx(path.read_bytes())
+        try:
+            return lint_onnx(path.read_bytes())
+        except VerificationError as error:
+            msg = f"{path} cannot be read: {error}"
+            raise VerificationError(msg) from error
 
     def noise(self, source: Source, made: Made, images: CalibrationImages) -> dict[str, float]:
         """See `Format.noise`."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from torch import nn
 
 from edgeprune.errors import SpaceError, nearest
@@ -61,7 +61,8 @@ class WeightPlan:
         """A copy of the base model with the other weights at zero.
 
         Raises:
-            SpaceError: the model is of another architecture.
+            SpaceError: the model is of another architecture, or the plan names a layer that it
+                does not have.
         """
         if (found := fingerprint(model)) != self.fingerprint:
             msg = (
@@ -71,7 +72,8 @@ class WeightPlan:
             raise SpaceError(msg)
         if not self.ranks:
             modules = dict(model.named_modules())
-            self.ranks.update({name: _ranks(_weight(modules[name])) for name in self.kept})
+            weights = {name: _weight(name, modules.get(name)) for name in self.kept}
+            self.ranks.update({name: _ranks(weight) for name, weight in weights.items()})
         pruned = copy.deepcopy(model)
         self.hold(pruned)
         return pruned
@@ -125,7 +127,7 @@ class WeightPlanFile(BaseModel):
     format: Literal[1]
     granularity: Literal["weights"]
     densities: Widths
-    kept: dict[str, int]
+    kept: dict[str, Annotated[int, Field(ge=0, lt=2**63)]]
     full: dict[str, int]
     fingerprint: str
 
@@ -163,7 +165,7 @@ class WeightSpace:
         macs: int = 0,
     ) -> None:
         weights = {
-            name: _weight(module)
+            name: _weight(name, module)
             for name, module in model.named_modules()
             if isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
         }
@@ -332,9 +334,14 @@ def _wanted(layers: Sequence[str], include: Sequence[str], exclude: Sequence[str
     return chosen
 
 
-def _weight(module: nn.Module) -> torch.Tensor:
-    assert isinstance(module.weight, torch.Tensor)
-    return module.weight.detach().float().cpu()
+def _weight(name: str, module: nn.Module | None) -> torch.Tensor:
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, torch.Tensor):
+        msg = (
+            f"the plan does not fit the model that it names: it has no layer {name!r} with weights"
+        )
+        raise SpaceError(msg)
+    return weight.detach().float().cpu()
 
 
 def _ranks(weight: torch.Tensor) -> torch.Tensor:
