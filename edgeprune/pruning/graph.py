@@ -80,6 +80,10 @@ class Graph:
                 merged[proto.output[0]] = proto.input[0]
             elif proto.op_type == "Constant" and proto.attribute[0].name == "value":
                 self.constants[proto.output[0]] = numpy_helper.to_array(proto.attribute[0].t)
+            elif proto.op_type == "Concat" and all(one in self.constants for one in proto.input):
+                # The exporter spells scales out as [1, 1] beside the model's own.
+                parts = [self.constants[one] for one in proto.input]
+                self.constants[proto.output[0]] = np.concatenate(parts, proto.attribute[0].i)
             else:
                 self.nodes.append(_node(proto))
         inputs = {value.name for value in model.graph.input} | merged.keys()

@@ -173,7 +173,7 @@ def pad(flow: Flow, node: Node) -> None:
         numbers[axis] = added.before if before else 0
         numbers[axis + len(axes)] = added.after if after else 0
     flow.put(node, tuple(axes), why=reason if _lost(value, axes) else "")
-    if any(not isinstance(number, int) for number in numbers):
+    if pads.sources.any() or any(not isinstance(number, int) for number in numbers):
         flow.follow(node, 1, tuple(numbers))
 
 
@@ -190,14 +190,3 @@ def _only_pads(flow: Flow, node: Node) -> bool:
         if any(flow.graph.nodes[reader] not in own for reader in flow.graph.readers.get(name, ()))
     }
     return not inner and handed_on <= set(node.outputs)
-
-
-@rule("Resize", "Upsample")
-def resize(flow: Flow, node: Node) -> None:
-    """Channels pass where only the image is resized, by factors."""
-    value = flow.value(node.inputs[0])
-    if node.has_input(3) or flow.shape_of(node)[:2] != value.shape[:2]:
-        flow.fix_all(node, f"resized to literal sizes: {node.where}")
-        return
-    flow.fix(value, f"an axis of the image: {node.where}", but=1)
-    flow.put(node, (None, value.axes[1], *[None] * (len(value.shape) - 2)))
