@@ -7,10 +7,9 @@ import numpy as np
 
 from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.flow import Flow
-from edgeprune.pruning.graph import Graph, Node
+from edgeprune.pruning.graph import Graph, Node, module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.labels import Ids
-from edgeprune.pruning.tracing import module_of
 
 
 @dataclass(frozen=True, eq=False)

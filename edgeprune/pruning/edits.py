@@ -14,24 +14,26 @@ class Edit:
 
     Attributes:
         name: of the module, or of the parameter to drop.
-        kind: ``pass``: the module goes, and what it is given is passed on; ``zeros``: it goes, and
+        kind: ``number``: an attribute of a module is set, and nothing goes; ``pass``: the module goes, and what it is given is passed on; ``zeros``: it goes, and
             zeros of its output's size are made in its place; ``drop``: a parameter goes, a zero
             stands for it; ``narrow``: the module stays, and only some of its output's channels.
         channels: of the zeros, or how many channels stay; None: as many as come in.
         stride: of the zeros: input over output, in height and width.
         start: the first channel that stays.
+        numbers: what an attribute is set to; more than one where it is a list or tuple.
     """
 
     name: str
-    kind: Literal["pass", "zeros", "drop", "narrow"]
+    kind: Literal["pass", "zeros", "drop", "narrow", "number"]
     channels: int | None = None
     stride: int = 1
     start: int = 0
+    numbers: tuple[int, ...] = ()
 
     @property
     def removes(self) -> bool:
         """Whether weights go with it."""
-        return self.kind != "narrow"
+        return self.kind not in ("narrow", "number")
 
 
 class Zeros(nn.Module):
@@ -120,7 +122,7 @@ def replacements(model: nn.Module, edits: Sequence[Edit]) -> dict[int, nn.Module
 
 
 def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
-    """Drop the parameters and narrow the modules of a pruned model, in place."""
+    """Drop parameters, set attributes and narrow modules of a pruned model, in place."""
     for edit in edits:
         owner, _, own = edit.name.rpartition(".")
         if edit.kind == "drop":
@@ -128,6 +130,10 @@ def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
             dropped = getattr(module, own)
             delattr(module, own)
             module.register_buffer(own, dropped.detach().new_zeros(()), persistent=False)
+        elif edit.kind == "number":
+            module = pruned.get_submodule(owner)
+            before = getattr(module, own)
+            setattr(module, own, edit.numbers[0] if isinstance(before, int) else type(before)(edit.numbers))
         elif edit.kind == "narrow":
             inner = pruned.get_submodule(edit.name)
             narrowed = Narrow(inner, edit.start, edit.channels or 0)

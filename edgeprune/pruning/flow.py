@@ -1,12 +1,13 @@
 """What is known of every tensor while channel labels travel through a graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
-from edgeprune.pruning.graph import Graph, Node, Shape
+from edgeprune.pruning.attributes import Attribute, Numbers
+from edgeprune.pruning.graph import Graph, Node, Shape, module_of
 from edgeprune.pruning.integers import Integers
 from edgeprune.pruning.labels import Axes, Ids, Labels
 
@@ -142,6 +143,7 @@ class Flow:
         grouped: the grouped convolutions among them.
         paddings: the modules that add channels by number.
         sizes: replaced inputs, by tensor name of a node's output and input position.
+        attributes: of torch modules, that follow the cut, by their names.
         batch_first: whether the first axis of all activations is still the batch.
     """
 
@@ -152,6 +154,7 @@ class Flow:
     grouped: list[GroupedConv] = field(default_factory=list)
     paddings: list[Padding] = field(default_factory=list)
     sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
     batch_first: bool = True
 
     def value(self, name: str) -> Value:
@@ -224,6 +227,19 @@ class Flow:
     def follow(self, node: Node, position: int, numbers: tuple[int | Ids, ...]) -> None:
         """Replace an integer input of a node by one that is computed from the kept channels."""
         self.sizes[node.outputs[0], position] = Sizes(f"{node.outputs[0]}.{position}", numbers)
+
+    def numbers(self, node: Node) -> Numbers:
+        """The whole numbers that the torch module of a node keeps, by attribute."""
+        return self.graph.numbers.get(module_of(node.module, self.graph.numbers), {})
+
+    def remember(self, node: Node, found: Mapping[str, tuple[Ids, ...]]) -> None:
+        """Let attributes of a node's module follow the cut; what one of them counts is tied."""
+        module = module_of(node.module, self.graph.numbers)
+        for own, numbers in found.items():
+            name = f"{module}.{own}" if module else own
+            known = self.attributes.setdefault(name, Attribute(name, numbers))
+            for before, ids in zip(known.numbers, numbers, strict=True):
+                self.labels.unify(before, ids)
 
     def _leaf(self, name: str) -> Value:
         if name in self.graph.parameters:

@@ -1,6 +1,7 @@
 """The exported graph as plain Python objects, with the shape of every tensor."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -10,7 +11,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
 
+from edgeprune.pruning.attributes import Numbers
+
 Shape: TypeAlias = tuple[int, ...]
+_NUMBERED = re.compile(r"(.+)_\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,7 @@ class Graph:
         model: as exported, with parameters among the graph's inputs under their torch names.
         parameters: names in the torch model's state dict.
         unsaved: values of buffers that no state dict holds, by name.
+        numbers: whole numbers that the torch modules keep, by module and attribute.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Graph:
         model: onnx.ModelProto,
         parameters: Iterable[str],
         unsaved: Mapping[str, NDArray[Any]],
+        numbers: Mapping[str, Numbers] | None = None,
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -66,6 +72,7 @@ class Graph:
         }
         self.constants.update(unsaved)
         self.unsaved = frozenset(unsaved)
+        self.numbers = numbers or {}
         self.input: str = model.graph.input[0].name
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}
@@ -154,6 +161,15 @@ class Graph:
     @cached_property
     def _opset(self) -> int:
         return max(int(entry.version) for entry in self.proto.opset_import if not entry.domain)
+
+
+def module_of(scope: str, modules: Container[str]) -> str:
+    """The torch module that a node's scope names.
+
+    A module that runs more than once has scopes with numbers: ``relu``, ``relu_1``.
+    """
+    numbered = _NUMBERED.fullmatch(scope)
+    return numbered[1] if scope not in modules and numbered else scope
 
 
 def _static(value: onnx.TypeProto) -> Shape | None:

@@ -16,6 +16,7 @@ from edgeprune.pruning.branches import Branch, output_channels, with_groups
 from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
 from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.features import NAMES, feature_table
+from edgeprune.pruning.graph import module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Scores
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
@@ -23,7 +24,7 @@ from edgeprune.pruning.soundness import culprits, problem_with, template_runs
 from edgeprune.pruning.spaces.protocol import Costs, Part
 from edgeprune.pruning.structure import Structure, read_structure
 from edgeprune.pruning.template import Template
-from edgeprune.pruning.tracing import evaluating, module_of
+from edgeprune.pruning.tracing import evaluating
 from edgeprune.pruning.widths import (
     Multiple,
     WidthRules,
@@ -97,6 +98,9 @@ class ChannelSpace:
         self._outlets = self._lengths.of(output_channels(self.branches))
         self._padded = [
             self._lengths.of([one.before, one.inside, one.after]) for one in structure.flow.paddings
+        ]
+        self._attributes = [
+            (one, *self._lengths.of(one.numbers)) for one in structure.flow.attributes.values()
         ]
         self._cut_axes = structure.axes_of(self.free)
         self._scores: dict[str, dict[str, Scores]] = {}
@@ -329,6 +333,12 @@ class ChannelSpace:
                 name = module_of(padding.module, self._modules)
                 start = padding.before.size - before
                 edits.append(Edit(name, "narrow", before + inside + after, start=start))
+        removed = removed_by(edits)
+        for attribute, base, slope in self._attributes:
+            numbers = tuple(np.rint(base + slope @ units).astype(int).tolist())
+            full = tuple(ids.size for ids in attribute.numbers)
+            if numbers != full and not removed(attribute.name):
+                edits.append(Edit(attribute.name, "number", numbers=numbers))
         return tuple(edits)
 
     def _slices(self, kept: Mapping[str, np.ndarray], edits: Sequence[Edit]) -> Slices:
