@@ -13,10 +13,11 @@ class Edit:
     """One change; plain data, so that a plan stays plain JSON.
 
     Attributes:
-        name: of the module, or of the parameter to drop.
-        kind: ``number``: an attribute of a module is set, and nothing goes; ``pass``: the module goes, and what it is given is passed on; ``zeros``: it goes, and
+        name: of the module, of the parameter to drop or of the attribute.
+        kind: ``pass``: the module goes, and what it is given is passed on; ``zeros``: it goes, and
             zeros of its output's size are made in its place; ``drop``: a parameter goes, a zero
-            stands for it; ``narrow``: the module stays, and only some of its output's channels.
+            stands for it; ``narrow``: the module stays, and only some of its output's channels;
+            ``number``: an attribute of a module gets another number.
         channels: of the zeros, or how many channels stay; None: as many as come in.
         stride: of the zeros: input over output, in height and width.
         start: the first channel that stays.
@@ -133,7 +134,11 @@ def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
         elif edit.kind == "number":
             module = pruned.get_submodule(owner)
             before = getattr(module, own)
-            setattr(module, own, edit.numbers[0] if isinstance(before, int) else type(before)(edit.numbers))
+            setattr(
+                module,
+                own,
+                edit.numbers[0] if isinstance(before, int) else type(before)(edit.numbers),
+            )
         elif edit.kind == "narrow":
             inner = pruned.get_submodule(edit.name)
             narrowed = Narrow(inner, edit.start, edit.channels or 0)

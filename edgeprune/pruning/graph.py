@@ -73,6 +73,10 @@ class Graph:
         self.constants.update(unsaved)
         self.unsaved = frozenset(unsaved)
         self.numbers = numbers or {}
+        #: Names of the torch modules that keep something.
+        self.modules = frozenset(self.numbers) | {
+            one.rpartition(".")[0] for one in names | unsaved.keys()
+        }
         self.input: str = model.graph.input[0].name
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}

@@ -54,9 +54,9 @@ class Integers:
 
 def _numbers(array: Any) -> NDArray[Any]:
     """As int64 or, for what is not whole by its type, as float32: what the runtime has, too."""
-    array = np.asarray(array)
-    whole = not np.issubdtype(array.dtype, np.floating)
-    return array.astype(np.int64 if whole else np.float32)
+    numbers: NDArray[Any] = np.asarray(array)
+    whole = not np.issubdtype(numbers.dtype, np.floating)
+    return numbers.astype(np.int64 if whole else np.float32)
 
 
 def evaluate(node: Node, inputs: list[Integers | None]) -> Integers | None:

@@ -61,7 +61,9 @@ def _integers(flow: Flow, node: Node) -> Integers | None:
     inputs = [flow.value(name).ints if name else None for name in node.inputs]
     if not any(inputs):
         return None
-    return evaluate(node, [one or _factor(flow, name) for one, name in zip(inputs, node.inputs, strict=True)])
+    return evaluate(
+        node, [one or _factor(flow, name) for one, name in zip(inputs, node.inputs, strict=True)]
+    )
 
 
 def _factor(flow: Flow, name: str) -> Integers | None:

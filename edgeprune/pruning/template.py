@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -140,14 +140,21 @@ class _Remainder:
         nodes, used = remaining_nodes(flow, gone)
         self.names = [name for name in base if name in flow.graph.parameters and name in used]
         self._ranks = {name: len(flow.graph.parameters[name]) for name in self.names}
-        self._nodes = _joined(nodes, flow.grouped)
+        self._nodes = _joined(nodes, flow.grouped, lengths)
         sizes = list(_sizes_used(flow, nodes))
         self._sizes = [(one.name, lengths.of(one.numbers)) for one in sizes]
         # Sorted: a set's order differs between processes, and equal models must be equal bytes.
-        constants = [(name, _constant(flow, name)) for name in sorted(used)]
+        constants = [(name, _constant(flow, name)) for name in sorted(used - flow.spread.keys())]
         self._constants = b"".join(
             initializer_bytes(name, array) for name, array in constants if array is not None
         )
+        spread = sorted(used & flow.spread.keys())
+        self._spread = [
+            (name, flow.graph.constants[name], axis, lengths.of([ids]))
+            for name in spread
+            for axis, ids in enumerate(flow.spread[name])
+            if ids is not None
+        ]
         self._read_lengths(flow, lengths)
 
     def pieces(self, shapes: Mapping[str, Shape], units: NDArray[np.float64] | None) -> list[bytes]:
@@ -158,8 +165,13 @@ class _Remainder:
             units: kept units of every free group; None: as the shapes say.
         """
         units = self._checked(shapes, units)
-        pieces = [one if isinstance(one, bytes) else _regrouped(one, shapes) for one in self._nodes]
+        pieces = [one if isinstance(one, bytes) else one.piece(units) for one in self._nodes]
         pieces.append(self._constants)
+        cut: dict[str, NDArray[Any]] = {}
+        for name, array, axis, (base, slope) in self._spread:
+            kept = range(round((base + slope @ units).item()))
+            cut[name] = cut.get(name, array).take(kept, axis)
+        pieces += [initializer_bytes(name, array) for name, array in cut.items()]
         for name, (base, slope) in self._sizes:
             values = np.rint(base + slope @ units).astype(np.int64)
             pieces.append(initializer_bytes(name, values))
@@ -213,28 +225,41 @@ def _sizes_used(flow: Flow, nodes: Sequence[Node]) -> list[Sizes]:
     return [sizes for (output, _), sizes in flow.sizes.items() if output in outputs]
 
 
-def _joined(nodes: Sequence[Node], grouped: Sequence[GroupedConv]) -> list[bytes | GroupedConv]:
+@dataclass(frozen=True, eq=False)
+class _Regrouped:
+    """A grouped convolution, to be written with the conv groups that are left."""
+
+    node: Node
+    per_group: int
+    base: NDArray[np.float64]
+    slope: NDArray[np.float64]
+
+    def piece(self, units: NDArray[np.float64]) -> bytes:
+        channels = round((self.base + self.slope @ units).item())
+        proto = onnx.NodeProto()
+        proto.CopyFrom(self.node.proto)
+        for attribute in proto.attribute:
+            if attribute.name == "group":
+                attribute.i = channels // self.per_group
+        return node_bytes(proto)
+
+
+def _joined(
+    nodes: Sequence[Node], grouped: Sequence[GroupedConv], lengths: Lengths
+) -> list[bytes | _Regrouped]:
     """Nodes as bytes; grouped convolutions, which change, stand between them."""
     changing = {one.node.outputs[0]: one for one in grouped}
-    joined: list[bytes | GroupedConv] = []
+    joined: list[bytes | _Regrouped] = []
     run: list[bytes] = []
     for node in nodes:
         one = changing.get(node.outputs[0])
         if one is None:
             run.append(node_bytes(node.proto))
             continue
-        joined += [b"".join(run), replace(one, node=node)]
+        count = lengths.of([one.channels])
+        joined += [b"".join(run), _Regrouped(node, one.per_group, *count)]
         run = []
     return [*joined, b"".join(run)]
-
-
-def _regrouped(grouped: GroupedConv, shapes: Mapping[str, Shape]) -> bytes:
-    proto = onnx.NodeProto()
-    proto.CopyFrom(grouped.node.proto)
-    for attribute in proto.attribute:
-        if attribute.name == "group":
-            attribute.i = shapes[grouped.weight][0] // grouped.outputs_per_group
-    return node_bytes(proto)
 
 
 def _interface(flow: Flow, dynamic_batch: bool) -> onnx.GraphProto:

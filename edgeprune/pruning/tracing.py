@@ -12,7 +12,7 @@ from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.pruning.attributes import numbers_of
-from edgeprune.pruning.graph import Graph, module_of
+from edgeprune.pruning.graph import Graph
 
 #: Newest opset of PyTorch's tracing exporter that every runtime of the project reads.
 OPSET = 17

@@ -6,6 +6,7 @@ from edgeprune.pruning.flow import Flow, Padding, Value, rule
 from edgeprune.pruning.graph import Node
 from edgeprune.pruning.labels import Ids
 
+
 @rule("Concat")
 def concat(flow: Flow, node: Node) -> None:
     """Labels are joined along the axis; along the others all tensors are cut alike."""
@@ -84,7 +85,13 @@ def pad(flow: Flow, node: Node) -> None:
         axes[axis] = np.concatenate([added.before, ids, added.after])
         numbers[axis] = added.before if before else 0
         numbers[axis + len(axes)] = added.after if after else 0
-    flow.put(node, tuple(axes), why=reason if any(a is not None and b is None for a, b in zip(value.axes, axes, strict=True)) else "")
+    flow.put(
+        node,
+        tuple(axes),
+        why=reason
+        if any(a is not None and b is None for a, b in zip(value.axes, axes, strict=True))
+        else "",
+    )
     if pads.sources.any() or any(not isinstance(number, int) for number in numbers):
         flow.follow(node, 1, tuple(numbers))
 

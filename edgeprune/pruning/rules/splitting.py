@@ -1,6 +1,7 @@
 """Operators that take a tensor apart: at bounds that the code computes, or keeps by a name."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _follows(
         return _equal_parts(flow, ids, start, end)
     if start >= end or any(int(one.values[index]) < 0 for one in bounds):
         return False
-    found = {}
+    found: dict[str, tuple[Ids, ...]] = {}
     for bound in (start, end):
         if 0 < bound < ids.size:
             named = counting(flow.numbers(node), [bound], [ids[:bound]])
@@ -93,7 +94,7 @@ def split(flow: Flow, node: Node) -> None:
     bounds = np.cumsum([0, *sizes])
     parts = None
     if ids is not None:
-        parts = _parts(flow, node, [ids[a:b] for a, b in zip(bounds, bounds[1:], strict=False)])
+        parts = _parts(flow, node, [ids[a:b] for a, b in pairwise(bounds.tolist())])
         if parts is None:
             flow.labels.fix(ids, _spelt(node))
     for output in range(len(node.outputs)):

@@ -94,6 +94,7 @@ class ChannelSpace:
         self._costs = CostModel(
             *(structure.flow.layers, structure.parameters, structure.never_cut, self._lengths),
             [(number[one.groups[0]], removed_by(one.edits(None))) for one in self.branches],
+            structure.flow.products,
         )
         self._outlets = self._lengths.of(output_channels(self.branches))
         self._padded = [
@@ -199,10 +200,10 @@ class ChannelSpace:
         touched = {name for group in self.free for name in group.layers}
         costs = self.layer_costs(self.full)
         inside = [name in touched for name in costs.names]
-        return float(costs.macs[inside].sum() / max(costs.macs.sum(), 1.0))
+        return float(costs.macs[inside].sum() / max(self.macs(self.full), 1))
 
     def macs(self, widths: Mapping[str, int]) -> int:
-        """Multiply-accumulates of all convolutions and linear layers, for one image."""
+        """Multiply-accumulates of all convolutions and matrix products, for one image."""
         return self._costs.macs(self._rules.units(widths))
 
     def params(self, widths: Mapping[str, int]) -> int:
