@@ -44,6 +44,11 @@ class Lengths:
         for index, group in enumerate(groups):
             self._group_of[group.classes] = index
 
+    @property
+    def full(self) -> Floats:
+        """All units of every free group."""
+        return self._units
+
     def of(self, axes: Sequence[Ids | int]) -> tuple[Floats, Floats]:
         """Lengths of some axes.
 

@@ -84,15 +84,24 @@ class Template:
             The file's bytes.
 
         Raises:
-            SpaceError: a weight is missing, or the shapes belong to no plan of this model.
+            SpaceError: a weight is missing, or the shapes belong to no plan of this model or, with
+                no widths given, to several that make different files.
         """
-        gone = [branch for branch, probe in self._branches if probe not in state]
-        remainder = self._remainder(gone)
-        shapes = {name: _shape(state, name) for name in remainder.names}
         if widths is None and isinstance(state, SlicedState):
             widths = state.widths
         given = self._units_of(widths) if widths is not None and self._units_of else None
-        pieces = [*remainder.pieces(shapes, given), self._interface]
+        return self._file(state, given)
+
+    @cached_property
+    def base(self) -> bytes:
+        """The unpruned model as an ONNX file."""
+        return self._file(self._base, self._lengths.full)
+
+    def _file(self, state: State, units: NDArray[np.float64] | None) -> bytes:
+        gone = [branch for branch, probe in self._branches if probe not in state]
+        remainder = self._remainder(gone)
+        shapes = {name: _shape(state, name) for name in remainder.names}
+        pieces = [*remainder.pieces(shapes, units), self._interface]
         types = [self._base[name][:0].numpy().dtype for name in remainder.names]
         heads = [
             initializer_head(name, shape, kind)
@@ -105,11 +114,6 @@ class Template:
         named = zip(remainder.names, types, strict=True)
         arrays = (_array(state, name, kind) for name, kind in named)
         return model_bytes(self._model, pieces, heads, arrays, size)
-
-    @cached_property
-    def base(self) -> bytes:
-        """The unpruned model as an ONNX file."""
-        return self.candidate(self._base)
 
     def _remainder(self, gone: Sequence[Branch]) -> "_Remainder":
         key = frozenset(branch.total for branch in gone)
@@ -190,6 +194,12 @@ class _Remainder:
         # Least squares by the normal equations: their solutions are whole numbers, and checked.
         square = self._slopes.T @ self._slopes
         self._solve = np.linalg.pinv(square, hermitian=True) @ self._slopes.T
+        # Groups that stand side by side on every axis: only their sum shows in the shapes.
+        open_units = np.eye(len(square)) - self._solve @ self._slopes
+        slopes = [slope for _, (_, slope) in self._sizes]
+        self._needs_widths = bool(slopes) and bool(
+            (np.abs(np.concatenate(slopes) @ open_units) > 1e-6).any()
+        )
 
     def _checked(
         self, shapes: Mapping[str, Shape], units: NDArray[np.float64] | None
@@ -199,6 +209,9 @@ class _Remainder:
                 msg = f"{name!r} has shape {shape}; allowed: {self._ranks[name]} axes"
                 raise SpaceError(msg)
         found = np.array([shapes[name][axis] for name, axis in self._axes], np.float64)
+        if units is None and self._needs_widths:
+            msg = "the shapes of the weights leave the widths open; allowed: with widths=..."
+            raise SpaceError(msg)
         if units is None:
             units = np.rint(self._solve @ (found - self._lengths))
         wrong = np.flatnonzero(self._lengths + self._slopes @ units != found)

@@ -78,6 +78,8 @@ def _reshaped(flow: Flow, node: Node, value: Value, literal: Sequence[bool]) -> 
     axes: list[Ids | None] = [None] * len(shape)
     for before, after in segments(value.shape, shape):
         labelled = [axis for axis in before if value.axes[axis] is not None]
+        if value.parameter and len(value.shape) >= 4 and min(labelled, default=2) < 2:
+            labelled = [axis for axis in labelled if axis < 2]  # a kernel is never cut
         if not labelled:
             continue
         wide = [axis for axis in after if shape[axis] > 1]
