@@ -28,6 +28,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from edgeprune.errors import SpaceError
@@ -293,8 +294,9 @@ def _fixed(space: ChannelSpace) -> dict[str, float]:
 
 
 def flops(model: nn.Module, image: torch.Tensor) -> int:
-    """Multiply-accumulates as torch's flop counter has them."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    """Multiply-accumulates as torch's flop counter has them; it knows no fused attention."""
+    counting = FlopCounterMode(display=False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counting as counter:
         model(image)
     return counter.get_total_flops() // 2
 

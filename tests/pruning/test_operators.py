@@ -334,3 +334,22 @@ def test_what_is_not_followed_is_counted() -> None:
     assert space.macs(space.full) == counted(model)
     fixed = [group.fixed for group in space.groups if group.name == "first.0"]
     assert fixed == ["weights that are computed from activations: Conv in 'middle'"]
+
+
+def test_a_branch_stays_whose_code_would_take_apart_what_is_passed_on() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = 4
+            self.inner = conv(10, 12)
+            self.outer = nn.Conv2d(12, 10, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            first, second, third = torch.split(self.inner(x), self.width, 1)
+            return x + self.outer(torch.cat((third, first, second), 1))
+
+    model = enliven(nn.Sequential(conv(3, 10), Block(), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    for check in (True, False):  # found by reading, not by a trial cut
+        space = ChannelSpace.from_model(model, image(), check=check)
+        assert "1.inner.0" in space.full
+        assert not space.branches
