@@ -1,16 +1,15 @@
 """Branches: the parts of residual blocks beside their shortcuts, which may go as a whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.flow import Flow
-from edgeprune.pruning.graph import Graph, Node
+from edgeprune.pruning.graph import Graph, Node, module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.labels import Ids
-from edgeprune.pruning.tracing import module_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +147,8 @@ def _branch(
     if not modules:
         return None
     removed = removed_by(Edit(name, "pass") for name in modules)
+    if any(_is_taken_apart(flow, number, inside, removed) for number in numbers):
+        return None  # code that stays would take the passed channels apart
     entry = _entry(flow, numbers)
     out = flow.value(addition.inputs[side])
     stride, channels = 1, None
@@ -167,6 +168,16 @@ def _branch(
         channels=channels,
         stride=stride,
     )
+
+
+def _is_taken_apart(
+    flow: Flow, number: int, inside: Sequence[str], removed: Callable[[str], bool]
+) -> bool:
+    """Whether a node splits channels by a number that a module keeps which stays."""
+    if flow.graph.nodes[number].op not in ("Slice", "Split"):
+        return False
+    keeping = {name.rpartition(".")[0] for name in flow.attributes if not removed(name)}
+    return inside[number] in keeping
 
 
 def _parameters(graph: Graph, numbers: Iterable[int]) -> set[str]:

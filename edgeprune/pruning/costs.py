@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeprune.pruning.flow import Layer
+from edgeprune.pruning.flow import Layer, Product
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.labels import Axes, Classes, Ids
 
@@ -44,6 +44,11 @@ class Lengths:
         for index, group in enumerate(groups):
             self._group_of[group.classes] = index
 
+    @property
+    def full(self) -> Floats:
+        """All units of every free group."""
+        return self._units
+
     def of(self, axes: Sequence[Ids | int]) -> tuple[Floats, Floats]:
         """Lengths of some axes.
 
@@ -74,6 +79,7 @@ class _Removal:
     layers: Floats
     parameters: Floats
     never_cut: Floats
+    products: Floats
 
 
 class CostModel:
@@ -86,6 +92,7 @@ class CostModel:
         lengths: linear forms over the kept units.
         branches: number of a free group, whose width 0 removes a branch, and which parameters and
             buffers go with it.
+        products: what multiplies beside the layers.
     """
 
     def __init__(
@@ -95,6 +102,7 @@ class CostModel:
         sizes: Mapping[str, int],
         lengths: Lengths,
         branches: Sequence[tuple[int, Callable[[str], bool]]] = (),
+        products: Sequence[Product] = (),
     ) -> None:
         self.names = tuple(layer.name for layer in layers)
         count = len(layers)
@@ -114,7 +122,15 @@ class CostModel:
         # A transposed convolution multiplies at every input pixel, not at every output pixel.
         transposed = np.array([layer.op == "ConvTranspose" for layer in layers], bool)
         self._mac_positions = np.where(transposed, in_positions, out_positions)
+        self._along = [
+            (index, *lengths.of([layer.along]), float(layer.along.size))
+            for index, layer in enumerate(layers)
+            if layer.along is not None
+        ]
         self._pair_rows = count
+        self._products = lengths.of([one for product in products for one in product.factors])
+        factors = [len(product.factors) for product in products]
+        self._product_starts = np.cumsum([0, *factors])[:-1]
         names = [name for name, axes in parameters.items() if any(i is not None for i in axes)]
         cut = [parameters[name] for name in names]
         flat = [1 if ids is None else ids for axes in cut for ids in axes]
@@ -127,6 +143,7 @@ class CostModel:
                 np.array([not removed(layer.weight) for layer in layers], np.float64),
                 np.array([not removed(name) for name in names], np.float64),
                 np.array([not removed(name) for name in sizes], np.float64),
+                np.array([not removed(one.name) for one in products], np.float64),
             )
             for group, removed in branches
         ]
@@ -141,20 +158,30 @@ class CostModel:
         weights = outputs * lengths[count : 2 * count]
         return LayerCosts(
             self.names,
-            weights * self._mac_positions,
+            weights * self._positions(self._mac_positions, units),
             inputs,
-            outputs * self._out_positions,
+            outputs * self._positions(self._out_positions, units),
             weights,
         )
 
     def macs(self, units: Floats) -> int:
-        """MACs of the model for one image; counts of this size are exact in float64."""
+        """MACs of the model for one image, products of activations included.
+
+        Counts of this size are exact in float64.
+        """
         count = self._pair_rows
         lengths = self._base[: 2 * count] + self._slope[: 2 * count] @ units
         weights = lengths[:count] * lengths[count:]
         for removal in self._removed(units):
             weights = weights * removal.layers
-        return round(float(weights @ self._mac_positions))
+        macs = float(weights @ self._positions(self._mac_positions, units))
+        if len(self._product_starts):
+            base, slope = self._products
+            products = np.multiply.reduceat(base + slope @ units, self._product_starts)
+            for removal in self._removed(units):
+                products = products * removal.products
+            macs += float(products.sum())
+        return round(macs)
 
     def parameters(self, units: Floats) -> int:
         """Number of parameters, biases and normalisation included, buffers not."""
@@ -165,6 +192,15 @@ class CostModel:
         for removal in self._removed(units):
             sizes, never_cut = sizes * removal.parameters, never_cut * removal.never_cut
         return round(float(sizes.sum() + never_cut.sum()))
+
+    def _positions(self, positions: Floats, units: Floats) -> Floats:
+        """Positions of every layer, fewer where an axis of its image is cut."""
+        if not self._along:
+            return positions
+        positions = positions.copy()
+        for index, base, slope, full in self._along:
+            positions[index] *= (base + slope @ units).item() / full
+        return positions
 
     def _removed(self, units: Floats) -> list["_Removal"]:
         return [removal for removal in self._branches if units[removal.group] == 0]

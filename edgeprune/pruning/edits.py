@@ -17,25 +17,28 @@ class Edit:
     """One change; plain data, so that a plan stays plain JSON.
 
     Attributes:
-        name: of the module, or of the parameter to drop.
+        name: of the module, of the parameter to drop or of the attribute.
         kind: ``pass``: the module goes, and what it is given is passed on; ``zeros``: it goes, and
             zeros of its output's size are made in its place; ``drop``: a parameter goes, a zero
-            stands for it; ``narrow``: the module stays, and only some of its output's channels.
+            stands for it; ``narrow``: the module stays, and only some of its output's channels;
+            ``number``: an attribute of a module gets another number.
         channels: of the zeros, or how many channels stay; None: as many as come in.
         stride: of the zeros: input over output, in height and width.
         start: the first channel that stays.
+        numbers: what an attribute is set to; more than one where it is a list or tuple.
     """
 
     name: str
-    kind: Literal["pass", "zeros", "drop", "narrow"]
+    kind: Literal["pass", "zeros", "drop", "narrow", "number"]
     channels: Annotated[int, Field(ge=0, le=_MOST)] | None = None
     stride: Annotated[int, Field(ge=1, le=_MOST)] = 1
     start: Annotated[int, Field(ge=0, le=_MOST)] = 0
+    numbers: tuple[Annotated[int, Field(ge=0, le=_MOST)], ...] = ()
 
     @property
     def removes(self) -> bool:
         """Whether weights go with it."""
-        return self.kind != "narrow"
+        return self.kind not in ("narrow", "number")
 
 
 class Zeros(nn.Module):
@@ -124,7 +127,7 @@ def replacements(model: nn.Module, edits: Sequence[Edit]) -> dict[int, nn.Module
 
 
 def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
-    """Drop the parameters and narrow the modules of a pruned model, in place."""
+    """Drop parameters, set attributes and narrow modules of a pruned model, in place."""
     for edit in edits:
         owner, _, own = edit.name.rpartition(".")
         if edit.kind == "drop":
@@ -132,7 +135,21 @@ def finish_edits(pruned: nn.Module, edits: Sequence[Edit]) -> None:
             dropped = getattr(module, own)
             delattr(module, own)
             module.register_buffer(own, dropped.detach().new_zeros(()), persistent=False)
+        elif edit.kind == "number":
+            _set_numbers(pruned.get_submodule(owner), own, edit.numbers)
         elif edit.kind == "narrow":
             inner = pruned.get_submodule(edit.name)
             narrowed = Narrow(inner, edit.start, edit.channels or 0)
             pruned.set_submodule(edit.name, narrowed.train(inner.training))
+
+
+def _set_numbers(module: nn.Module, own: str, numbers: tuple[int, ...]) -> None:
+    """Give an attribute that holds whole numbers others; a plan may be anybody's."""
+    before = vars(module).get(own)
+    if type(before) is int and len(numbers) == 1:
+        setattr(module, own, numbers[0])
+    elif isinstance(before, list | tuple) and len(before) == len(numbers):
+        setattr(module, own, type(before)(numbers))
+    else:
+        msg = f"{own!r} of {type(module).__name__} holds {before!r}, not {len(numbers)} numbers"
+        raise ValueError(msg)

@@ -1,12 +1,14 @@
 """What is known of every tensor while channel labels travel through a graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgeprune.pruning.graph import Graph, Node, Shape
+from edgeprune.pruning.attributes import Attribute, Numbers
+from edgeprune.pruning.graph import Graph, Node, Shape, module_of
 from edgeprune.pruning.integers import Integers
 from edgeprune.pruning.labels import Axes, Ids, Labels
 
@@ -59,7 +61,9 @@ class Layer:
         stride: first stride.
         groups: of a convolution; 1 otherwise.
         in_positions: pixels (or rows) of the input.
-        out_size: height and width of the output; a matrix product's rows stand as width.
+        out_size: height and width of the output; a matrix product's rows stand as width. What
+            stands before the batch, such as windows, counts as height.
+        along: labels of an axis of the image that is cut: `out_size` has its full length.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Layer:
     groups: int
     in_positions: int
     out_size: tuple[int, int]
+    along: Ids | None = None
 
     @property
     def kind(self) -> str:
@@ -104,13 +109,26 @@ class GroupedConv:
 
     Attributes:
         node: the node.
-        weight: state-dict name of its weights.
-        outputs_per_group: output channels of one conv group.
+        channels: labels of the channels on its weights' first axis.
+        per_group: how many of them belong to one conv group.
     """
 
     node: Node
-    weight: str
-    outputs_per_group: int
+    channels: Ids
+    per_group: int
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """Multiplications beside those of layers: of two activations, or by computed weights.
+
+    Attributes:
+        name: the torch module.
+        factors: the MACs are their product: labels whose kept ones count, or plain numbers.
+    """
+
+    name: str
+    factors: tuple[Ids | int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +157,12 @@ class Flow:
         labels: where labels come from; several passes may share one.
         values: what is known of the tensors so far.
         layers: the layers with weights, in the order of execution.
-        grouped: the grouped convolutions among them.
+        grouped: the grouped convolutions among them, and those with constant weights.
+        products: what multiplies beside them.
         paddings: the modules that add channels by number.
         sizes: replaced inputs, by tensor name of a node's output and input position.
+        attributes: of torch modules, that follow the cut, by their names.
+        spread: constants that repeat one number along the axes with labels: any of it may stay.
         batch_first: whether the first axis of all activations is still the batch.
     """
 
@@ -150,8 +171,11 @@ class Flow:
     values: dict[str, Value] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
     grouped: list[GroupedConv] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
     paddings: list[Padding] = field(default_factory=list)
     sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    spread: dict[str, Axes] = field(default_factory=dict)
     batch_first: bool = True
 
     def value(self, name: str) -> Value:
@@ -225,6 +249,41 @@ class Flow:
         """Replace an integer input of a node by one that is computed from the kept channels."""
         self.sizes[node.outputs[0], position] = Sizes(f"{node.outputs[0]}.{position}", numbers)
 
+    def numbers(self, node: Node) -> Numbers:
+        """The whole numbers that the torch module of a node keeps, by attribute."""
+        return self.graph.numbers.get(module_of(node.module, self.graph.modules), {})
+
+    def remember(self, node: Node, found: Mapping[str, tuple[Ids, ...]]) -> None:
+        """Let attributes of a node's module follow the cut; what one of them counts is tied."""
+        module = module_of(node.module, self.graph.modules)
+        for own, numbers in found.items():
+            name = f"{module}.{own}" if module else own
+            known = self.attributes.setdefault(name, Attribute(name, numbers))
+            for before, ids in zip(known.numbers, numbers, strict=True):
+                self.labels.unify(before, ids)
+
+    def repeated(self, name: str) -> Value:
+        """A constant that the exporter made, such as the ones that a plain normalisation has."""
+        constant = self.graph.constants.get(name)
+        if name not in self.spread and constant is not None and name not in self.graph.unsaved:
+            if constant.ndim == 1 and _repeats(constant, 0):
+                self.spread[name] = (self.labels.fresh(constant.size),)
+                self.values[name] = Value(constant.shape, self.spread[name], "a constant")
+        return self.value(name)
+
+    def weight(self, node: Node) -> Value:
+        """The second input; a buffer of the node's module may stand there as a constant."""
+        name = node.inputs[1]
+        constant = self.graph.constants.get(name)
+        if constant is not None and name not in self.graph.unsaved:
+            module = module_of(node.module, self.graph.modules)
+            for buffer in sorted(self.graph.unsaved):
+                inside = buffer.rpartition(".")[0] == module
+                if inside and np.array_equal(self.graph.constants[buffer], constant):
+                    self.values[name] = self.value(buffer)
+                    self.spread[name] = self.values[name].axes
+        return self.value(name)
+
     def _leaf(self, name: str) -> Value:
         if name in self.graph.parameters:
             shape = self.graph.parameters[name]
@@ -237,9 +296,22 @@ class Flow:
         why = "a constant in the model's code"
         if name == self.graph.input:
             why = "the model's input"
-        elif name in self.graph.unsaved:
+        elif name in self.graph.unsaved and constant is not None:
             why = f"the buffer {name!r}, which no state dict holds"
+            if any(_repeats(constant, axis) for axis in range(constant.ndim)):
+                labels = self.labels.parameter(name, shape)
+                self.spread[name] = tuple(
+                    ids if _repeats(constant, axis) else None for axis, ids in enumerate(labels)
+                )
+                self.labels.parameters[name] = self.spread[name]
+                return Value(shape, self.spread[name], why)
         return Value(shape, (None,) * len(shape), why, ints, batched=name == self.graph.input)
+
+
+def _repeats(array: NDArray[Any], axis: int) -> bool:
+    """Whether an array is the same at all positions of an axis."""
+    first = array.take([0], axis)
+    return array.shape[axis] > 1 and bool((array == first).all())
 
 
 Rule: TypeAlias = Callable[[Flow, Node], None]

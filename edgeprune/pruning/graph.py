@@ -1,6 +1,7 @@
 """The exported graph as plain Python objects, with the shape of every tensor."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -10,7 +11,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
 
+from edgeprune.pruning.attributes import Numbers
+
 Shape: TypeAlias = tuple[int, ...]
+_NUMBERED = re.compile(r"(.+)_\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,7 @@ class Graph:
         model: as exported, with parameters among the graph's inputs under their torch names.
         parameters: names in the torch model's state dict.
         unsaved: values of buffers that no state dict holds, by name.
+        numbers: whole numbers that the torch modules keep, by module and attribute.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Graph:
         model: onnx.ModelProto,
         parameters: Iterable[str],
         unsaved: Mapping[str, NDArray[Any]],
+        numbers: Mapping[str, Numbers] | None = None,
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -66,6 +72,11 @@ class Graph:
         }
         self.constants.update(unsaved)
         self.unsaved = frozenset(unsaved)
+        self.numbers = numbers or {}
+        #: Names of the torch modules that keep something.
+        self.modules = frozenset(self.numbers) | {
+            one.rpartition(".")[0] for one in names | unsaved.keys()
+        }
         self.input: str = model.graph.input[0].name
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}
@@ -80,6 +91,10 @@ class Graph:
                 merged[proto.output[0]] = proto.input[0]
             elif proto.op_type == "Constant" and proto.attribute[0].name == "value":
                 self.constants[proto.output[0]] = numpy_helper.to_array(proto.attribute[0].t)
+            elif proto.op_type == "Concat" and all(one in self.constants for one in proto.input):
+                # The exporter spells scales out as [1, 1] beside the model's own.
+                parts = [self.constants[one] for one in proto.input]
+                self.constants[proto.output[0]] = np.concatenate(parts, proto.attribute[0].i)
             else:
                 self.nodes.append(_node(proto))
         inputs = {value.name for value in model.graph.input} | merged.keys()
@@ -150,6 +165,15 @@ class Graph:
     @cached_property
     def _opset(self) -> int:
         return max(int(entry.version) for entry in self.proto.opset_import if not entry.domain)
+
+
+def module_of(scope: str, modules: Container[str]) -> str:
+    """The torch module that a node's scope names.
+
+    A module that runs more than once has scopes with numbers: ``relu``, ``relu_1``.
+    """
+    numbered = _NUMBERED.fullmatch(scope)
+    return numbered[1] if scope not in modules and numbered else scope
 
 
 def _static(value: onnx.TypeProto) -> Shape | None:

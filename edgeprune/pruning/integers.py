@@ -24,20 +24,20 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Integers:
-    """A small integer tensor that is known while the graph is read.
+    """A small tensor of sizes that is known while the graph is read.
 
     Attributes:
-        values: the numbers, int64.
+        values: the numbers, int64; float32 in between, where code divides and rounds sizes.
         sources: a `Source` per number, int8, of the same shape.
     """
 
-    values: NDArray[np.int64]
+    values: NDArray[Any]
     sources: NDArray[np.int8]
 
     @classmethod
     def literal(cls, array: NDArray[Any]) -> "Integers":
         """Numbers that the model's code spells out."""
-        return cls(np.asarray(array, np.int64), np.zeros(np.shape(array), np.int8))
+        return cls(_numbers(array), np.zeros(np.shape(array), np.int8))
 
     @classmethod
     def sizes(cls, shape: tuple[int, ...], *, batch_first: bool) -> "Integers":
@@ -50,6 +50,13 @@ class Integers:
     def both(self, apply: Callable[[NDArray[Any]], NDArray[Any]]) -> "Integers":
         """Move numbers about: the same for the values and their sources."""
         return Integers(apply(self.values), apply(self.sources))
+
+
+def _numbers(array: Any) -> NDArray[Any]:
+    """As int64 or, for what is not whole by its type, as float32: what the runtime has, too."""
+    numbers: NDArray[Any] = np.asarray(array)
+    whole = not np.issubdtype(numbers.dtype, np.floating)
+    return numbers.astype(np.int64 if whole else np.float32)
 
 
 def evaluate(node: Node, inputs: list[Integers | None]) -> Integers | None:
@@ -85,20 +92,32 @@ def _arithmetic(
         if first is None or second is None:
             return None
         return Integers(
-            np.asarray(operation(first.values, second.values), np.int64),
+            _numbers(operation(first.values, second.values)),
             np.maximum(first.sources, second.sources),
         )
 
     return rule
 
 
-def _divide(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+def _divide(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     # ONNX division of integers truncates; sizes are not negative, and 0 never divides.
-    return np.where(second == 0, 0, first // np.where(second == 0, 1, second))
+    divisor = np.where(second == 0, 1, second)
+    whole = all(np.issubdtype(one.dtype, np.integer) for one in (first, second))
+    return np.where(second == 0, 0, first // divisor if whole else first / divisor)
 
 
 def _remainder(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(second == 0, 0, first % np.where(second == 0, 1, second))
+
+
+def _rounded(
+    operation: Callable[[NDArray[Any]], NDArray[Any]],
+) -> Callable[[Node, list[Integers | None]], Integers | None]:
+    def rule(node: Node, inputs: list[Integers | None]) -> Integers | None:
+        first = inputs[0]
+        return first and Integers(operation(first.values), first.sources)
+
+    return rule
 
 
 def _moved(
@@ -178,8 +197,22 @@ def _filled(node: Node, inputs: list[Integers | None]) -> Integers | None:
 
 
 def _cast(node: Node, inputs: list[Integers | None]) -> Integers | None:
-    # To a floating-point type the numbers stop being sizes: leave them to the runtime.
-    return inputs[0] if node.attributes["to"] in (6, 7) else None
+    kind = {1: np.float32, 6: np.int64, 7: np.int64}.get(node.attributes["to"])
+    first = inputs[0]
+    return first and kind and Integers(first.values.astype(kind), first.sources)
+
+
+def _clip(node: Node, inputs: list[Integers | None]) -> Integers | None:
+    first, *bounds = inputs
+    if first is None or any(
+        node.has_input(position) and one is None for position, one in enumerate(bounds, 1)
+    ):
+        return None
+    low, high = (*bounds, None, None)[:2]
+    values = first.values
+    values = values if low is None else np.maximum(values, low.values)
+    values = values if high is None else np.minimum(values, high.values)
+    return Integers(values, first.sources)
 
 
 def _where(node: Node, inputs: list[Integers | None]) -> Integers | None:
@@ -224,6 +257,9 @@ _RULES: dict[str, Callable[[Node, list[Integers | None]], Integers | None]] = {
     "Unsqueeze": _moved(_unsqueeze),
     "Slice": _moved(_slice),
     "Transpose": _moved(_transpose),
+    "Ceil": _rounded(np.ceil),
+    "Floor": _rounded(np.floor),
+    "Clip": _clip,
     "Concat": _concat,
     "ConstantOfShape": _filled,
     "Cast": _cast,

@@ -59,7 +59,17 @@ def _integers(flow: Flow, node: Node) -> Integers | None:
         window = slice(node.attributes.get("start", 0), node.attributes.get("end"))
         return sizes.both(lambda array: array[window])
     inputs = [flow.value(name).ints if name else None for name in node.inputs]
-    return evaluate(node, inputs)
+    if not any(inputs):
+        return None
+    return evaluate(
+        node, [one or _factor(flow, name) for one, name in zip(inputs, node.inputs, strict=True)]
+    )
+
+
+def _factor(flow: Flow, name: str) -> Integers | None:
+    """A constant number that sizes are computed with; floating-point ones are no sizes alone."""
+    constant = flow.graph.constants.get(name)
+    return None if constant is None or constant.size > 1 else Integers.literal(constant)
 
 
 def _known(flow: Flow, node: Node) -> dict[str, NDArray[np.int64]]:

@@ -1,5 +1,6 @@
 """Modules remember sizes besides their weights; after a cut these must be set right."""
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -19,8 +20,12 @@ def resize(module: nn.Module) -> None:
         kept = module.weight if module.weight is not None else module.running_mean
         if kept is not None:
             module.num_features = len(kept)
-    elif isinstance(module, nn.LayerNorm):
-        module.normalized_shape = tuple(module.weight.shape)
+    elif isinstance(module, nn.GroupNorm):
+        module.num_channels = len(module.weight)
+    elif isinstance(vars(module).get("normalized_shape"), tuple):  # LayerNorm, RMSNorm
+        weight = module.weight
+        if isinstance(weight, torch.Tensor):
+            vars(module)["normalized_shape"] = tuple(weight.shape)
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.numel()
 

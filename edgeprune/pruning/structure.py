@@ -107,8 +107,9 @@ def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
 def _with_shares(structure: Structure) -> tuple[ChannelGroup, ...]:
     lengths = Lengths((), structure.classes)
     layers = structure.flow.layers
-    macs = CostModel(layers, {}, {}, lengths).layers(np.empty(0)).macs
-    total = max(float(macs.sum()), 1.0)
+    model = CostModel(layers, {}, {}, lengths, products=structure.flow.products)
+    macs = model.layers(np.empty(0)).macs
+    total = max(float(model.macs(np.empty(0))), 1.0)
     shares = []
     for group in structure.groups:
         touched = [layer.name in group.layers for layer in layers]
@@ -136,7 +137,9 @@ def _aliases(model: nn.Module) -> dict[str, tuple[str, ...]]:
     state = model.state_dict(keep_vars=True)
     for name, tensor in state.items():
         by_tensor.setdefault(id(tensor), []).append(name)
-    return {name: tuple(by_tensor[id(tensor)]) for name, tensor in state.items()}
+    named = {name: tuple(by_tensor[id(tensor)]) for name, tensor in state.items()}
+    unsaved = dict(model.named_buffers(remove_duplicate=False)).keys() - named.keys()
+    return named | {name: (name,) for name in unsaved}
 
 
 def _counted(model: nn.Module, labels: Labels) -> tuple[dict[str, Axes], dict[str, int]]:
@@ -144,7 +147,8 @@ def _counted(model: nn.Module, labels: Labels) -> tuple[dict[str, Axes], dict[st
     by_tensor = {}
     state = model.state_dict(keep_vars=True)
     for name, axes in labels.parameters.items():
-        by_tensor[id(state[name])] = axes
+        if name in state:
+            by_tensor[id(state[name])] = axes
     counted: dict[str, Axes] = {}
     never_cut: dict[str, int] = {}
     for name, parameter in model.named_parameters():

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -84,15 +84,24 @@ class Template:
             The file's bytes.
 
         Raises:
-            SpaceError: a weight is missing, or the shapes belong to no plan of this model.
+            SpaceError: a weight is missing, or the shapes belong to no plan of this model or, with
+                no widths given, to several that make different files.
         """
-        gone = [branch for branch, probe in self._branches if probe not in state]
-        remainder = self._remainder(gone)
-        shapes = {name: _shape(state, name) for name in remainder.names}
         if widths is None and isinstance(state, SlicedState):
             widths = state.widths
         given = self._units_of(widths) if widths is not None and self._units_of else None
-        pieces = [*remainder.pieces(shapes, given), self._interface]
+        return self._file(state, given)
+
+    @cached_property
+    def base(self) -> bytes:
+        """The unpruned model as an ONNX file."""
+        return self._file(self._base, self._lengths.full)
+
+    def _file(self, state: State, units: NDArray[np.float64] | None) -> bytes:
+        gone = [branch for branch, probe in self._branches if probe not in state]
+        remainder = self._remainder(gone)
+        shapes = {name: _shape(state, name) for name in remainder.names}
+        pieces = [*remainder.pieces(shapes, units), self._interface]
         types = [self._base[name][:0].numpy().dtype for name in remainder.names]
         heads = [
             initializer_head(name, shape, kind)
@@ -105,11 +114,6 @@ class Template:
         named = zip(remainder.names, types, strict=True)
         arrays = (_array(state, name, kind) for name, kind in named)
         return model_bytes(self._model, pieces, heads, arrays, size)
-
-    @cached_property
-    def base(self) -> bytes:
-        """The unpruned model as an ONNX file."""
-        return self.candidate(self._base)
 
     def _remainder(self, gone: Sequence[Branch]) -> "_Remainder":
         key = frozenset(branch.total for branch in gone)
@@ -140,14 +144,21 @@ class _Remainder:
         nodes, used = remaining_nodes(flow, gone)
         self.names = [name for name in base if name in flow.graph.parameters and name in used]
         self._ranks = {name: len(flow.graph.parameters[name]) for name in self.names}
-        self._nodes = _joined(nodes, flow.grouped)
+        self._nodes = _joined(nodes, flow.grouped, lengths)
         sizes = list(_sizes_used(flow, nodes))
         self._sizes = [(one.name, lengths.of(one.numbers)) for one in sizes]
         # Sorted: a set's order differs between processes, and equal models must be equal bytes.
-        constants = [(name, _constant(flow, name)) for name in sorted(used)]
+        constants = [(name, _constant(flow, name)) for name in sorted(used - flow.spread.keys())]
         self._constants = b"".join(
             initializer_bytes(name, array) for name, array in constants if array is not None
         )
+        spread = sorted(used & flow.spread.keys())
+        self._spread = [
+            (name, flow.graph.constants[name], axis, lengths.of([ids]))
+            for name in spread
+            for axis, ids in enumerate(flow.spread[name])
+            if ids is not None
+        ]
         self._read_lengths(flow, lengths)
 
     def pieces(self, shapes: Mapping[str, Shape], units: NDArray[np.float64] | None) -> list[bytes]:
@@ -158,8 +169,13 @@ class _Remainder:
             units: kept units of every free group; None: as the shapes say.
         """
         units = self._checked(shapes, units)
-        pieces = [one if isinstance(one, bytes) else _regrouped(one, shapes) for one in self._nodes]
+        pieces = [one if isinstance(one, bytes) else one.piece(units) for one in self._nodes]
         pieces.append(self._constants)
+        cut: dict[str, NDArray[Any]] = {}
+        for name, array, axis, (base, slope) in self._spread:
+            kept = range(round((base + slope @ units).item()))
+            cut[name] = cut.get(name, array).take(kept, axis)
+        pieces += [initializer_bytes(name, array) for name, array in cut.items()]
         for name, (base, slope) in self._sizes:
             values = np.rint(base + slope @ units).astype(np.int64)
             pieces.append(initializer_bytes(name, values))
@@ -178,6 +194,12 @@ class _Remainder:
         # Least squares by the normal equations: their solutions are whole numbers, and checked.
         square = self._slopes.T @ self._slopes
         self._solve = np.linalg.pinv(square, hermitian=True) @ self._slopes.T
+        # Groups that stand side by side on every axis: only their sum shows in the shapes.
+        open_units = np.eye(len(square)) - self._solve @ self._slopes
+        slopes = [slope for _, (_, slope) in self._sizes]
+        self._needs_widths = bool(slopes) and bool(
+            (np.abs(np.concatenate(slopes) @ open_units) > 1e-6).any()
+        )
 
     def _checked(
         self, shapes: Mapping[str, Shape], units: NDArray[np.float64] | None
@@ -187,6 +209,9 @@ class _Remainder:
                 msg = f"{name!r} has shape {shape}; allowed: {self._ranks[name]} axes"
                 raise SpaceError(msg)
         found = np.array([shapes[name][axis] for name, axis in self._axes], np.float64)
+        if units is None and self._needs_widths:
+            msg = "the shapes of the weights leave the widths open; allowed: with widths=..."
+            raise SpaceError(msg)
         if units is None:
             units = np.rint(self._solve @ (found - self._lengths))
         wrong = np.flatnonzero(self._lengths + self._slopes @ units != found)
@@ -213,28 +238,41 @@ def _sizes_used(flow: Flow, nodes: Sequence[Node]) -> list[Sizes]:
     return [sizes for (output, _), sizes in flow.sizes.items() if output in outputs]
 
 
-def _joined(nodes: Sequence[Node], grouped: Sequence[GroupedConv]) -> list[bytes | GroupedConv]:
+@dataclass(frozen=True, eq=False)
+class _Regrouped:
+    """A grouped convolution, to be written with the conv groups that are left."""
+
+    node: Node
+    per_group: int
+    base: NDArray[np.float64]
+    slope: NDArray[np.float64]
+
+    def piece(self, units: NDArray[np.float64]) -> bytes:
+        channels = round((self.base + self.slope @ units).item())
+        proto = onnx.NodeProto()
+        proto.CopyFrom(self.node.proto)
+        for attribute in proto.attribute:
+            if attribute.name == "group":
+                attribute.i = channels // self.per_group
+        return node_bytes(proto)
+
+
+def _joined(
+    nodes: Sequence[Node], grouped: Sequence[GroupedConv], lengths: Lengths
+) -> list[bytes | _Regrouped]:
     """Nodes as bytes; grouped convolutions, which change, stand between them."""
     changing = {one.node.outputs[0]: one for one in grouped}
-    joined: list[bytes | GroupedConv] = []
+    joined: list[bytes | _Regrouped] = []
     run: list[bytes] = []
     for node in nodes:
         one = changing.get(node.outputs[0])
         if one is None:
             run.append(node_bytes(node.proto))
             continue
-        joined += [b"".join(run), replace(one, node=node)]
+        count = lengths.of([one.channels])
+        joined += [b"".join(run), _Regrouped(node, one.per_group, *count)]
         run = []
     return [*joined, b"".join(run)]
-
-
-def _regrouped(grouped: GroupedConv, shapes: Mapping[str, Shape]) -> bytes:
-    proto = onnx.NodeProto()
-    proto.CopyFrom(grouped.node.proto)
-    for attribute in proto.attribute:
-        if attribute.name == "group":
-            attribute.i = shapes[grouped.weight][0] // grouped.outputs_per_group
-    return node_bytes(proto)
 
 
 def _interface(flow: Flow, dynamic_batch: bool) -> onnx.GraphProto:

@@ -1,9 +1,8 @@
 """Export a model to an ONNX graph once, and name the module at fault where that fails."""
 
 import io
-import re
 import warnings
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +11,11 @@ import torch
 from torch import nn
 
 from edgeprune.errors import SpaceError
+from edgeprune.pruning.attributes import numbers_of
 from edgeprune.pruning.graph import Graph
 
 #: Newest opset of PyTorch's tracing exporter that every runtime of the project reads.
 OPSET = 17
-_NUMBERED = re.compile(r"(.+)_\d+")
 
 
 def trace(model: nn.Module, image: torch.Tensor) -> Graph:
@@ -82,16 +81,7 @@ def _graph(model: nn.Module, exported: onnx.ModelProto) -> Graph:
         for name, buffer in model.named_buffers(remove_duplicate=False)
         if name not in saved
     }
-    return Graph(exported, saved, unsaved)
-
-
-def module_of(scope: str, modules: Container[str]) -> str:
-    """The torch module that a node's scope names.
-
-    A module that runs more than once has scopes with numbers: ``relu``, ``relu_1``.
-    """
-    numbered = _NUMBERED.fullmatch(scope)
-    return numbered[1] if scope not in modules and numbered else scope
+    return Graph(exported, saved, unsaved, numbers_of(model))
 
 
 @contextmanager

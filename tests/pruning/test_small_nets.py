@@ -18,7 +18,7 @@ from tests.pruning.promises import (
 
 #: A normalisation over channels sees what is cut; a transposed convolution makes its channels on
 #: the second axis of its weights, which `masked` does not know.
-NOT_MASKED = {"layer scale", "literal norm", "transposed"}
+NOT_MASKED = {"group norm", "layer scale", "literal norm", "transposed"}
 
 
 def _images(count: int = 1, seed: int = 1) -> torch.Tensor:

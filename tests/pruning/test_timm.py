@@ -7,11 +7,19 @@ import pytest
 import torch
 
 from edgeprune.config import ModelConfig
-from edgeprune.errors import SpaceError
 from edgeprune.pruning import ChannelSpace
 from edgeprune.workloads import build_model
 from tests.pruning.nets import enliven
-from tests.pruning.promises import check_plan, random_widths, with_other_weights
+from tests.pruning.promises import (
+    TOLERANCE,
+    check_plan,
+    counted,
+    onnx_output,
+    output,
+    random_widths,
+    relative_difference,
+    with_other_weights,
+)
 
 pytestmark = pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed")
 
@@ -29,7 +37,17 @@ def test_timm_models_keep_all_promises(name: str, tmp_path: Path) -> None:
     check_plan(space, model, other, image, random_widths(space, 0), tmp_path)
 
 
-def test_what_cannot_be_followed_names_the_module() -> None:
-    model = build_model(ModelConfig(name="timm.models:hrnet_w18_small")).eval()
-    with pytest.raises(SpaceError, match=r"Resize in 'stage2\.0\.fuse_layers\.0\.1\.2'"):
-        ChannelSpace.from_model(model, torch.randn(1, 3, 64, 64))
+@pytest.mark.parametrize("name", ["tf_mobilenetv3_small_minimal_100", "fasternet_t0"])
+def test_timm_models_refused_or_fixed_before(name: str) -> None:
+    """TensorFlow's padding, and sizes of a split by attributes, in networks as they are."""
+    torch.manual_seed(0)
+    model = enliven(build_model(ModelConfig(name=f"timm.models:{name}")))
+    image = torch.randn(1, 3, 64, 64)
+    space = ChannelSpace.from_model(model, image)
+    assert space.cuttable_macs_share >= 0.95
+    widths = space.scaled(0.5)
+    plan = space.plan(widths)
+    pruned = plan.apply(model)
+    assert counted(pruned, image) == (space.macs(widths), space.params(widths))
+    found = onnx_output(space.template.candidate(space.slice_state(plan)), image)
+    assert relative_difference(found, output(pruned, image)) <= TOLERANCE

@@ -1,16 +1,10 @@
-"""Operators that take parts of a tensor, join tensors or add a border."""
-
-from collections.abc import Sequence
+"""Operators that join tensors, look up parts of one or add a border."""
 
 import numpy as np
 
 from edgeprune.pruning.flow import Flow, Padding, Value, rule
 from edgeprune.pruning.graph import Node
-from edgeprune.pruning.integers import Source
 from edgeprune.pruning.labels import Ids
-
-#: As the end of a slice: all of the axis, however long.
-_NO_BOUND = 2**31 - 1
 
 
 @rule("Concat")
@@ -43,87 +37,6 @@ def _joined(flow: Flow, values: list[Value], axis: int) -> Ids | None:
             flow.labels.fix(ids, f"tied to channels that stay: {one.why}")
         parts.append(ids)
     return np.concatenate(parts)
-
-
-@rule("Slice")
-def slicing(flow: Flow, node: Node) -> None:
-    """Channels pass a slice that is one of several equal parts with computed bounds (`chunk`)."""
-    value = flow.value(node.inputs[0])
-    given = [flow.value(name).ints if name else None for name in node.inputs[1:]]
-    starts, ends = given[0], given[1]
-    if starts is None or ends is None:
-        flow.fix_all(node, f"bounds that cannot be followed: {node.where}")
-        return
-    count = starts.values.size
-    which = given[2].values if len(given) > 2 and given[2] is not None else range(count)
-    steps = given[3].values if len(given) > 3 and given[3] is not None else [1] * count
-    axes = list(value.axes)
-    new_starts: list[int | Ids] = starts.values.tolist()
-    new_ends: list[int | Ids] = ends.values.tolist()
-    for index, (axis, step) in enumerate(zip(which, steps, strict=True)):
-        axis = int(axis) % len(value.shape)
-        size = value.shape[axis]
-        window = slice(int(starts.values[index]), int(ends.values[index]), int(step))
-        start, end, step = window.indices(size)
-        whole = (start, end, step) == (0, size, 1)
-        if axis == 0 and value.batched and not whole:
-            flow.batch_first = False
-        ids = axes[axis]
-        if step > 0:  # plain bounds, but none on the batch
-            new_starts[index], new_ends[index] = start, _NO_BOUND if whole else end
-        if ids is None or whole:
-            continue
-        computed = max(starts.sources[index], ends.sources[index]) > Source.LITERAL
-        if step == 1 and computed and _equal_parts(flow, ids, start, end):
-            axes[axis] = ids[start:end]
-            new_starts[index], new_ends[index] = ids[:start], ids[:end]
-        else:
-            flow.labels.fix(ids, _apart(node))
-            axes[axis] = None
-    flow.put(node, tuple(axes), why=_apart(node) if _lost(value, axes) else "")
-    if starts.sources.any() or ends.sources.any():
-        flow.follow(node, 1, tuple(new_starts))
-        flow.follow(node, 2, tuple(new_ends))
-
-
-def _apart(node: Node) -> str:
-    return f"taken apart at fixed channels: {node.where}"
-
-
-def _lost(value: Value, axes: Sequence[Ids | None]) -> bool:
-    """Whether an axis had labels and has none any more."""
-    return any(a is not None and b is None for a, b in zip(value.axes, axes, strict=True))
-
-
-def _equal_parts(flow: Flow, ids: Ids, start: int, end: int) -> bool:
-    """Tie the parts of an axis to each other, so that they stay equally long."""
-    length = end - start
-    if length <= 0 or ids.size % length or start % length:
-        return False
-    parts = ids.reshape(-1, length)
-    flow.labels.unify(parts[:1], parts)
-    return True
-
-
-@rule("Split")
-def split(flow: Flow, node: Node) -> None:
-    """Channels pass a split into equal parts."""
-    value = flow.value(node.inputs[0])
-    axis = int(node.attributes.get("axis", 0)) % len(value.shape)
-    sizes = [flow.shape_of(node, output)[axis] for output in range(len(node.outputs))]
-    ids = value.axes[axis]
-    if axis == 0 and value.batched:
-        flow.batch_first = False
-    if ids is not None and (len(set(sizes)) > 1 or not _equal_parts(flow, ids, 0, sizes[0])):
-        flow.labels.fix(ids, _apart(node))
-        ids = None
-    bounds = np.cumsum([0, *sizes])
-    for output in range(len(node.outputs)):
-        part = None if ids is None else ids[bounds[output] : bounds[output + 1]]
-        axes = tuple(part if index == axis else one for index, one in enumerate(value.axes))
-        flow.put(node, axes, output=output, why=_apart(node) if _lost(value, axes) else "")
-    if ids is not None and node.has_input(1):
-        flow.follow(node, 1, tuple(ids[bounds[i] : bounds[i + 1]] for i in range(len(sizes))))
 
 
 @rule("Gather")
@@ -172,8 +85,14 @@ def pad(flow: Flow, node: Node) -> None:
         axes[axis] = np.concatenate([added.before, ids, added.after])
         numbers[axis] = added.before if before else 0
         numbers[axis + len(axes)] = added.after if after else 0
-    flow.put(node, tuple(axes), why=reason if _lost(value, axes) else "")
-    if any(not isinstance(number, int) for number in numbers):
+    flow.put(
+        node,
+        tuple(axes),
+        why=reason
+        if any(a is not None and b is None for a, b in zip(value.axes, axes, strict=True))
+        else "",
+    )
+    if pads.sources.any() or any(not isinstance(number, int) for number in numbers):
         flow.follow(node, 1, tuple(numbers))
 
 
@@ -190,14 +109,3 @@ def _only_pads(flow: Flow, node: Node) -> bool:
         if any(flow.graph.nodes[reader] not in own for reader in flow.graph.readers.get(name, ()))
     }
     return not inner and handed_on <= set(node.outputs)
-
-
-@rule("Resize", "Upsample")
-def resize(flow: Flow, node: Node) -> None:
-    """Channels pass where only the image is resized, by factors."""
-    value = flow.value(node.inputs[0])
-    if node.has_input(3) or flow.shape_of(node)[:2] != value.shape[:2]:
-        flow.fix_all(node, f"resized to literal sizes: {node.where}")
-        return
-    flow.fix(value, f"an axis of the image: {node.where}", but=1)
-    flow.put(node, (None, value.axes[1], *[None] * (len(value.shape) - 2)))

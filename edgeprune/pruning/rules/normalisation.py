@@ -8,12 +8,17 @@ from edgeprune.pruning.graph import Node
 
 @rule("BatchNormalization", "InstanceNormalization")
 def per_channel(flow: Flow, node: Node) -> None:
-    """Every channel by itself: scale, shift and statistics are cut with the channels."""
+    """Every channel by itself: scale, shift and statistics are cut with the channels.
+
+    What is normalised together with others is normalised with the remaining ones, as torch does
+    it: GroupNorm (channels stand beside pixels there) and standardised weights.
+    """
     value = flow.value(node.inputs[0])
-    flow.fix(value, f"normalised together: {node.where}", but=1)
     for name in node.inputs[1:]:
-        flow.unify(value, 1, flow.value(name), 0)
-    flow.put(node, (None, value.axes[1], *[None] * (len(value.shape) - 2)))
+        flow.unify(
+            value, 1, flow.repeated(name) if value.axes[1] is not None else flow.value(name), 0
+        )
+    flow.put(node, value.axes)
     for output in range(1, len(node.outputs)):  # running statistics, in training
         flow.put(node, (value.axes[1],), output=output)
 
@@ -52,7 +57,12 @@ def pooling(flow: Flow, node: Node) -> None:
     *("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"),
 )
 def reduction(flow: Flow, node: Node) -> None:
-    """Channels pass a reduction over other axes; one over the channels themselves fixes them."""
+    """Channels pass a reduction over other axes.
+
+    Over the channels themselves it is one over those that remain, as in torch: layer norms written
+    by hand, RMSNorm, gates by the channels' mean or maximum. What names a channel by its number
+    fixes them.
+    """
     value = flow.value(node.inputs[0])
     rank = len(value.shape)
     given = node.attributes.get("axes")
@@ -64,8 +74,9 @@ def reduction(flow: Flow, node: Node) -> None:
     reduced = {int(axis) % rank for axis in (range(rank) if given is None else given)}
     if 0 in reduced:
         flow.batch_first = flow.batch_first and not value.batched
-    for axis in reduced:
-        flow.labels.fix(value.axes[axis], f"reduced over: {node.where}")
+    if node.op.startswith("Arg"):
+        for axis in reduced:
+            flow.labels.fix(value.axes[axis], f"looked up by number: {node.where}")
     kept = [None if axis in reduced else value.axes[axis] for axis in range(rank)]
     if not node.attributes.get("keepdims", 1):
         kept = [value.axes[axis] for axis in range(rank) if axis not in reduced]

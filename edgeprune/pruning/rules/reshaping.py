@@ -1,10 +1,11 @@
 """Operators that keep all numbers and give them another shape."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from edgeprune.pruning.attributes import counting
 from edgeprune.pruning.flow import Flow, Value, rule
 from edgeprune.pruning.graph import Node, Shape
 from edgeprune.pruning.integers import Source
@@ -59,12 +60,14 @@ def reshape(flow: Flow, node: Node) -> None:
         for number, source in zip(asked.values, asked.sources, strict=True)
     ]
     flow.put(node, _reshaped(flow, node, value, literal))
+    axes = flow.value(node.outputs[0]).axes
+    sizes = tuple(size if ids is None else ids for size, ids in zip(shape, axes, strict=True))
     if not value.batched:
+        if any(ids is not None for ids in axes):  # weights, on their way into a layer
+            flow.follow(node, 1, sizes)
         return
     if not shape or shape[0] != value.shape[0]:
         flow.batch_first = False
-    axes = flow.value(node.outputs[0]).axes
-    sizes = tuple(size if ids is None else ids for size, ids in zip(shape, axes, strict=True))
     # A literal batch of 1 becomes "what is left", so that the file runs on any batch.
     flow.follow(node, 1, (-1, *sizes[1:]) if flow.batch_first else sizes)
 
@@ -75,18 +78,53 @@ def _reshaped(flow: Flow, node: Node, value: Value, literal: Sequence[bool]) -> 
     axes: list[Ids | None] = [None] * len(shape)
     for before, after in segments(value.shape, shape):
         labelled = [axis for axis in before if value.axes[axis] is not None]
+        if value.parameter and len(value.shape) >= 4 and min(labelled, default=2) < 2:
+            labelled = [axis for axis in labelled if axis < 2]  # a kernel is never cut
         if not labelled:
             continue
         wide = [axis for axis in after if shape[axis] > 1]
         flat = _flattened(value, before, labelled[0])
-        # One axis at most may follow the cut: the one whose size the code computes.
-        free = [axis for axis in wide if not literal[axis]]
-        if len(labelled) > 1 or len(free) != 1:
+        carrier = None
+        if len(labelled) == 1:
+            carrier = _carrier(flow, node, flat, {axis: shape[axis] for axis in wide}, literal)
+        if carrier is None:
             for axis in labelled:
                 flow.labels.fix(value.axes[axis], f"a view with literal sizes: {node.where}")
             continue
-        axes[free[0]] = _along(flow, flat, [shape[axis] for axis in wide], wide.index(free[0]))
+        axes[carrier] = _along(flow, flat, [shape[axis] for axis in wide], wide.index(carrier))
     return tuple(axes)
+
+
+def _carrier(
+    flow: Flow, node: Node, flat: Ids, sizes: Mapping[int, int], literal: Sequence[bool]
+) -> int | None:
+    """The axis that follows the cut: one whose size the code computes, or keeps by a name.
+
+    Of several it is the one along which alone the labels differ.
+
+    Args:
+        flow: the flow.
+        node: the reshaping node.
+        flat: labels of the numbers in a row.
+        sizes: of the axes they are given, by axis.
+        literal: which axes the code spells out.
+    """
+    wide = list(sizes)
+    table = flat.reshape([*sizes.values()])
+    rows = [
+        np.moveaxis(table, index, -1).reshape(-1, sizes[axis]) for index, axis in enumerate(wide)
+    ]
+    alone = [axis for axis, row in zip(wide, rows, strict=True) if (row == row[:1]).all()]
+    free = [axis for axis in wide if not literal[axis]]
+    if len(free) > 1:
+        free = [axis for axis in free if axis in alone]
+    elif not free and len(alone) == 1:
+        ids = _along(flow, flat, [*sizes.values()], wide.index(alone[0]))
+        found = counting(flow.numbers(node), [ids.size], [ids])
+        if found is not None:
+            flow.remember(node, found)
+            return alone[0]
+    return free[0] if len(free) == 1 else None
 
 
 def segments(before: Shape, after: Shape) -> Iterator[tuple[list[int], list[int]]]:
@@ -126,3 +164,43 @@ def _along(flow: Flow, flat: Ids, sizes: list[int], axis: int) -> Ids:
         flow.labels.unify(table[:1], table)
     first: Ids = table[0]
     return first
+
+
+@rule("Expand")
+def expand(flow: Flow, node: Node) -> None:
+    """Channels pass where only other axes are repeated.
+
+    An axis of size 1 that is repeated as often as the code computes from sizes may be repeated
+    less often.
+    """
+    value = flow.value(node.inputs[0])
+    asked = flow.value(node.inputs[1]).ints
+    shape = flow.shape_of(node)
+    if asked is None:
+        flow.fix_all(node, f"a shape that cannot be followed: {node.where}")
+        return
+    axes: list[Ids | None] = [None] * len(shape)
+    for axis in range(-1, -len(shape) - 1, -1):
+        source = asked.sources[axis] if -axis <= asked.values.size else Source.LITERAL
+        if -axis <= len(value.shape) and value.shape[axis] == shape[axis]:
+            axes[axis] = value.axes[axis]
+        elif source == Source.SIZE and not value.batched:
+            axes[axis] = flow.labels.fresh(shape[axis])
+    flow.put(node, tuple(axes))
+
+
+@rule("DepthToSpace")
+def pixel_shuffle(flow: Flow, node: Node) -> None:
+    """The channels that become one channel's pixels are cut together."""
+    value = flow.value(node.inputs[0])
+    flow.fix(value, f"an axis of the image: {node.where}", but=1)
+    ids, block = value.axes[1], int(node.attributes["blocksize"]) ** 2
+    if ids is not None:
+        crd = node.attributes.get("mode", b"DCR") == b"CRD"
+        table = ids.reshape(-1, block) if crd else ids.reshape(block, -1).T
+        flow.labels.unify(table[:, :1], table)
+        ids = table[:, 0]
+        if ids.size == 1:
+            flow.labels.fix(ids, f"made into the only channel: {node.where}")
+            ids = None
+    flow.put(node, (None, ids, None, None))

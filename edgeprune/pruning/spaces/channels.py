@@ -16,6 +16,7 @@ from edgeprune.pruning.branches import Branch, output_channels, with_groups
 from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
 from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.features import NAMES, feature_table
+from edgeprune.pruning.graph import module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Scores
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
@@ -23,7 +24,7 @@ from edgeprune.pruning.soundness import culprits, problem_with, template_runs
 from edgeprune.pruning.spaces.protocol import Costs, Part
 from edgeprune.pruning.structure import Structure, read_structure
 from edgeprune.pruning.template import Template
-from edgeprune.pruning.tracing import evaluating, module_of
+from edgeprune.pruning.tracing import evaluating
 from edgeprune.pruning.widths import (
     Multiple,
     WidthRules,
@@ -93,10 +94,14 @@ class ChannelSpace:
         self._costs = CostModel(
             *(structure.flow.layers, structure.parameters, structure.never_cut, self._lengths),
             [(number[one.groups[0]], removed_by(one.edits(None))) for one in self.branches],
+            structure.flow.products,
         )
         self._outlets = self._lengths.of(output_channels(self.branches))
         self._padded = [
             self._lengths.of([one.before, one.inside, one.after]) for one in structure.flow.paddings
+        ]
+        self._attributes = [
+            (one, *self._lengths.of(one.numbers)) for one in structure.flow.attributes.values()
         ]
         self._cut_axes = structure.axes_of(self.free)
         self._scores: dict[str, dict[str, Scores]] = {}
@@ -195,10 +200,10 @@ class ChannelSpace:
         touched = {name for group in self.free for name in group.layers}
         costs = self.layer_costs(self.full)
         inside = [name in touched for name in costs.names]
-        return float(costs.macs[inside].sum() / max(costs.macs.sum(), 1.0))
+        return float(costs.macs[inside].sum() / max(self.macs(self.full), 1))
 
     def macs(self, widths: Mapping[str, int]) -> int:
-        """Multiply-accumulates of all convolutions and linear layers, for one image."""
+        """Multiply-accumulates of all convolutions and matrix products, for one image."""
         return self._costs.macs(self._rules.units(widths))
 
     def params(self, widths: Mapping[str, int]) -> int:
@@ -329,6 +334,12 @@ class ChannelSpace:
                 name = module_of(padding.module, self._modules)
                 start = padding.before.size - before
                 edits.append(Edit(name, "narrow", before + inside + after, start=start))
+        removed = removed_by(edits)
+        for attribute, base, slope in self._attributes:
+            numbers = tuple(np.rint(base + slope @ units).astype(int).tolist())
+            full = tuple(ids.size for ids in attribute.numbers)
+            if numbers != full and not removed(attribute.name):
+                edits.append(Edit(attribute.name, "number", numbers=numbers))
         return tuple(edits)
 
     def _slices(self, kept: Mapping[str, np.ndarray], edits: Sequence[Edit]) -> Slices:
