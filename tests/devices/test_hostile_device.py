@@ -32,7 +32,7 @@ def test_a_device_cannot_have_the_host_run_code(tmp_path: Path) -> None:
         {"name": "evil", "kind": "command", "command": {"python": command}}
     )
     with pytest.raises(
-        TargetError, match="'evil'.*garbage on the connection: no message begins with 03"
+        TargetError, match=r"'evil'.*garbage on the connection: no message begins with 03"
     ):
         open_device(target).close()
     assert not trace.exists()
