@@ -2,7 +2,7 @@
 
     python benchmarks/beside.py --rounds 3 --json
 
-ResNet-20 is trained for an epoch of 1,280 random images on two threads, alone and beside a program
+ResNet-20 is trained for an epoch of 640 random images on two threads, alone and beside a program
 that keeps one core busy: with GNU OpenMP's own spinning, with edgeprune's (`edgeprune/__init__.py`)
 and with none. All take turns, each in a process of its own: the setting is read once.
 """
@@ -32,8 +32,8 @@ from edgeprune.workloads import ArraySplit, ModelConfig, build_model
 
 torch.set_num_threads(2)
 rng = np.random.default_rng(0)
-images = rng.integers(0, 256, (1280, 3, 32, 32), np.uint8)
-split = ArraySplit("noise", images, rng.integers(0, 10, 1280))
+images = rng.integers(0, 256, (640, 3, 32, 32), np.uint8)
+split = ArraySplit("noise", images, rng.integers(0, 10, 640))
 model = build_model(ModelConfig(name="resnet20", num_classes=10))
 how = dict(lr=0.01, batch_size=64, weight_decay=0.0, seed=0, mode="bfloat16-channels-last")
 fit(model, split, epochs=1, **how)
