@@ -13,6 +13,7 @@ report is opened in headless Chromium, wide and narrow, light and dark, with axe
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -199,6 +200,32 @@ def _faults(page: str) -> Iterator[str]:
             yield "wider than the window"
 
 
+def start_up(rounds: int = 3) -> dict[str, float]:
+    """How long commands take to start, over what Python and torch take; median of some rounds."""
+    with tempfile.TemporaryDirectory() as place:
+        typo = Path(place) / "typo.yaml"
+        typo.write_text("workload:\n  modle: {name: resnet20}\n")
+        programs = {
+            "python": ["-c", "pass"],
+            "torch": ["-c", "import torch"],
+            "help": ["-m", "edgeprune", "--help"],
+            "check_typo": ["-m", "edgeprune", "check", str(typo)],
+            "target_list": ["-m", "edgeprune", "target", "list"],
+        }
+        taken: dict[str, list[float]] = {name: [] for name in programs}
+        for _ in range(rounds):
+            for name, words in programs.items():
+                start = time.perf_counter()
+                subprocess.run([sys.executable, *words], capture_output=True, check=False)
+                taken[name].append(time.perf_counter() - start)
+    seconds = {name: statistics.median(each) for name, each in taken.items()}
+    return {
+        **{f"{name}_seconds": value for name, value in seconds.items()},
+        "help_over_python": seconds["help"] / seconds["python"],
+        "check_typo_over_import_torch": seconds["check_typo"] / seconds["torch"],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", action="append", default=[], choices=NAMES)
@@ -230,6 +257,7 @@ def main() -> None:
         "minutes": sum(row["minutes"] for row in good),
         "report_bytes": max((row["report_bytes"] for row in good), default=0),
         "axe_serious_faults": sum(len(row["axe"]) for row in good),
+        **start_up(),
     }
     print(json.dumps({"benchmark": "first_hour", "figures": figures, "rows": rows}, indent=2))
 
