@@ -31,10 +31,13 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from edgeprune.errors import SpaceError
 from edgeprune.pruning import ChannelSpace
 from edgeprune.pruning.soundness import problem_with
 from edgeprune.pruning.tracing import trace
+from tests.pruning.promises import drawn_widths
 
 #: Side of the images, in pixels.
 IMAGE = 96
@@ -252,13 +255,7 @@ def _cuts(space: ChannelSpace, model: nn.Module, image: torch.Tensor) -> dict[st
     wrong: list[str] = []
     choose = random.Random(0)
     for _ in range(PLANS):
-        widths = {
-            group.name: choose.choice([width for width in space.choices[group.name] if width])
-            for group in space.free
-        }
-        for branch in space.branches:
-            if choose.random() < 1 / 3:
-                widths |= dict.fromkeys(branch.groups, 0)
+        widths = drawn_widths(space, choose)
         plan = space.plan(widths)
         problem = problem_with(
             *(plan, model),

@@ -2,7 +2,7 @@
 
 from edgeprune.latency.estimator import LatencyEstimator
 from edgeprune.latency.kernels import Kernel
-from edgeprune.latency.known import known_kernels, profile_missing
+from edgeprune.latency.known import profile_missing
 from edgeprune.latency.net import PrunableNet
 from edgeprune.latency.net_model import NetModel
 from edgeprune.latency.profiling import (
@@ -22,7 +22,6 @@ __all__ = [
     "NetModel",
     "PrunableNet",
     "Sweep",
-    "known_kernels",
     "learn_staircase",
     "probe_staircases",
     "profile_kernels",

@@ -1,14 +1,10 @@
 """Some hundred broken inputs for each surface: nothing but errors of edgeprune's own."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.called import benchmark
 from tests.fuzz.surfaces import SURFACES
 
 CASES = 100
@@ -17,16 +13,8 @@ CASES = 100
 @pytest.fixture(scope="module")
 def figures() -> Mapping[str, float]:
     """Of one run over all surfaces, in a process of its own: it forks."""
-    done = subprocess.run(
-        [sys.executable, "benchmarks/fuzz.py", "--cases", str(CASES), "--seed", "7", "--json"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["figures"] | {"told": done.stderr}
+    found, told = benchmark("fuzz", "--cases", str(CASES), "--seed", "7")
+    return found | {"told": told}
 
 
 @pytest.mark.parametrize("surface", SURFACES)

@@ -6,14 +6,14 @@ import pytest
 
 from edgeprune.devices import Device, open_device
 from edgeprune.errors import MeasurementError
-from edgeprune.history import History
+from edgeprune.history import History, target_facts, target_key
 from edgeprune.latency import (
     PROFILES,
     KernelTable,
     LatencyEstimator,
     NetModel,
-    known_kernels,
     profile_kernels,
+    profile_missing,
     profiles_wanted,
     random_widths,
 )
@@ -122,8 +122,13 @@ def test_what_a_history_knows_is_not_profiled_again(tmp_path: Path) -> None:
 
     estimates = []
     with open_device(simulated()) as device, History.open(str(tmp_path / "h.db")) as history:
+        facts = target_facts(device.conditions())
+        key = target_key(facts)
+        history.target(key, facts)
         for profiled in (PROFILES, PROFILES):
-            table = known_kernels(device, history, net, candidate, space.choices)
+            table = KernelTable.load(history, key)
+            profile_missing(device, table, net, candidate, space.choices)
+            table.save(history, key)
             estimates.append(NetModel(net, table).ms(space.scaled(0.5)))
             assert len(asked) == profiled
     assert estimates[0] == pytest.approx(estimates[1], rel=1e-3)

@@ -17,7 +17,11 @@ TOLERANCE = 1e-4
 
 def random_widths(space: ChannelSpace, seed: int) -> dict[str, int]:
     """Any allowed widths; about a third of the branches are removed."""
-    choose = random.Random(seed)
+    return drawn_widths(space, random.Random(seed))
+
+
+def drawn_widths(space: ChannelSpace, choose: random.Random) -> dict[str, int]:
+    """The next ones of a generator; see `random_widths`."""
     widths = {
         group.name: choose.choice([width for width in space.choices[group.name] if width])
         for group in space.free
