@@ -27,7 +27,7 @@ class Regression(Task):
     """
 
     name = "regression"
-    known = (
+    known: tuple[Metric, ...] = (  # type: ignore[misc]  # each has its unit
         Metric("R2"),
         Metric("D2"),
         Metric("MAE", unit="", more_is_better=False),
@@ -35,7 +35,7 @@ class Regression(Task):
     )
 
     def __init__(self, *, unit: str = "") -> None:
-        self.known = tuple(  # type: ignore[misc]
+        self.known = tuple(
             one if one.unit else Metric(one.name, unit, one.more_is_better) for one in self.known
         )
         self._spread = torch.ones(1)
