@@ -5,6 +5,7 @@ import torch
 #: Images whose boxes are compared at once: 300 boxes of each take some 6 MB a time.
 _AT_ONCE = 16
 
+
 def areas(boxes: torch.Tensor) -> torch.Tensor:
     """(..., 4) to (...); 0 for boxes that are turned inside out."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(-1)
