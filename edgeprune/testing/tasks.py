@@ -211,7 +211,5 @@ def _changed(outputs: Any, change: Any) -> Any:
 
 
 def _between(first: Any, second: Any, share: float) -> Any:
-    pairs = zip(
-        flattened_outputs(first).values(), flattened_outputs(second).values(), strict=True
-    )
+    pairs = zip(flattened_outputs(first).values(), flattened_outputs(second).values(), strict=True)
     return rebuilt_outputs(first, [torch.lerp(one, other, share) for one, other in pairs])
