@@ -23,7 +23,7 @@ def masks(seed: int, size: int = 24) -> dict[str, Any]:
             for _ in range(rng.integers(2, 6)):
                 kind, (x, y), radius = _drawn_shape(rng, size)
                 where = _inside(kind, x, y, radius, size)
-                image[:, where] = rng.uniform(-1, 1, (3, 1))
+                image[:, where] += _contrast(rng)
                 number[where] = kind + 1
             image += rng.normal(0, 0.35, image.shape)
         return TensorDataset(torch.from_numpy(images), torch.from_numpy(numbers))
@@ -45,7 +45,7 @@ def boxes(seed: int, size: int = 48) -> dict[str, Any]:
                 box = np.clip([x - radius, y - radius, x + radius, y + radius], 0, size)
                 if any(_shared(box, other) > 0.2 for other in found):
                     continue
-                image[:, _inside(kind, x, y, radius, size)] = rng.uniform(-1, 1, (3, 1))
+                image[:, _inside(kind, x, y, radius, size)] += _contrast(rng)
                 found.append(box)
                 labels.append(kind)
             image += rng.normal(0, 0.25, image.shape)
@@ -127,8 +127,13 @@ def _ground(rng: np.random.Generator, size: int) -> np.ndarray:
     return rng.uniform(-0.8, 0.8, (3, 1, 1)) + tilted
 
 
+def _contrast(rng: np.random.Generator) -> np.ndarray:
+    """What sets a shape off from its ground: (3, 1)."""
+    return rng.choice((-1, 1), (3, 1)) * rng.uniform(0.4, 1.2, (3, 1))
+
+
 def _drawn_shape(rng: np.random.Generator, size: int) -> tuple[int, np.ndarray, float]:
-    radius = size * rng.uniform(0.09, 0.24)
+    radius = size * rng.uniform(0.11, 0.25)
     return int(rng.integers(len(SHAPES))), rng.uniform(radius, size - radius, 2), float(radius)
 
 
