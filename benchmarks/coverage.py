@@ -220,7 +220,7 @@ def _built(name: str) -> tuple[nn.Module | None, torch.Tensor | None]:
         parameters = sum(one.numel() for one in timm.create_model(name).parameters())
     if parameters > MOST_PARAMETERS:
         return None, None
-    model = enlivened(timm.create_model(name, pretrained=False).eval())
+    model = enlivened(timm.create_model(name, pretrained=False).eval()).requires_grad_(False)
     channels, own, _ = model.default_cfg["input_size"]
     sizes = [own] if model.default_cfg.get("fixed_input_size") else [min(IMAGE, own), own]
     for size in sizes:

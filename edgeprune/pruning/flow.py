@@ -1,6 +1,6 @@
 """What is known of every tensor while channel labels travel through a graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgeprune.pruning.attributes import Attribute, Numbers
 from edgeprune.pruning.graph import Graph, Node, Shape, module_of
-from edgeprune.pruning.integers import Integers
+from edgeprune.pruning.integers import Count, Integers
 from edgeprune.pruning.labels import Axes, Ids, Labels
 
 #: Kinds of layers whose kernels may want different multiples of channels.
@@ -163,6 +163,7 @@ class Flow:
         sizes: replaced inputs, by tensor name of a node's output and input position.
         attributes: of torch modules, that follow the cut, by their names.
         spread: constants that repeat one number along the axes with labels: any of it may stay.
+        held: modules and their attributes that count what is not cut.
         batch_first: whether the first axis of all activations is still the batch.
     """
 
@@ -176,6 +177,7 @@ class Flow:
     sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     spread: dict[str, Axes] = field(default_factory=dict)
+    held: set[tuple[str, str]] = field(default_factory=set)
     batch_first: bool = True
 
     def value(self, name: str) -> Value:
@@ -249,9 +251,41 @@ class Flow:
         """Replace an integer input of a node by one that is computed from the kept channels."""
         self.sizes[node.outputs[0], position] = Sizes(f"{node.outputs[0]}.{position}", numbers)
 
+    def equate(self, node: Node, ids: Ids | None, count: Count | None, why: str = "") -> None:
+        """Say that an axis is as long as a number that the code computes from another one.
+
+        Args:
+            node: where the code says so.
+            ids: labels of the axis; None: it keeps its length.
+            count: what the number counts; None: nothing that is known.
+            why: the axis keeps its length.
+        """
+        if count is None:
+            return
+        if ids is None:
+            self.labels.fix(count.ids, f"tied to channels that stay: {why or node.where}")
+        else:
+            reason = f"as many as other channels, which are cut otherwise: {node.where}"
+            self.labels.equate(ids, count.ids, count.factor, reason)
+
     def numbers(self, node: Node) -> Numbers:
-        """The whole numbers that the torch module of a node keeps, by attribute."""
-        return self.graph.numbers.get(module_of(node.module, self.graph.modules), {})
+        """The whole numbers that the torch module of a node keeps, by attribute.
+
+        Those that count what stays, such as a number of heads, are none of them.
+        """
+        module = module_of(node.module, self.graph.modules)
+        kept = self.graph.numbers.get(module, {})
+        return {name: one for name, one in kept.items() if (module, name) not in self.held}
+
+    def hold(self, node: Node, sizes: Sequence[int]) -> None:
+        """Say that a node's module spells sizes of axes that stay: the first of each value."""
+        module = module_of(node.module, self.graph.modules)
+        rest = list(self.numbers(node).items())
+        for size in sizes:
+            name = next((name for name, number in rest if number == size), None)
+            if name is not None:
+                self.held.add((module, name))
+                rest.remove((name, size))
 
     def remember(self, node: Node, found: Mapping[str, tuple[Ids, ...]]) -> None:
         """Let attributes of a node's module follow the cut; what one of them counts is tied."""

@@ -55,7 +55,7 @@ def _integers(flow: Flow, node: Node) -> Integers | None:
     if node.op == "Shape":
         value = flow.value(node.inputs[0])
         first = flow.batch_first and value.batched
-        sizes = Integers.sizes(value.shape, batch_first=first)
+        sizes = Integers.sizes(value.shape, value.axes, batch_first=first)
         window = slice(node.attributes.get("start", 0), node.attributes.get("end"))
         return sizes.both(lambda array: array[window])
     inputs = [flow.value(name).ints if name else None for name in node.inputs]

@@ -85,12 +85,11 @@ def reduction(flow: Flow, node: Node) -> None:
 
 @rule("Hardmax", "LogSoftmax", "LpNormalization", "Softmax")
 def along_one_axis(flow: Flow, node: Node) -> None:
-    """Channels that share one sum are fixed: what is cut would go to the others."""
-    value = flow.value(node.inputs[0])
-    axis = int(node.attributes.get("axis", -1)) % len(value.shape)
-    flow.labels.fix(value.axes[axis], f"share one sum: {node.where}")
-    kept = tuple(None if index == axis else ids for index, ids in enumerate(value.axes))
-    flow.put(node, kept)
+    """Channels that share one sum share it with those that remain, as in torch.
+
+    So cross-covariance attention can be cut: a softmax along the dimensions of a head.
+    """
+    flow.put(node, flow.value(node.inputs[0]).axes)
 
 
 @rule("LRN")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from edgeprune.pruning.attributes import counting
+from edgeprune.pruning.attributes import Numbers, counting
 from edgeprune.pruning.flow import Flow, Value, rule
 from edgeprune.pruning.graph import Node, Shape
 from edgeprune.pruning.integers import Source
@@ -24,11 +24,10 @@ def transpose(flow: Flow, node: Node) -> None:
 
 @rule("Flatten")
 def flatten(flow: Flow, node: Node) -> None:
-    """All axes but the first become one: a channel is a run of positions in it."""
+    """The axes before one and those from it on become one each: a channel is a run in it."""
     value = flow.value(node.inputs[0])
-    if node.attributes.get("axis", 1) != 1:
-        flow.fix_all(node, f"not flattened from the channels on: {node.where}")
-        return
+    if value.batched and flow.shape_of(node)[0] != value.shape[0]:
+        flow.batch_first = False
     flow.put(node, _reshaped(flow, node, value, [False, False]))
 
 
@@ -61,6 +60,12 @@ def reshape(flow: Flow, node: Node) -> None:
     ]
     flow.put(node, _reshaped(flow, node, value, literal))
     axes = flow.value(node.outputs[0]).axes
+    for ids, size, count in zip(axes, shape, asked.counts, strict=True):
+        if size > 1:
+            flow.equate(node, ids, count, value.why)
+    if any(ids is not None for ids in axes):
+        stays = [ids is None and spelt for ids, spelt in zip(axes, literal, strict=True)]
+        flow.hold(node, [size for size, one in zip(shape, stays, strict=True) if one and size > 1])
     sizes = tuple(size if ids is None else ids for size, ids in zip(shape, axes, strict=True))
     if not value.batched:
         if any(ids is not None for ids in axes):  # weights, on their way into a layer
@@ -118,13 +123,28 @@ def _carrier(
     free = [axis for axis in wide if not literal[axis]]
     if len(free) > 1:
         free = [axis for axis in free if axis in alone]
-    elif not free and len(alone) == 1:
-        ids = _along(flow, flat, [*sizes.values()], wide.index(alone[0]))
-        found = counting(flow.numbers(node), [ids.size], [ids])
-        if found is not None:
-            flow.remember(node, found)
-            return alone[0]
+    elif not free:
+        # Of what has a name the last axis is the finest: of attention's heads their dimensions.
+        for axis in [one for one in reversed(wide) if one in alone] or reversed(wide):
+            ids = rows[wide.index(axis)][0]
+            found = counting(_numbers_for(flow, node, axis, sizes), [ids.size], [ids])
+            if found is not None:
+                flow.remember(node, found)
+                return axis
     return free[0] if len(free) == 1 else None
+
+
+def _numbers_for(flow: Flow, node: Node, axis: int, sizes: Mapping[int, int]) -> Numbers:
+    """The numbers of a node's module that may say how long one of some axes is.
+
+    Where as many attributes as axes have one value (16 heads of 16), they are in one order.
+    """
+    size, numbers = sizes[axis], flow.numbers(node)
+    alike = [other for other in sizes if sizes[other] == size]
+    names = [name for name, number in numbers.items() if number == size]
+    if len(alike) != len(names):
+        return numbers
+    return {names[alike.index(axis)]: size}
 
 
 def segments(before: Shape, after: Shape) -> Iterator[tuple[list[int], list[int]]]:
@@ -184,8 +204,9 @@ def expand(flow: Flow, node: Node) -> None:
         source = asked.sources[axis] if -axis <= asked.values.size else Source.LITERAL
         if -axis <= len(value.shape) and value.shape[axis] == shape[axis]:
             axes[axis] = value.axes[axis]
-        elif source == Source.SIZE and not value.batched:
+        elif source == Source.SIZE and (not value.batched or asked.counts[axis] is not None):
             axes[axis] = flow.labels.fresh(shape[axis])
+            flow.equate(node, axes[axis], asked.counts[axis])
     flow.put(node, tuple(axes))
 
 

@@ -203,11 +203,12 @@ class ChannelSpace:
 
     @cached_property
     def cuttable_macs_share(self) -> float:
-        """Share of the model's MACs in layers that a free group cuts."""
+        """Share of the model's MACs in layers and products that a free group cuts."""
         touched = {name for group in self.free for name in group.layers}
         costs = self.layer_costs(self.full)
         inside = [name in touched for name in costs.names]
-        return float(costs.macs[inside].sum() / max(self.macs(self.full), 1))
+        products = self._costs.products(self._lengths.full)[self._costs.cut_products]
+        return float((costs.macs[inside].sum() + products.sum()) / max(self.macs(self.full), 1))
 
     def macs(self, widths: Mapping[str, int]) -> int:
         """Multiply-accumulates of all convolutions and matrix products, for one image."""
