@@ -52,7 +52,7 @@ class Layer:
 
     Attributes:
         name: the torch module.
-        op: ``Conv``, ``ConvTranspose``, ``Gemm`` or ``MatMul``.
+        op: ``Conv``, ``ConvTranspose``, ``Gemm``, ``MatMul``, ``LSTM``, ``GRU`` or ``RNN``.
         weight: state-dict name of its weights.
         inputs: labels, or just the number, of the channels it reads.
         outputs: labels, or just the number, of the channels it makes.
@@ -82,7 +82,7 @@ class Layer:
     @property
     def kind(self) -> str:
         """One of `LAYER_KINDS`: kernels of one kind work in the same steps of channels."""
-        if self.op in {"Gemm", "MatMul"}:
+        if self.op in {"Gemm", "MatMul", "LSTM", "GRU", "RNN"}:
             return "linear"
         if self.groups == 1:
             return "conv"
@@ -321,6 +321,8 @@ class Flow:
     def _leaf(self, name: str) -> Value:
         if name in self.graph.parameters:
             shape = self.graph.parameters[name]
+            if name in self.graph.recurrent:
+                return self._recurrent_leaf(name, shape)
             return Value(shape, self.labels.parameter(name, shape), parameter=name)
         shape = self.graph.shape(name) or ()
         constant = self.graph.constants.get(name)
@@ -340,6 +342,15 @@ class Flow:
                 self.labels.parameters[name] = self.spread[name]
                 return Value(shape, self.spread[name], why)
         return Value(shape, (None,) * len(shape), why, ints, batched=name in self.graph.batched)
+
+    def _recurrent_leaf(self, name: str, shape: Shape) -> Value:
+        """Weights of a recurrent layer: what comes from outside it may be cut."""
+        axes, why = self.labels.parameter(name, shape), f"the hidden size behind {name!r}"
+        outside = 1 if ".weight_ih_l0" in f".{name}" else None
+        for axis, ids in enumerate(axes):
+            if axis != outside:
+                self.labels.fix(ids, why)
+        return Value(shape, axes, why, parameter=name)
 
 
 def _repeats(array: NDArray[Any], axis: int) -> bool:

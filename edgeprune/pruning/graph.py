@@ -57,6 +57,7 @@ class Graph:
         numbers: whole numbers that the torch modules keep, by module and attribute.
         inputs: names of what the model is given.
         batched: names of those inputs whose first axis is the batch.
+        recurrent: names of the parameters of torch's LSTM, GRU and RNN.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Graph:
         *,
         inputs: Iterable[str] = ("input",),
         batched: Iterable[str] = ("input",),
+        recurrent: Iterable[str] = (),
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -85,6 +87,7 @@ class Graph:
         given = set(inputs)
         self.inputs = tuple(one.name for one in model.graph.input if one.name in given)
         self.batched = frozenset(batched)
+        self.recurrent = frozenset(recurrent)
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}
         self._shapes: dict[str, Shape] = {}

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from edgeprune.errors import FormError, SpaceError
-from edgeprune.pruning.adaptive_pooling import any_adaptive_pooling
 from edgeprune.pruning.attributes import numbers_of
 from edgeprune.pruning.blame import (
     OPSET,
@@ -21,6 +20,7 @@ from edgeprune.pruning.blame import (
     quiet_export,
 )
 from edgeprune.pruning.graph import Graph
+from edgeprune.pruning.missing_operators import missing_operators
 from edgeprune.tensors import Inputs, call, flattened_inputs, flattened_outputs
 
 
@@ -129,7 +129,18 @@ def _graph(model: nn.Module, exported: onnx.ModelProto, inputs: Inputs, *, batch
         if name not in saved
     }
     of_images = [name for name, one in given.items() if batched and one.shape[:1] == (1,)]
-    return Graph(exported, saved, unsaved, numbers_of(model), inputs=given, batched=of_images)
+    recurrent = [
+        f"{name}.{own}" if name else own
+        for name, module in model.named_modules()
+        if isinstance(module, nn.RNNBase)
+        for own, _ in module.named_parameters(recurse=False)
+    ]
+    return Graph(
+        *(exported, saved, unsaved, numbers_of(model)),
+        inputs=given,
+        batched=of_images,
+        recurrent=recurrent,
+    )
 
 
 def _export(model: nn.Module, inputs: Inputs, **settings: Any) -> onnx.ModelProto:
@@ -152,7 +163,7 @@ def _export(model: nn.Module, inputs: Inputs, **settings: Any) -> onnx.ModelProt
         lambda _, given, found: tuple(flattened_outputs(found).values())
     )
     try:
-        with quiet_export(), any_adaptive_pooling(OPSET):
+        with quiet_export(), missing_operators(OPSET):
             torch.onnx.export(model, positional, buffer, **(asked | settings))
     finally:
         flattening.remove()

@@ -210,6 +210,38 @@ def expand(flow: Flow, node: Node) -> None:
     flow.put(node, tuple(axes))
 
 
+@rule("Tile")
+def tile(flow: Flow, node: Node) -> None:
+    """Repeated channels are cut alike; an axis of size 1 is repeated as in `expand`."""
+    value = flow.value(node.inputs[0])
+    asked = flow.value(node.inputs[1]).ints
+    if asked is None:
+        flow.fix_all(node, f"repeats that cannot be followed: {node.where}")
+        flow.batch_first = False
+        return
+    if value.batched and asked.values[0] != 1:
+        flow.batch_first = False
+    axes: list[Ids | None] = []
+    for ids, times, count in zip(value.axes, asked.values.tolist(), asked.counts, strict=True):
+        if ids is None and count is not None:
+            ids = flow.labels.fresh(times)
+            flow.equate(node, ids, count)
+        elif ids is not None:
+            flow.equate(node, None, count)
+            ids = np.tile(ids, times)
+        axes.append(ids)
+    flow.put(node, tuple(axes))
+
+
+@rule("SpaceToDepth")
+def pixel_unshuffle(flow: Flow, node: Node) -> None:
+    """A channel's pixels become channels: they are cut together."""
+    value = flow.value(node.inputs[0])
+    flow.fix(value, f"an axis of the image: {node.where}", but=1)
+    ids, block = value.axes[1], int(node.attributes["blocksize"]) ** 2
+    flow.put(node, (None, None if ids is None else np.tile(ids, block), None, None))
+
+
 @rule("DepthToSpace")
 def pixel_shuffle(flow: Flow, node: Node) -> None:
     """The channels that become one channel's pixels are cut together."""
