@@ -70,8 +70,8 @@ class Pass(nn.Module):
     """Stands where a module inside a removed branch was."""
 
     def forward(self, features: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        """What comes first, as it is."""
-        return features
+        """What comes first, as it is; a copy, since code may go on with it in place."""
+        return features.clone()
 
 
 class Narrow(nn.Module):

@@ -173,6 +173,11 @@ class Graph:
         return found
 
     @cached_property
+    def makers(self) -> dict[str, int]:
+        """Number of the node that makes each tensor."""
+        return {name: at for at, node in enumerate(self.nodes) for name in node.outputs}
+
+    @cached_property
     def _opset(self) -> int:
         return max(int(entry.version) for entry in self.proto.opset_import if not entry.domain)
 

@@ -100,9 +100,15 @@ def read_structure(model: nn.Module, inputs: Inputs, *, batched: bool = True) ->
         never_cut=never_cut,
         aliases=aliases,
         dynamic_batch=flow.batch_first and all(_of_one(one) for one in made if one.batched),
-        branches=find_branches(flow, (name for name, _ in model.named_modules())),
+        branches=find_branches(flow, _called(model)),
     )
     return replace(structure, groups=_with_shares(structure))
+
+
+def _called(model: nn.Module) -> list[str]:
+    """Names of the modules that can be called: others, such as lists, only hold some."""
+    unwritten = nn.Module.forward
+    return [name for name, one in model.named_modules() if type(one).forward is not unwritten]
 
 
 def _of_one(value: Value) -> bool:

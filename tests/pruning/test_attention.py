@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from edgeprune.pruning import ChannelSpace
 from edgeprune.pruning.soundness import problem_with
-from tests.pruning.nets import IMAGE, conv, enliven
+from tests.pruning.nets import IMAGE, enliven
 from tests.pruning.promises import drawn_widths
 from tests.pruning.test_operators import Chain
 
