@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from edgeprune.pruning.edits import Edit, removed_by
-from edgeprune.pruning.flow import Flow
+from edgeprune.pruning.flow import Flow, Value
 from edgeprune.pruning.graph import Graph, Node, module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.labels import Ids
@@ -38,6 +38,10 @@ class _Scopes:
         whole = {name for name, count in inside.items() if count == self._sizes[name]}
         largest = [name for name in whole if not set(_path(name)[:-1]) & whole]
         return sorted(largest, key=lambda name: (last[name], name))
+
+    def nodes_in(self, module: str, numbers: Iterable[int]) -> list[int]:
+        """Those of some nodes that are in a module."""
+        return [number for number in numbers if module in self.called[number]]
 
     @cached_property
     def _sizes(self) -> Counter[str]:
@@ -192,19 +196,18 @@ def _branch(
     removed = removed_by(Edit(name, "pass") for name in modules)
     if any(_is_taken_apart(flow, number, inside, removed) for number in numbers):
         return None  # code that stays would take the passed channels apart
-    entry = _entry(flow, numbers)
-    out = flow.value(addition.inputs[side])
-    stride, channels = 1, None
-    rank = len(out.shape)
-    images = rank == 4 or (rank in (3, 5) and out.axes[1] is not None)
-    if images and entry is not None and len(entry) == rank:
-        channels = out.axes[1]
-        stride = max(1, round(entry[2] / max(out.shape[2], 1)))
+    if not all(_entries(flow, scopes.nodes_in(name, numbers)) for name in modules):
+        return None  # a module that is given sizes, not images, has nothing to pass on
+    shortcut = addition.inputs[1 - side]
+    channels, stride = None, 1
+    entries = _entries(flow, numbers)
+    if entries != {shortcut}:
+        channels, stride = _made(flow, entries, flow.value(addition.inputs[side]))
     return Branch(
         name=inside[index],
         groups=(),
         total=addition.outputs[0],
-        shortcut=addition.inputs[1 - side],
+        shortcut=shortcut,
         nodes=frozenset(graph.nodes[number].outputs[0] for number in numbers),
         parameters=frozenset(parameters),
         passed=tuple(modules[:-1]),
@@ -236,14 +239,22 @@ def _path(name: str) -> list[str]:
     return [".".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
-def _entry(flow: Flow, numbers: frozenset[int]) -> tuple[int, ...] | None:
-    """Shape of the activation that the branch reads; None where it reads several."""
+def _entries(flow: Flow, numbers: Iterable[int]) -> set[str]:
+    """The activations that some nodes read, apart from their own."""
     nodes = [flow.graph.nodes[number] for number in numbers]
     made = {name for node in nodes for name in node.outputs}
     read = {name for node in nodes for name in node.inputs if name and name not in made}
-    entries = [flow.value(name) for name in read]
-    shapes = {one.shape for one in entries if one.batched and one.ints is None}
-    return shapes.pop() if len(shapes) == 1 else None
+    return {name for name in read if flow.value(name).batched and flow.value(name).ints is None}
+
+
+def _made(flow: Flow, entries: set[str], out: Value) -> tuple[Ids | None, int]:
+    """Channels (None: as many as come in) and stride of what a branch of images makes."""
+    shapes = {flow.value(name).shape for name in entries}
+    entry, rank = shapes.pop() if len(shapes) == 1 else (), len(out.shape)
+    images = rank == 4 or (rank in (3, 5) and out.axes[1] is not None)
+    if not images or len(entry) != rank:
+        return None, 1
+    return out.axes[1], max(1, round(entry[2] / max(out.shape[2], 1)))
 
 
 def output_channels(branches: Sequence[Branch]) -> list[Ids | int]:

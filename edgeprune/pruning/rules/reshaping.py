@@ -58,8 +58,8 @@ def reshape(flow: Flow, node: Node) -> None:
         bool(source == Source.LITERAL and number not in (0, -1))
         for number, source in zip(asked.values, asked.sources, strict=True)
     ]
-    flow.put(node, _reshaped(flow, node, value, literal))
-    axes = flow.value(node.outputs[0]).axes
+    axes = _as_listed(flow, node, value) or _reshaped(flow, node, value, literal)
+    flow.put(node, axes)
     for ids, size, count in zip(axes, shape, asked.counts, strict=True):
         if size > 1:
             flow.equate(node, ids, count, value.why)
@@ -75,6 +75,21 @@ def reshape(flow: Flow, node: Node) -> None:
         flow.batch_first = False
     # A literal batch of 1 becomes "what is left", so that the file runs on any batch.
     flow.follow(node, 1, (-1, *sizes[1:]) if flow.batch_first else sizes)
+
+
+def _as_listed(flow: Flow, node: Node, value: Value) -> Axes | None:
+    """Labels where an attribute lists the whole shape: a scale of `(channels, 1, 1)`."""
+    shape = flow.shape_of(node)
+    listed = [name for name, one in flow.numbers(node).items() if one == shape]
+    labelled = [ids for ids in value.axes if ids is not None]
+    wide = [[size for size in one if size > 1] for one in (value.shape, shape)]
+    if not listed or len(labelled) != 1 or len(wide[0]) != 1 or len(wide[1]) != 1:
+        return None
+    axes = tuple(labelled[0] if size > 1 else None for size in shape)
+    # What counts no channels counts one that stays.
+    counted = tuple(flow.labels.fresh(1) if ids is None else ids for ids in axes)
+    flow.remember(node, dict.fromkeys(listed, counted))
+    return axes
 
 
 def _reshaped(flow: Flow, node: Node, value: Value, literal: Sequence[bool]) -> Axes:
