@@ -17,7 +17,7 @@ from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.features import NAMES, feature_table
 from edgeprune.pruning.graph import module_of
 from edgeprune.pruning.groups import ChannelGroup
-from edgeprune.pruning.importance import Batches, Scores
+from edgeprune.pruning.importance import Batches, Loss, Scores
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
 from edgeprune.pruning.spaces.checking import checked
 from edgeprune.pruning.spaces.example import one_example
@@ -263,15 +263,21 @@ class ChannelSpace:
         keep = check_ratio("ratio", ratio)
         return self.snap({name: keep * channels for name, channels in self.full.items()})
 
-    def importance(self, criterion: str, batches: Batches | None = None) -> dict[str, Scores]:
+    def importance(
+        self,
+        criterion: str,
+        batches: Batches | None = None,
+        loss: Loss = nn.functional.cross_entropy,
+    ) -> dict[str, Scores]:
         """Score every unit of every free group; see `edgeprune.pruning.importance`.
 
         Args:
             criterion: ``l1``, ``l2``, ``fpgm``, ``bn_scale`` or ``taylor``.
             batches: labelled images, for ``taylor``.
+            loss: whose gradient that takes.
         """
         with evaluating(self._model):
-            return criteria.importance(criterion, self.free, self._model, batches)
+            return criteria.importance(criterion, self.free, self._model, batches, loss)
 
     def plan(
         self,
