@@ -30,7 +30,8 @@ class Value:
         why: why axes without labels have none; ends "...: <why>" of a reason.
         ints: its numbers, if it holds sizes.
         parameter: the state-dict name, if it is a parameter or made from parameters alone.
-        batched: whether it depends on the images, so that its first axis is the batch.
+        batched: whether it depends on the images, so that they stand on one of its axes.
+        batch: that axis; images are its outermost part where it holds more than them.
     """
 
     shape: Shape
@@ -39,6 +40,7 @@ class Value:
     ints: Integers | None = None
     parameter: str | None = None
     batched: bool = False
+    batch: int = 0
 
     @property
     def unlabelled(self) -> bool:
@@ -164,7 +166,7 @@ class Flow:
         attributes: of torch modules, that follow the cut, by their names.
         spread: constants that repeat one number along the axes with labels: any of it may stay.
         held: modules and their attributes that count what is not cut.
-        batch_first: whether the first axis of all activations is still the batch.
+        any_batch: whether it is known of all activations where their images are.
     """
 
     graph: Graph
@@ -178,7 +180,7 @@ class Flow:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     spread: dict[str, Axes] = field(default_factory=dict)
     held: set[tuple[str, str]] = field(default_factory=set)
-    batch_first: bool = True
+    any_batch: bool = True
 
     def value(self, name: str) -> Value:
         """What is known of a tensor; parameters and constants are looked up when first used."""
@@ -186,7 +188,9 @@ class Flow:
             self.values[name] = self._leaf(name)
         return self.values[name]
 
-    def put(self, node: Node, axes: Axes, *, output: int = 0, why: str = "") -> None:
+    def put(
+        self, node: Node, axes: Axes, *, output: int = 0, why: str = "", batch: int | None = None
+    ) -> None:
         """Set the labels of a node's output; its shape must be known.
 
         Args:
@@ -194,19 +198,32 @@ class Flow:
             axes: labels by axis.
             output: which of its outputs.
             why: why axes without labels have none; taken over from the inputs by default.
+            batch: the axis of the images; by default that of the inputs, counted from the end.
         """
         name = node.outputs[output]
         shape = self.shape_of(node, output)
         inputs = [self.value(one) for one in node.inputs if one and one not in self.graph.constants]
         made_of = [one for one in inputs if one.ints is None]
         only_parameters = made_of and all(one.parameter for one in made_of)
+        images = [one for one in made_of if one.batched]
+        if batch is None:
+            found = {one.batch - len(one.shape) + len(shape) for one in images}
+            batch = found.pop() if found else 0
+            if found or not 0 <= batch < max(len(shape), 1):
+                self.any_batch, batch = False, 0
         self.values[name] = Value(
             shape,
             axes,
             why or next((one.why for one in made_of if one.unlabelled), node.where),
             parameter=made_of[0].parameter if only_parameters else None,
-            batched=any(one.batched for one in made_of),
+            batched=bool(images),
+            batch=batch,
         )
+
+    def lose_batch(self, value: Value, axis: int) -> None:
+        """Say that an axis of a tensor is changed in a way that only one example bears."""
+        if value.batched and value.batch == axis % max(len(value.shape), 1):
+            self.any_batch = False
 
     def shape_of(self, node: Node, output: int = 0) -> Shape:
         """Shape of a node's output.
@@ -341,7 +358,9 @@ class Flow:
                 )
                 self.labels.parameters[name] = self.spread[name]
                 return Value(shape, self.spread[name], why)
-        return Value(shape, (None,) * len(shape), why, ints, batched=name in self.graph.batched)
+        batch = self.graph.batched.get(name)
+        axes = (None,) * len(shape)
+        return Value(shape, axes, why, ints, batched=batch is not None, batch=batch or 0)
 
     def _recurrent_leaf(self, name: str, shape: Shape) -> Value:
         """Weights of a recurrent layer: what comes from outside it may be cut."""

@@ -62,12 +62,12 @@ class Integers:
 
     @classmethod
     def sizes(
-        cls, shape: tuple[int, ...], axes: Sequence[Ids | None] = (), *, batch_first: bool
+        cls, shape: tuple[int, ...], axes: Sequence[Ids | None] = (), batch: int | None = None
     ) -> "Integers":
-        """A tensor's shape, with the labels of its axes."""
+        """A tensor's shape, with the labels of its axes and the axis of its images."""
         sources = np.full(len(shape), Source.SIZE, np.int8)
-        if batch_first and len(shape):
-            sources[0] = Source.BATCH
+        if batch is not None and len(shape):
+            sources[batch] = Source.BATCH
         counts = np.full(len(shape), None, object)
         for axis, ids in enumerate(axes):
             counts[axis] = None if ids is None else Count(ids)

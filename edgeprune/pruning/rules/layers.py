@@ -101,6 +101,8 @@ def _of_two(flow: Flow, node: Node, left: Value, right: Value) -> None:
         _leave(flow, node, f"a product with a vector: {node.where}")
         return
     flow.unify(left, -1, right, -2)
+    flow.lose_batch(left, -1)
+    flow.lose_batch(right, -2)
     rank = len(flow.shape_of(node))
     outer: list[Ids | None] = []
     for axis in range(-rank, -2):

@@ -13,12 +13,14 @@ def recurrent(flow: Flow, node: Node) -> None:
     steps, weight, hidden = (flow.value(name) for name in node.inputs[:3])
     flow.fix(steps, f"an axis of a sequence: {node.where}", but=-1)
     flow.unify(steps, 2, weight, 2)
-    flow.batch_first = False
+    if steps.batched and steps.batch != 1:
+        flow.any_batch = False
     reason = f"a hidden size, which edgeprune does not cut: {node.where}"
     for output, name in enumerate(node.outputs):
         if name:
             axes = (None,) * len(flow.shape_of(node, output))
-            flow.put(node, axes, output=output, why=reason)
+            # (steps, batch, features) to (steps, directions, batch, hidden), then the last states.
+            flow.put(node, axes, output=output, why=reason, batch=2 if output == 0 else 1)
     times, gates = steps.shape[0] * steps.shape[1], weight.shape[0] * weight.shape[1]
     given = steps.shape[2] if weight.axes[2] is None else weight.axes[2]
     parameter = weight.parameter or node.module

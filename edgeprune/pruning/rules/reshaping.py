@@ -8,7 +8,7 @@ import numpy as np
 from edgeprune.pruning.attributes import Numbers, counting
 from edgeprune.pruning.flow import Flow, Value, rule
 from edgeprune.pruning.graph import Node, Shape
-from edgeprune.pruning.integers import Source
+from edgeprune.pruning.integers import Integers, Source
 from edgeprune.pruning.labels import Axes, Ids
 
 
@@ -17,18 +17,19 @@ def transpose(flow: Flow, node: Node) -> None:
     """Labels move with their axes."""
     value = flow.value(node.inputs[0])
     order = node.attributes.get("perm") or tuple(reversed(range(len(value.shape))))
-    if order[0] != 0 and value.batched:
-        flow.batch_first = False
-    flow.put(node, tuple(value.axes[axis] for axis in order))
+    batch = list(order).index(value.batch) if order else 0
+    flow.put(node, tuple(value.axes[axis] for axis in order), batch=batch)
 
 
 @rule("Flatten")
 def flatten(flow: Flow, node: Node) -> None:
     """The axes before one and those from it on become one each: a channel is a run in it."""
     value = flow.value(node.inputs[0])
-    if value.batched and flow.shape_of(node)[0] != value.shape[0]:
-        flow.batch_first = False
-    flow.put(node, _reshaped(flow, node, value, [False, False]))
+    axis = int(node.attributes.get("axis", 1)) % max(len(value.shape), 1)
+    batch = 0 if value.batch < axis else 1
+    if math.prod(value.shape[axis * batch : value.batch]) != 1:
+        flow.lose_batch(value, value.batch)
+    flow.put(node, _reshaped(flow, node, value, [False, False]), batch=batch)
 
 
 @rule("Squeeze", "Unsqueeze")
@@ -36,9 +37,20 @@ def squeeze(flow: Flow, node: Node) -> None:
     """Axes of size 1 come and go."""
     value = flow.value(node.inputs[0])
     shape = flow.shape_of(node)
-    if value.batched and (not shape or shape[0] != value.shape[0]):
-        flow.batch_first = False
-    flow.put(node, _reshaped(flow, node, value, [False] * len(shape)))
+    batch = value.batch
+    given = flow.value(node.inputs[1]).ints if node.has_input(1) else None
+    if value.batched:
+        ones = [] if given is None else [int(axis) for axis in np.ravel(given.values)]
+        if node.op == "Squeeze":
+            ones = ones or [axis for axis, size in enumerate(value.shape) if size == 1]
+            gone = {axis % len(value.shape) for axis in ones}
+            if batch in gone:
+                flow.any_batch = False
+            batch = max(batch - sum(axis < batch for axis in gone), 0)
+        else:
+            new = {axis % len(shape) for axis in ones}
+            batch = [axis for axis in range(len(shape)) if axis not in new][batch]
+    flow.put(node, _reshaped(flow, node, value, [False] * len(shape)), batch=batch)
 
 
 @rule("Reshape")
@@ -52,14 +64,15 @@ def reshape(flow: Flow, node: Node) -> None:
     shape = flow.shape_of(node)
     if asked is None:
         flow.fix_all(node, f"a shape that cannot be followed: {node.where}")
-        flow.batch_first = False
+        flow.any_batch = False
         return
     literal = [
         bool(source == Source.LITERAL and number not in (0, -1))
         for number, source in zip(asked.values, asked.sources, strict=True)
     ]
     axes = _as_listed(flow, node, value) or _reshaped(flow, node, value, literal)
-    flow.put(node, axes)
+    batch = _batch_after(value, shape, asked)
+    flow.put(node, axes, batch=batch or 0)
     for ids, size, count in zip(axes, shape, asked.counts, strict=True):
         if size > 1:
             flow.equate(node, ids, count, value.why)
@@ -71,10 +84,19 @@ def reshape(flow: Flow, node: Node) -> None:
         if any(ids is not None for ids in axes):  # weights, on their way into a layer
             flow.follow(node, 1, sizes)
         return
-    if not shape or shape[0] != value.shape[0]:
-        flow.batch_first = False
+    if batch is None:
+        flow.any_batch = False
     # A literal batch of 1 becomes "what is left", so that the file runs on any batch.
-    flow.follow(node, 1, (-1, *sizes[1:]) if flow.batch_first else sizes)
+    left = [-1 if axis == batch and flow.any_batch else one for axis, one in enumerate(sizes)]
+    flow.follow(node, 1, tuple(left))
+
+
+def _batch_after(value: Value, shape: Shape, asked: Integers) -> int | None:
+    """The axis of the images in another shape: what stands before them is as large as it was."""
+    before = math.prod(value.shape[: value.batch])
+    found = [axis for axis in range(len(shape)) if math.prod(shape[:axis]) == before]
+    told = [axis for axis in found if asked.sources[axis] == Source.BATCH]
+    return next(iter([*told, *found]), None)
 
 
 def _as_listed(flow: Flow, node: Node, value: Value) -> Axes | None:
@@ -232,10 +254,10 @@ def tile(flow: Flow, node: Node) -> None:
     asked = flow.value(node.inputs[1]).ints
     if asked is None:
         flow.fix_all(node, f"repeats that cannot be followed: {node.where}")
-        flow.batch_first = False
+        flow.any_batch = False
         return
-    if value.batched and asked.values[0] != 1:
-        flow.batch_first = False
+    for axis in np.flatnonzero(asked.values != 1).tolist():
+        flow.lose_batch(value, axis)
     axes: list[Ids | None] = []
     for ids, times, count in zip(value.axes, asked.values.tolist(), asked.counts, strict=True):
         if ids is None and count is not None:
