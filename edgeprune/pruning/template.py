@@ -288,8 +288,9 @@ def _interface(flow: Flow, dynamic_batch: bool) -> onnx.GraphProto:
             output.type.tensor_type.shape.dim.add(dim_value=size)
     if dynamic_batch:
         for value in (*interface.input, *interface.output):
-            if flow.value(value.name).batched:
-                value.type.tensor_type.shape.dim[0].dim_param = "batch"
+            known = flow.value(value.name)
+            if known.batched:
+                value.type.tensor_type.shape.dim[known.batch].dim_param = "batch"
     return interface
 
 
