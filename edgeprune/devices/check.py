@@ -128,7 +128,7 @@ def _probe(target: TargetConfig) -> dict[str, Any]:
 
 def _how(target: TargetConfig) -> str:
     if target.ssh is not None:
-        return f"ssh to {target.ssh.host}, its host key is known"
+        return f"ssh to {target.ssh.address}, its host key is known"
     if target.board is not None:
         return f"the {target.board.machine} board of this machine"
     return "this machine" if target.command is None else "command: " + target.command.python[0]

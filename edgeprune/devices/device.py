@@ -57,6 +57,10 @@ def open_device(target: TargetConfig, note: Note = quiet) -> Device:
     Raises:
         TargetError: the target cannot be reached or lacks what its profile asks for.
     """
+    if len(boards := target.boards) > 1:
+        names = ", ".join(board.name for board in boards)
+        msg = f"target {target.name!r} is a pool of boards ({names}); allowed here: a single one"
+        raise TargetError(msg)
     if target.kind == "simulated":
         return SimulatedDevice(target)
     return RemoteDevice(target, interpreter_of(target), note)
