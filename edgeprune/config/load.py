@@ -14,8 +14,8 @@ from edgeprune.config.overrides import apply_overrides, read_overrides, with_val
 from edgeprune.config.paths import resolve_paths
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.places import Places
-from edgeprune.config.problem import KeyPath, Problem, raise_all
 from edgeprune.config.pool import pool_problems
+from edgeprune.config.problem import KeyPath, Problem, raise_all
 from edgeprune.config.profiles import locate_profile
 from edgeprune.config.section import Section
 from edgeprune.config.target import TargetConfig
@@ -158,9 +158,7 @@ def _resolve_references(value: Any, places: Places, base: Path) -> tuple[Any, li
         for key in path:
             reference = reference.get(key) if isinstance(reference, dict) else None
 
-        def resolved(
-            one: Any, where: KeyPath, kind: str = kind, path: KeyPath = path
-        ) -> Any:
+        def resolved(one: Any, where: KeyPath, kind: str = kind, path: KeyPath = path) -> Any:
             if not isinstance(one, str) or not one:
                 return one
             try:

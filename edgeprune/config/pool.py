@@ -50,8 +50,8 @@ def _differs(profile: TargetConfig, first: TargetConfig, name: str) -> str:
         key = next(key for key in mine if mine[key] != theirs[key])
         name, own, other = f"{name}.{key}", mine[key], theirs[key]
     return (
-        f"boards of a pool are of one type: {profile.name!r} has {name} {own!r}, {first.name!r} has "
-        f"{other!r}; allowed: the same"
+        f"boards of a pool are of one type: {profile.name!r} has {name} {own!r}, "
+        f"{first.name!r} has {other!r}; allowed: the same"
     )
 
 

@@ -8,6 +8,7 @@ from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.devices.simulated import SimulatedDevice
+from edgeprune.errors import TargetError
 
 
 class Device(Protocol):

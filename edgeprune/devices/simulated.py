@@ -4,8 +4,8 @@ A layer costs ``ns_per_mac`` for each multiply-accumulate, ``ns_per_element`` fo
 writes, and ``ns_per_layer``; channels count as the next multiple of ``staircase``, as
 on real kernels. Samples scatter around the sum. The scatter depends on the seed and the bytes of
 the model alone, so results do not depend on the order of measurements and a resumed search sees
-what an uninterrupted one sees. Boards of one type differ in their speed, by ``spread``, and in their
-scatter; a comparison takes ``takes_s`` of real time, so that a pool of them can be tried.
+what an uninterrupted one sees. Boards of one type differ in their speed, by ``spread``, and in
+their scatter; a comparison takes ``takes_s`` of real time, so that a pool of them can be tried.
 """
 
 import hashlib
@@ -73,7 +73,8 @@ class SimulatedDevice:
             "precision": self._target.precision,
             "clock": "simulated",
             "python": platform.python_version(),
-            **self._model.model_dump(),
+            "device_id": f"simulated {self._target.name}",
+            **self._model.model_dump(exclude={"boards", "board", "spread", "takes_s"}),
         }
 
     def close(self) -> None:

@@ -36,6 +36,11 @@ class RunDirectory:
         self.path = Path(path).absolute()
 
     @property
+    def boards(self) -> Path:
+        """How the boards of a pool stand, while a process runs here."""
+        return self.path / "boards.json"
+
+    @property
     def pipeline(self) -> Path:
         """The resolved pipeline file."""
         return self.path / "pipeline.yaml"

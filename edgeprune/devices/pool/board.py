@@ -8,7 +8,7 @@ from typing import Any
 from edgeprune.config import TargetConfig
 from edgeprune.devices.device import Device
 from edgeprune.devices.measurement import Comparison
-from edgeprune.errors import UnsteadyError
+from edgeprune.errors import TargetError, UnreachableError, UnsteadyError
 
 #: Each pause before a board is tried again is so many times the one before, up to a limit.
 _LONGER, _LONGEST_S = 4, 60.0
@@ -26,6 +26,7 @@ class Board:
         busy: whether a measurement or a try is under way on it.
         aside: why it is set aside; empty where it is not.
         since: when it was set aside or became busy, by `time.monotonic`.
+        lasting: whether a person has to mend something before it can be of use again.
         pause_s: until it is tried again.
         failures: in a row.
         device_id: tells it from others of its make, where it says so.
@@ -41,6 +42,7 @@ class Board:
     busy: bool = False
     aside: str = ""
     since: float = field(default_factory=time.monotonic)
+    lasting: bool = False
     pause_s: float = 0.0
     failures: int = 0
     device_id: str | None = None
@@ -68,6 +70,7 @@ class Board:
             first_s = min(_LOOK_S, patience.cool_s / 10)
         self.pause_s = min(_LONGEST_S, first_s * float(_LONGER ** min(self.failures, 16)))
         self.failures += 1
+        self.lasting = isinstance(error, TargetError) and not isinstance(error, UnreachableError)
         self.aside = self.last_error = reason
         self.since = time.monotonic()
 

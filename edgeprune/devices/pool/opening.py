@@ -35,9 +35,9 @@ def open_pool(targets: Sequence[TargetConfig], note: Note = quiet) -> DevicePool
     with ThreadPoolExecutor(len(boards), "edgeprune-reach") as threads:
         errors = list(threads.map(register.tried, boards))
     try:
-        wrong = [one for one in errors if one is not None and not isinstance(one, UnreachableError)]
-        if wrong:
-            raise wrong[0]
+        for error in errors:
+            if isinstance(error, TargetError) and not isinstance(error, UnreachableError):
+                raise error
         if all(board.device is None for board in boards):
             reasons = "; ".join(f"{one.name}: {one.aside}" for one in boards)
             msg = f"none of the pool's {len(boards)} boards can be reached: {reasons}"

@@ -154,7 +154,7 @@ class DevicePool:
                     raise
                 left -= 1
             except TargetError:
-                if not self.roster.there():
+                if all(one.aside and one.lasting for one in self.roster.boards):
                     raise
 
     def _borrow(self, *, first: bool) -> Board:
@@ -250,7 +250,9 @@ def _named(found: Result, board: Board) -> Result:
     if not isinstance(found, Comparison):
         return found
     return replace(
-        found, candidate=_on_board(found.candidate, board), baseline=_on_board(found.baseline, board)
+        found,
+        candidate=_on_board(found.candidate, board),
+        baseline=_on_board(found.baseline, board),
     )
 
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from edgeprune.devices.pool.board import Board
@@ -21,7 +20,7 @@ class Roster:
         self.boards, self._away_s = tuple(boards), away_s
         self.waiting = 0
         self._changed = threading.Condition()
-        self._idle = deque(self.boards)
+        self._idle = list(self.boards)
         self._closed = False
         self._all_aside_since = time.monotonic()
         #: Called after every change, by whoever made it.
@@ -55,8 +54,10 @@ class Roster:
             try:
                 while True:
                     self.refuse_closed()
-                    board = next((one for one in self._idle if among is None or one in among), None)
-                    if board is not None:
+                    free = [one for one in self._idle if among is None or one in among]
+                    if free:
+                        # In turns, and the same ones whenever one thread asks alone.
+                        board = min(free, key=lambda one: (one.measured, self.boards.index(one)))
                         self._idle.remove(board)
                         board.busy, board.since = True, time.monotonic()
                         return board

@@ -157,7 +157,7 @@ def session_evaluator(
         recovery=session.recovery,
         split=session.workload.splits.reward,
         device=session.device,
-        remote=session.target.remote,
+        remote=session.remote,
         artifact=session.artifact,
         baseline=session.baseline,
         known=known if session.counted is None else None,
