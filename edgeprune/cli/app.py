@@ -219,6 +219,28 @@ def report(run_dir: RunDir) -> None:
 
 
 @app.command()
+def devices(
+    names: Annotated[
+        list[str], typer.Argument(help="A run directory, or targets.", metavar="RUN_DIR|TARGET...")
+    ],
+    once: Annotated[bool, typer.Option(help="Print once, also on a terminal.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the boards of a run that goes on, or try targets: state, temperature, latency, errors.
+
+    On a terminal the table of a run goes on until it ends, or Ctrl-C; piped it is printed once.
+    Exit status: 0 a board is there, 2 none is.
+    """
+    from edgeprune.cli.devices import show_run, try_targets
+
+    with exit_for_errors():
+        if len(names) == 1 and Path(names[0]).is_dir():
+            show_run(Path(names[0]), once=once, as_json=as_json)
+        else:
+            try_targets(names, as_json=as_json)
+
+
+@app.command()
 def samplers(as_json: Json = False) -> None:
     """List what can propose widths, and when to take which."""
     with exit_for_errors():
