@@ -39,7 +39,7 @@ def open_pool(targets: Sequence[TargetConfig], note: Note = quiet) -> DevicePool
             if isinstance(error, TargetError) and not isinstance(error, UnreachableError):
                 raise error
         if all(board.device is None for board in boards):
-            reasons = "; ".join(f"{one.name}: {one.aside}" for one in boards)
+            reasons = "; ".join(f"{one.name}: {one.last_error}" for one in boards)
             msg = f"none of the pool's {len(boards)} boards can be reached: {reasons}"
             raise UnreachableError(msg)
     except BaseException:
@@ -62,7 +62,7 @@ class _Register:
         try:
             self.reach(board)
         except (TargetError, MeasurementError) as error:
-            board.aside = str(error)
+            board.last_error = str(error)
             return error
         return None
 

@@ -51,7 +51,7 @@ class DevicePool:
         self.roster = Roster(boards, self._patience.away_s)
         for board in boards:
             if board.device is None:
-                self._set_aside(board, board.aside or "not reached yet", None)
+                self._set_aside(board, board.last_error, None)
 
     @property
     def size(self) -> int:
