@@ -178,7 +178,9 @@ def test_none_at_first_is_an_error_at_once(drawer: list[Drawn]) -> None:
 
 def test_the_same_board_under_two_names_is_refused(tmp_path: Path) -> None:
     drawer = [Drawn.made(tmp_path / name, serial="1234") for name in ("pi-a", "pi-b")]
-    with pytest.raises(TargetError, match=r"the same board twice: pi-. and pi-. lead to one device"):
+    with pytest.raises(
+        TargetError, match=r"the same board twice: pi-. and pi-. lead to one device"
+    ):
         open_pool(targets(drawer))
     assert all(is_gone_soon(board.pid) for board in drawer)
 

@@ -206,7 +206,7 @@ class DevicePool:
             return
         self._note(
             f"{board.name} is set aside, {len(self.roster.there())} of {self.size} boards are "
-            f"left: {reason}; tried again in {board.pause_s:.0f} s"
+            f"left: {reason}; tried again in {board.pause_s:.3g} s"
         )
         name = f"edgeprune-try-{board.name}"
         threading.Thread(target=self._bring_back, args=(board,), name=name, daemon=True).start()
