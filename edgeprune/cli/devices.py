@@ -20,7 +20,6 @@ from edgeprune.devices.known_net import small_net
 from edgeprune.devices.pool.status import BoardStatus, PoolStatus, State, read_status
 from edgeprune.devices.runtimes import taken_by
 from edgeprune.errors import MeasurementError, RunError, TargetError
-from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.terminal import console, say
 
 _HEADINGS = ("board", "state", "for", "temperature", "latency", "ratio", "measured", "errors")
@@ -45,9 +44,11 @@ def show_run(run_dir: Path, *, once: bool, as_json: bool) -> None:
     Raises:
         RunError: it is no run directory, or its run has no pool.
     """
+    from edgeprune.pipeline.run_directory import RunDirectory  # loads torch, which targets need not
+
     directory = RunDirectory(run_dir)
     directory.check()
-    status = _status(directory)
+    status = _status(directory.boards)
     if as_json:
         print_json({**status.model_dump(), "alive": _alive(status)})
     elif once or not sys.stdout.isatty() or not _alive(status):
@@ -56,7 +57,7 @@ def show_run(run_dir: Path, *, once: bool, as_json: bool) -> None:
         with Live(_picture(status), console=console(), auto_refresh=False) as live:
             while _alive(status):
                 time.sleep(_LOOK_S)
-                status = _status(directory)
+                status = _status(directory.boards)
                 live.update(_picture(status), refresh=True)
     _refuse_none(status)
 
@@ -82,11 +83,11 @@ def try_targets(names: Sequence[str], *, as_json: bool) -> None:
     _refuse_none(found)
 
 
-def _status(directory: RunDirectory) -> PoolStatus:
-    found = read_status(directory.boards)
+def _status(file: Path) -> PoolStatus:
+    found = read_status(file)
     if found is None:
         msg = (
-            f"{directory.path} tells nothing of boards: its run measures on a single one, or has "
+            f"{file.parent} tells nothing of boards: its run measures on a single one, or has "
             "not begun; `edgeprune devices TARGET` tries targets"
         )
         raise RunError(msg)
