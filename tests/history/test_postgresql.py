@@ -2,30 +2,16 @@
 
 import subprocess
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import MetaData, Table, create_engine, insert, make_url
+from sqlalchemy import make_url
 
-from edgeprune.history import History, HistoryError, KernelLatency, Staircase, migrations
+from edgeprune.history import History, HistoryError, KernelLatency, Staircase
 from edgeprune.history.exchange import export_lines, import_lines
-from edgeprune.history.insertions import put_target
-from edgeprune.history.tables import (
-    kernel_latencies,
-    metadata,
-    runs,
-    schema,
-    staircases,
-    targets,
-    trials,
-    workloads,
-)
 from edgeprune.testing.postgresql import NEEDS_POSTGRESQL
-from tests.history.example import FACTS, KEY, MOMENT, RUN, SPACE, remember, trial
+from tests.history.example import KEY, MOMENT, RUN, SPACE, remember, trial
 
 pytestmark = NEEDS_POSTGRESQL
 HERE = Path(__file__).parent
@@ -92,29 +78,3 @@ def test_imports_are_marked_and_runs_are_chosen_as_in_a_file(
         assert history.runs.useful(KEY, **asked) == [RUN.id]
         assert len(history.runs.glances(RUN.id, 2)) == 2
         assert history.runs.numbers(RUN.id) == {0, 3}
-
-
-def test_a_version_2_database_is_brought_up_to_date(postgresql_url: str) -> None:
-    engine = create_engine(postgresql_url)
-    old = [schema, targets, kernel_latencies, staircases]
-    with engine.begin() as connection:
-        metadata.create_all(connection, tables=old)
-        migrations._to_2(Operations(MigrationContext.configure(connection)))
-        connection.execute(insert(schema).values(version=2))
-        put_target(connection, KEY, FACTS)
-        facts = {"key": "w", "facts": dict(RUN.workload), "first_seen": MOMENT}
-        connection.execute(insert(workloads), [facts])
-        row = {"id": RUN.id, "target": KEY, "workload": "w", "facts": dict(RUN.facts)}
-        space = {"space": asdict(SPACE), "started_at": MOMENT}
-        connection.execute(insert(runs), [row | space])
-        one = trial(0)
-        values = {"candidate": SPACE.candidate(one.widths), "widths": dict(one.widths)}
-        told = {"reward": one.reward, "outcome": dict(one.outcome), "recorded_at": MOMENT}
-        wanted = ("run", "number", *values, *told)
-        table = Table("trials", MetaData(), *(trials.c[name].copy() for name in wanted))
-        connection.execute(insert(table), [{"run": RUN.id, "number": 0, **values, **told}])
-    engine.dispose()
-    with History.open(postgresql_url) as history:
-        (summary,) = history.runs.summaries()
-        assert (summary.trials, summary.imported, summary.best_reward) == (1, 0, 0.5)
-        assert history.runs.measured(KEY, SPACE.candidate(one.widths)) == one.outcome
