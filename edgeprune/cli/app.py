@@ -70,7 +70,8 @@ def run(
     """Run a pipeline: trained CNN in, verified smaller artifact out.
 
     Exit status: 0 the budget is met, 2 something you gave cannot be used, 3 the budget cannot be
-    met (the best artifact is written all the same), 130 interrupted.
+    met (the best artifact is written all the same), 4 the last board of a pool went away, 130
+    interrupted.
     """
     from edgeprune.config import load_pipeline
 
