@@ -197,7 +197,9 @@ class TargetConfig(Section):
     def boards(self) -> "tuple[TargetConfig, ...]":
         """A profile for each board of this type: itself alone, or those of a pool."""
         if self.ssh is not None and self.ssh.hosts:
-            each = [(host, {"ssh": self.ssh.on(host)}) for host in self.ssh.hosts]
+            each: list[tuple[str, dict[str, Any]]] = [
+                (host, {"ssh": self.ssh.on(host)}) for host in self.ssh.hosts
+            ]
         elif self.simulated is not None and self.simulated.boards > 1:
             model = self.simulated
             each = [

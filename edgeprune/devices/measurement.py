@@ -170,5 +170,8 @@ class Comparison:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read back what `to_json` wrote."""
-        both = (Measurement.from_json(value[name]) for name in ("candidate", "baseline"))
-        return cls(*both, tuple(cls.from_json(one) for one in value.get("others", ())))
+        return cls(
+            Measurement.from_json(value["candidate"]),
+            Measurement.from_json(value["baseline"]),
+            tuple(cls.from_json(one) for one in value.get("others", ())),
+        )

@@ -78,7 +78,7 @@ class RunDirectory:
 
     def discard(self) -> None:
         """Remove the directory of a run that had not begun: nothing was computed in it."""
-        kept = {self.pipeline, self.path / "log.txt", self.path / ".lock"}
+        kept = {self.pipeline, self.path / "log.txt", self.path / ".lock", self.boards}
         files = {path for path in self.path.rglob("*") if path.is_symlink() or not path.is_dir()}
         if files <= kept:
             shutil.rmtree(self.path, ignore_errors=True)

@@ -226,7 +226,8 @@ def open_session(
         raise TargetError(msg)
     history = RunHistory.of(config, reporter.say)
     with ExitStack() as stack:
-        device = stack.enter_context(open_boards(boards, reporter.say))
+        device = open_boards(boards, reporter.say)
+        stack.callback(device.close)
         if isinstance(device, DevicePool):
             stack.enter_context(keep_status(device, directory.boards))
         if history is not None:

@@ -43,7 +43,8 @@ class ArtifactTimer:
         if form not in self._devices:
             boards = [with_runtime_for(board, form) for board in self._session.boards]
             device = open_boards(boards, self._session.reporter.say)
-            self._devices[form] = self._stack.enter_context(device)
+            self._stack.callback(device.close)
+            self._devices[form] = device
         return self._devices[form]
 
     def __enter__(self) -> Self:

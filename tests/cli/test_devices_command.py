@@ -35,7 +35,11 @@ def test_targets_are_tried_and_told_apart(
     assert process.returncode == 0
     heading, first, second, why = out.splitlines()
     assert heading.split()[:3] == ["board", "state", "for"]
-    assert first.split()[:2] == ["pi-a", "free"] and "50 °C" in first and first.split()[-2:] == ["1", "0"]
+    assert (
+        first.split()[:2] == ["pi-a", "free"]
+        and "50 °C" in first
+        and first.split()[-2:] == ["1", "0"]
+    )
     assert second.startswith("pi-b") and "set aside" in second
     assert why.startswith("pi-b: target 'pi-b': ") and why.endswith("Connection refused")
     assert "\x1b" not in out
