@@ -30,14 +30,14 @@ class ArtifactTimer:
         """
         return self._device(form).compare(candidate, baseline)
 
-    def outputs(self, form: str, content: bytes) -> NDArray[Any]:
+    def outputs(self, form: str, content: bytes) -> list[NDArray[Any]]:
         """What a file computes on the device from the runtimes' fixed example input.
 
         Raises:
             TargetError: the device has not the runtime that takes it.
             MeasurementError: it does not run there.
         """
-        return self._device(form).outputs(content)[0]
+        return self._device(form).outputs(content)
 
     def _device(self, form: str) -> PatientDevice | DevicePool:
         if form not in self._devices:

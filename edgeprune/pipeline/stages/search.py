@@ -157,6 +157,7 @@ def session_evaluator(
         recovery=session.recovery,
         split=session.workload.splits.reward,
         device=session.device,
+        task=session.workload.task,
         remote=session.remote,
         artifact=session.artifact,
         baseline=session.baseline,
