@@ -141,7 +141,7 @@ def test_boards_of_different_speed_have_one_ratio() -> None:
 def test_the_last_board_to_go_is_an_error_with_all_reasons(
     drawer: list[Drawn], told: list[str]
 ) -> None:
-    patience = {"patience": {"pause_s": 0.05, "away_s": 0.3}}
+    patience = {"patience": {"pause_s": 0.05, "away_s": 0.3, "noisy": 1000.0}}
     with open_pool(targets(drawer, **patience), told.append) as pool:
         for board in drawer:
             board.switch_off()

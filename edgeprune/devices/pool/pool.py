@@ -24,7 +24,7 @@ from edgeprune.errors import (
     UnreachableError,
 )
 
-#: A board whose intervals are so many times as wide as another's is the noisy one.
+#: A board whose interval is so many times as wide as that of a steady one is noisy.
 _MUCH_WIDER = 2.0
 
 Result = TypeVar("Result")
@@ -129,7 +129,7 @@ class DevicePool:
         if not second:
             return found
         wide, less = _half_width(found), _half_width(second[0])
-        if wide > _MUCH_WIDER * less:
+        if less <= self._patience.noisy and wide > _MUCH_WIDER * less:
             reason = f"noisy: its interval is ±{wide:.1%}, that of {others[0].name} ±{less:.1%}"
             self._set_aside(board, reason, None)
         return second[0] if less < wide else found
