@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from edgeprune.cli.app import app
 from edgeprune.devices.pool.status import BoardStatus, PoolStatus
-from tests.devices.drawer import Drawn
+from edgeprune.testing.drawer import Drawn
 
 
 def _profile(board: Drawn) -> str:

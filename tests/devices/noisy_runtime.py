@@ -1,4 +1,4 @@
-"""A runtime whose times scatter as a file beside the board's sensors says; see `drawer`."""
+"""A runtime whose times scatter as a file beside the sensors of its board says."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from edgeprune.devices.pool.status import keep_status, read_status, status_of
 from edgeprune.devices.runtimes import RuntimeSpec
 from edgeprune.errors import MeasurementError, NoBoardError, TargetError
 from edgeprune.testing.devices import small_net
+from edgeprune.testing.drawer import Drawn
 from edgeprune.testing.sshd import NEEDS_SSHD, ssh_server
-from tests.devices.drawer import Drawn
 from tests.devices.processes import is_gone_soon
 
 SMALL, LARGE = small_net(8), small_net(64)

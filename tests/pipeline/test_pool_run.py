@@ -1,6 +1,9 @@
 """Runs on a pool of two real workers: one dies and comes back, and in the end all are gone."""
 
 import json
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ import yaml
 import edgeprune as ep
 from edgeprune.devices.pool.status import read_status
 from edgeprune.errors import NoBoardError
+from edgeprune.pipeline import check_pipeline
 from edgeprune.pipeline.progress import Listener
 from edgeprune.search import SearchTrial, read_trials
+from edgeprune.testing.drawer import Drawn
 from tests.conftest import TINY
-from tests.devices.drawer import Drawn
+from tests.devices.processes import is_gone_soon
 
 #: A run that trains next to nothing.
 SHORT = (
@@ -117,3 +122,38 @@ def test_a_run_whose_last_board_goes_stops_and_is_resumed(tmp_path: Path) -> Non
     # The other board was away until the end: it is in the report, without a number.
     page = (tmp_path / "run" / "report.html").read_text()
     assert "1 of 2 boards" in page and "away when the result was measured" in page
+
+
+def test_ctrl_c_ends_a_run_with_all_its_workers(
+    tmp_path: Path, start_cli: Callable[..., subprocess.Popen[str]]
+) -> None:
+    drawer, pipeline = _pool(tmp_path)
+    settings = [word for one in SHORT for word in ("--set", one)]
+    run_dir = tmp_path / "run"
+    process = start_cli("run", pipeline, "--run-dir", run_dir, *settings)
+    end = time.monotonic() + 150
+    while (found := read_status(run_dir / "boards.json")) is None or not found.boards[1].measured:
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=90)
+    assert process.returncode == 130 and "edgeprune resume" in error
+    assert all(is_gone_soon(board.pid) for board in drawer)
+    closed = read_status(run_dir / "boards.json")
+    assert closed is not None and closed.closed
+
+
+def test_check_tells_of_each_board_and_of_the_pool(tmp_path: Path) -> None:
+    drawer, pipeline = _pool(tmp_path)
+    (drawer[1].folder / "off").touch()
+    links = {link.name: link for link in check_pipeline(pipeline)}
+    assert links["pi-a: connection"].state == "ok"
+    away = links["pi-b: connection"]
+    assert away.state == "warning" and "set aside: " in away.found and "refused" in away.found
+    assert links["pool"].found == "1 of 2 boards are there, of one type"
+    assert links["pool"].state == "warning" and "duration" in links
+    (drawer[1].folder / "off").unlink()
+    serial = "sys/firmware/devicetree/base/serial-number"
+    (drawer[1].folder / serial).write_text((drawer[0].folder / serial).read_text())
+    links = {link.name: link for link in check_pipeline(pipeline)}
+    assert links["pool"].state == "broken" and "the same board twice" in links["pool"].found

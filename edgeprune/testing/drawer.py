@@ -1,4 +1,4 @@
-"""A drawer of boards for tests: each a real process, with a serial number and a temperature.
+"""A drawer of boards, for tests and benchmarks: real processes with serial numbers and sensors.
 
 As a script it is the Python of such a board: ``drawer.py FOLDER -u -c CODE``.
 """
