@@ -24,6 +24,7 @@ from edgeprune.pipeline.precision import check_precision
 from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
+from edgeprune.tasks import Task
 from edgeprune.workloads import Workload, load_workload
 
 #: Reward images that given weights are tried on.
@@ -114,11 +115,21 @@ def _look_at_model(opened: _Opened) -> Iterator[Link]:
                 "no better than chance: are classes in the order of the training, and mean, std "
                 "and image size those of the training?"
             )
-            yield Link("weights", "warning", f"{right:.1%} of {len(tried)} images right", mend)
+            yield Link(
+                "weights", "warning", _reached(workload.task, right, f"{len(tried)} images"), mend
+            )
         else:
-            yield Link("weights", "ok", f"{right:.1%} of {len(tried)} reward images right")
+            yield Link(
+                "weights", "ok", _reached(workload.task, right, f"{len(tried)} reward images")
+            )
     else:
         yield Link("weights", "ok", f"to be trained, {base_recipe(config).epochs} epochs")
+
+
+def _reached(task: Task, score: float, images: str) -> str:
+    if task.score.called == "accuracy":
+        return f"{score:.1%} of {images} right"
+    return f"{task.score.called} {score:.1%} on {images}"
 
 
 def _look_at_space(opened: _Opened) -> Iterator[Link]:

@@ -18,7 +18,7 @@ class Classification(Task):
 
     name = "classification"
     known = (
-        Metric("top-1"),
+        Metric("top-1", title="accuracy"),
         Metric("top-5"),
         Metric("F1"),
         Metric("recall"),

@@ -26,11 +26,18 @@ class Metric:
             or nothing.
         more_is_better: whether a larger one is better. What a search maximises has to be so, at
             most 1, and at about `Task.chance` for a network that has learned nothing.
+        title: what reports call it, where that is not its name.
     """
 
     name: str
     unit: str = "%"
     more_is_better: bool = True
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence."""
+        return self.title or self.name
 
     def shown(self, value: float) -> str:
         """A value as people read it: ``83.41 %``."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 
 from edgeprune.errors import WorkloadError
 from edgeprune.tasks.protocol import Metric, Targets, Task
@@ -68,9 +69,13 @@ class Regression(Task):
             raise WorkloadError(msg)
 
     def loss(self, outputs: Any, targets: Targets) -> torch.Tensor:
-        """Mean squared error, as a share of each number's variance."""
+        """Huber's loss of errors in units of each number's spread.
+
+        Squared errors of an output far away would have gradients that end a training at once.
+        """
         error = _columns(_one(outputs)).float() - _columns(targets).float()
-        return (error / self._spread.to(error.device)).square().mean()
+        error = error / self._spread.to(error.device)
+        return F.smooth_l1_loss(error, torch.zeros_like(error))
 
     def divergence(self, outputs: Any, taught: Any, temperature: float = 1.0) -> torch.Tensor:
         """The loss beside what the base model gives."""
