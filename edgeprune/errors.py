@@ -64,6 +64,12 @@ class UnsteadyError(DeviceFailedError):
     """The device's own state spoilt a measurement: throttled, too hot, a clock that changed."""
 
 
+class NoBoardError(EdgepruneError):
+    """The last board of a pool went away and did not come back: the run waits to be resumed."""
+
+    exit_code = 4
+
+
 class VerificationError(EdgepruneError):
     """A written artifact does not compute what the torch model computes."""
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from edgeprune.config import PipelineConfig, load_pipeline, load_target
-from edgeprune.devices.check import Link, check_target
+from edgeprune.config import PipelineConfig, load_boards, load_pipeline
+from edgeprune.devices.check import Link, check_boards
 from edgeprune.errors import EdgepruneError
 from edgeprune.evaluation import accuracy
 from edgeprune.export.formats import check_writable
@@ -58,14 +58,16 @@ def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Itera
     """
     config = load_pipeline(pipeline, overrides, unknown_names)
     check_settings(config)
-    yield Link("settings", "ok", f"{config.budget.text} on {config.target}, {config.finder}")
+    yield Link(
+        "settings", "ok", f"{config.budget.text} on {', '.join(config.targets)}, {config.finder}"
+    )
     opened = _Opened(config)
     steps: dict[str, Callable[[_Opened], Iterator[Link]]] = {
         "model and data": _look_at_model,
         "what may be cut": _look_at_space,
         "formats": _look_at_formats,
         "disk": _look_at_disk,
-        "target": lambda opened: check_target(load_target(opened.config.target)),
+        "target": lambda opened: check_boards(load_boards(opened.config)),
         "duration": _estimate,
     }
     for name, step in steps.items():
@@ -150,7 +152,7 @@ def _look_at_space(opened: _Opened) -> Iterator[Link]:
 
 def _look_at_formats(opened: _Opened) -> Iterator[Link]:
     config = opened.config
-    target = load_target(config.target)
+    target = load_boards(config)[0]
     check_precision(config, target)
     for form in config.export.formats:
         check_writable(form, target)

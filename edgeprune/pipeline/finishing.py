@@ -16,7 +16,7 @@ from edgeprune.export.formats import Source
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import deflated, write_atomic
 from edgeprune.pipeline.recipe import train
-from edgeprune.pipeline.records import Finished
+from edgeprune.pipeline.records import BoardLatency, Finished
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
 from edgeprune.pruning import CandidatePlan, load_plan
@@ -102,11 +102,29 @@ def finish_contender(
         "ratio_interval": comparison.ratio_interval,
         "candidate": comparison.candidate,
         "baseline": comparison.baseline,
+        "boards": _boards(comparison),
     }
     record = written.model_copy(update={**facts, **measured})
     session.reporter.log(f"{name}: written, {record.cost:.4f}x of at most {limit:.4f}x")
     met = record.cost <= limit and _accurate(session, record)
     return session.directory.finish(name, record.model_copy(update={"met": met}))
+
+
+def _boards(comparison: Comparison) -> tuple[BoardLatency, ...] | None:
+    """What each board of a pool measured; None without one."""
+    if comparison.board is None:
+        return None
+    return tuple(
+        BoardLatency(
+            board=str(one.board),
+            device_id=one.candidate.conditions.get("device_id"),
+            ratio=one.ratio,
+            ratio_interval=one.ratio_interval,
+            latency_ms=one.candidate.level_ms,
+            baseline_ms=one.baseline.level_ms,
+        )
+        for one in comparison.each
+    )
 
 
 def copy_contender(session: Session, source: str, name: str, facts: Mapping[str, Any]) -> Finished:

@@ -1,15 +1,23 @@
 """What all stages of one run share while it is open."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeprune.config import PipelineConfig, TargetConfig, load_target
-from edgeprune.devices import Comparison, Device, compare_on, open_patiently
+from edgeprune.config import PipelineConfig, TargetConfig, load_boards
+from edgeprune.devices import (
+    Comparison,
+    DevicePool,
+    PatientDevice,
+    compare_on,
+    open_patiently,
+    open_pool,
+)
+from edgeprune.devices.pool.status import keep_status
 from edgeprune.devices.runtimes import runtime_of, runtimes
 from edgeprune.errors import TargetError, WorkloadError
 from edgeprune.evaluation import Reconstruction, Recovery, accuracy
@@ -57,7 +65,7 @@ class Session:
         reporter: tells the user.
         workload: the trained base model and its data.
         channels: the base model's channel groups.
-        target: the device's profile.
+        boards: the device's profile, or those of a pool's boards.
         device: measures latency; open.
         history: what was measured on the device before; None where the run wants none.
         artifact: makes of a float32 file what the search scores and measures; None: the same.
@@ -71,13 +79,23 @@ class Session:
     reporter: Reporter
     workload: Workload
     channels: ChannelSpace
-    target: TargetConfig
-    device: Device
+    boards: tuple[TargetConfig, ...]
+    device: PatientDevice | DevicePool
     history: RunHistory | None = None
     artifact: Callable[[bytes], bytes] | None = None
     counted: CountedSpace | None = None
     curves: Curves | None = None
     retrain_images: int = 0
+
+    @property
+    def target(self) -> TargetConfig:
+        """The device's profile; of a pool the first board's: its boards are of one type."""
+        return self.boards[0]
+
+    @property
+    def remote(self) -> bool:
+        """Whether measuring takes nothing from this machine, and does not show there."""
+        return all(board.remote for board in self.boards)
 
     @property
     def space(self) -> CandidateSpace:
@@ -93,7 +111,7 @@ class Session:
         """This run with what its base model's weights are now; the device stays open."""
         (self.directory.path / _RANGES).unlink(missing_ok=True)
         return _trace(
-            *(self.config, self.directory, self.reporter, self.workload, self.target),
+            *(self.config, self.directory, self.reporter, self.workload, self.boards),
             *(self.device, self.history),
         )
 
@@ -166,9 +184,12 @@ class Session:
     def compare_file(self, content: bytes) -> Comparison:
         """Measure a float32 file beside the base model, both in the precision of the search.
 
-        What is measured here decides what a user gets, so that it is repeated where it has to be.
+        What is measured here decides what a user gets, so that it is repeated where it has to be,
+        and made on every board of a pool that is there.
         """
         measured = content if self.artifact is None else self.artifact(content)
+        if isinstance(self.device, DevicePool):
+            return self.device.compare_everywhere(measured, self.baseline)
         return compare_on(self.target, self.device, measured, self.baseline)
 
 
@@ -193,9 +214,11 @@ def open_session(
         TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
             extra that a format needs is not installed.
     """
-    target = load_target(config.target)
+    boards = load_boards(config)
+    target = boards[0]
     check_precision(config, target)
-    target = target.model_copy(update={"precision": config.search.precision})
+    searched = {"precision": config.search.precision}
+    boards = tuple(board.model_copy(update=searched) for board in boards)
     for form in config.export.formats:
         check_writable(form, target)  # a missing extra is told now, not when the search is over
     if "onnx" not in runtime_of(target).takes:
@@ -207,9 +230,28 @@ def open_session(
         )
         raise TargetError(msg)
     history = RunHistory.of(config, reporter.say)
-    with open_patiently(target, reporter.say) as device, history or nullcontext():
+    with ExitStack() as stack:
+        device = open_boards(boards, reporter.say)
+        stack.callback(device.close)
+        if isinstance(device, DevicePool):
+            stack.enter_context(keep_status(device, directory.boards))
+        if history is not None:
+            stack.enter_context(history)
         given = workload or open_base(config, directory, reporter)
-        yield _trace(config, directory, reporter, given, target, device, history)
+        yield _trace(config, directory, reporter, given, boards, device, history)
+
+
+def open_boards(
+    boards: Sequence[TargetConfig], note: Callable[[str], None]
+) -> PatientDevice | DevicePool:
+    """Reach a run's device: one board, or a pool of several.
+
+    Raises:
+        TargetError: it cannot be reached, or the boards are no pool.
+    """
+    if len(boards) > 1:
+        return open_pool(boards, note)
+    return open_patiently(boards[0], note)
 
 
 def _check_traced(workload: Workload, content: bytes) -> None:
@@ -265,12 +307,12 @@ def _trace(
     directory: RunDirectory,
     reporter: Reporter,
     workload: Workload,
-    target: TargetConfig,
-    device: Device,
+    boards: tuple[TargetConfig, ...],
+    device: PatientDevice | DevicePool,
     history: RunHistory | None,
 ) -> Session:
     """Find out what may be cut of a base model."""
-    multiple, least = learned_multiples(config, target, device, directory, history)
+    multiple, least = learned_multiples(config, boards[0], device, directory, history)
     prune, cut = config.prune, config.prune.granularity == "channels"
     channels = channel_space(config, workload, multiple=multiple, least_choices=least)
     _check_traced(workload, channels.template.base)
@@ -284,6 +326,6 @@ def _trace(
         reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
     artifact = artifact_maker(config, workload, channels.template.base, directory.path / _RANGES)
     return Session(
-        *(config, directory, reporter, workload, channels, target, device),
+        *(config, directory, reporter, workload, channels, boards, device),
         *(history, artifact, counted),
     )

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
 from edgeprune.export import Verification
+from edgeprune.report.boards import BoardRow
 from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch, Past
 from edgeprune.report.curves import Curves
@@ -277,6 +278,7 @@ class Summary:
         curves: what cutting each group alone costs; None where it was not measured.
         notes: anything else the reader must know.
         classes: accuracy class by class, where it was counted.
+        boards: of a pool, in its order.
         judged: what ``accuracy`` is on this page.
         directory: where the run is, for commands that the reader may copy; "" where not known.
         deploy: commands that bring the model onto the device.
@@ -307,6 +309,7 @@ class Summary:
     curves: Curves | None = None
     notes: tuple[str, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
+    boards: tuple[BoardRow, ...] = ()
     judged: Judged = field(default_factory=Judged)
     directory: str = ""
     deploy: tuple[str, ...] = ()
@@ -369,6 +372,7 @@ _KEYS = {
         Raced,
         Curves,
         ClassAccuracy,
+        BoardRow,
         Judged,
     )
     for one in dataclasses.fields(kind)

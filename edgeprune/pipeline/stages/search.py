@@ -158,7 +158,7 @@ def session_evaluator(
         split=session.workload.splits.reward,
         device=session.device,
         task=session.workload.task,
-        remote=session.target.remote,
+        remote=session.remote,
         artifact=session.artifact,
         baseline=session.baseline,
         known=known if session.counted is None else None,
