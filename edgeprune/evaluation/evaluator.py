@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score, score_file
+from edgeprune.evaluation.accuracy import BATCH_SIZE, score
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.files import deflated
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgeprune.pruning import CandidatePlan, CandidateSpace, Template, Widths
     from edgeprune.workloads import Split
 
+Batches: TypeAlias = Iterable[tuple[torch.Tensor, torch.Tensor]]
 #: Reward images are kept decoded and normalised where they need no more memory than this.
 CACHE_BYTES = 512 * 2**20
 
@@ -47,6 +48,7 @@ class Evaluator:
         device: "Device",
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
+        score_file: "Callable[[bytes, Batches], float] | None" = None,
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
@@ -61,8 +63,9 @@ class Evaluator:
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
             remote: whether the device's work takes nothing from this machine.
-            artifact: makes of a candidate's float32 file what is scored and measured in its
-                place, such as an int8 file.
+            artifact: makes of a candidate's float32 file what is measured in its place.
+            score_file: accuracy of what `artifact` makes, in its own runtime, where that is not
+                the torch model's, as of an int8 file.
             baseline: what candidates are measured beside; the template's base if not given.
             known: what was measured of given widths before; they are not measured again.
             retrain: trains a repaired candidate a little before it is scored, so that accuracies
@@ -72,6 +75,7 @@ class Evaluator:
         self._split, self._device, self._remote = split, device, remote
         self._template = template
         self._artifact, self._known, self._retrain = artifact, known, retrain
+        self._score_with = score_file
         self._baseline = baseline or template.base
         self._first: Comparison | None = None
         self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
@@ -93,16 +97,18 @@ class Evaluator:
         """
         watch = _Watch()
         plan, costs = self._plan(widths), self._space.costs(widths)
-        if self._artifact is None:
+        if self._score_with is None:
             content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
+            content = content if self._artifact is None else self._artifact(content)
             watch.lap("candidate")
             scored = partial(self._score, plan, watch)
         else:
             # Its numbers depend on the repaired weights, and its own runtime computes them.
             weights = self._recover(plan, watch).state_dict()
-            content = self._artifact(self._template.candidate(weights, widths))
+            content = self._template.candidate(weights, widths)
+            content = content if self._artifact is None else self._artifact(content)
             watch.lap("candidate")
-            scored = partial(self._score_file, content, watch)
+            scored = partial(self._score_file, self._score_with, content, watch)
         known = self._first if self._known is None else self._known(widths)
         if known is not None:
             accuracy, comparison = scored(), known
@@ -142,15 +148,17 @@ class Evaluator:
         watch.lap("accuracy")
         return accuracy
 
-    def _score_file(self, content: bytes, watch: "_Watch") -> float:
-        accuracy = score_file(content, self._batches())
+    def _score_file(
+        self, score_with: "Callable[[bytes, Batches], float]", content: bytes, watch: "_Watch"
+    ) -> float:
+        accuracy = score_with(content, self._batches())
         watch.lap("accuracy")
         return accuracy
 
     def _measure(self, content: bytes) -> "Comparison":
         return self._device.compare(content, self._baseline)
 
-    def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    def _batches(self) -> Batches:
         if self._cached is not None:
             return self._cached
         place = self._recovery.execution.place

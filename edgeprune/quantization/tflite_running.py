@@ -1,10 +1,11 @@
 """Running a TFLite file on images, in ai-edge-litert."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgeprune.errors import VerificationError
@@ -81,3 +82,14 @@ class TfliteFile:
         found: NDArray[Any] = self._interpreter.get_tensor(entry["index"])
         values = found.astype(np.float32)
         return np.float32(scale) * (values - np.float32(zero)) if scale else values
+
+
+def score_tflite(content: bytes, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """Top-1 accuracy of a file in its runtime, over batches of images and labels."""
+    file, correct, images = TfliteFile(content), 0, 0
+    for inputs, labels in batches:
+        outputs = file(inputs.contiguous().numpy())
+        right = outputs.argmax(1) == labels.numpy()
+        correct += int((right & np.isfinite(outputs).all(1)).sum())
+        images += len(labels)
+    return correct / images

@@ -64,5 +64,17 @@ def test_a_delegate_that_is_not_there() -> None:
         open_device(tflite(delegates=["libnone.so"]))
 
 
-def test_kernel_times_are_not_made_up(device: RemoteDevice) -> None:
-    assert device.profile(small_tflite_net(8)) == []
+def test_the_times_of_the_layers_add_up_to_that_of_the_network(device: RemoteDevice) -> None:
+    model = small_tflite_net(64, size=64)
+    layers = device.profile(model)
+    assert [layer.op for layer in layers] == ["CONV_2D"] * 3 + ["MEAN", "FULLY_CONNECTED"]
+    assert [layer.name for layer in layers] == ["conv0", "conv1", "conv2", "pooled", "output"]
+    whole = device.compare(model, model).candidate.level_ms
+    assert sum(layer.ms for layer in layers) == pytest.approx(whole, rel=0.25)
+
+
+def test_a_broken_file_has_no_layers(device: RemoteDevice) -> None:
+    with pytest.raises(MeasurementError, match="not a whole TFLite file"):
+        device.profile(small_tflite_net(8)[:300])
+    with pytest.raises(MeasurementError, match="not a TFLite file"):
+        device.profile(b"no TFLite file")

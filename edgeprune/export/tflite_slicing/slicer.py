@@ -88,7 +88,7 @@ class TfliteSlicer:
         self._recipes: dict[int, Recipe] = {}
         for one in self._operators:
             self._learn(one)
-        #: Node of the ONNX file by the name that a profile of the TFLite file gives to its layer.
+        #: Nodes of the ONNX file, of layers with weights, by the tensors that those write.
         self.nodes = self._layers()
 
     def slice(self, candidate: bytes) -> bytes:
@@ -150,9 +150,9 @@ class TfliteSlicer:
             while index not in self._recipes and index in made:  # float16 is widened first
                 index = int(made[index].object.inputs[0])
             if index in self._recipes and (node := self._recipes[index].numbers.node):
-                found[one.layer] = node
+                found[self._tensors[int(one.object.outputs[0])].name.decode()] = node
                 seen[node] += 1
-        return {layer: node for layer, node in found.items() if seen[node] == 1}
+        return {tensor: node for tensor, node in found.items() if seen[node] == 1}
 
 
 class _Sliced:

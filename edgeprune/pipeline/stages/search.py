@@ -159,6 +159,7 @@ def session_evaluator(
         device=session.device,
         remote=session.target.remote,
         artifact=session.artifact,
+        score_file=None if session.artifact is None else session.artifact.score,
         baseline=session.baseline,
         known=known if session.counted is None else None,
         retrain=partial(_retrain, session) if session.retrain_images else None,
