@@ -59,7 +59,7 @@ class _Constant:
     def __init__(self, buffer: Any) -> None:
         self._buffer = buffer
 
-    def Pack(self, builder: Any) -> Any:  # noqa: N802 - as the schema's classes call it
+    def Pack(self, builder: Any) -> Any:
         values = self._buffer.data
         if not isinstance(values, np.ndarray) or values.size == 0:
             return self._buffer.Pack(builder)

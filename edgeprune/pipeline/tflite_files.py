@@ -35,9 +35,7 @@ class TfliteFiles:
         WorkloadError: it does not know one of the model's operators, which is named.
     """
 
-    def __init__(
-        self, workload: Workload, space: ChannelSpace, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, workload: Workload, space: ChannelSpace, say: Callable[[str], None]) -> None:
         self._model, self._space, self._say = workload.model, space, say
         self._example = workload.example_input[:1]
         self._slicer: TfliteSlicer | None = None

@@ -1,19 +1,16 @@
 """A converted TFLite file, sliced as its network is."""
 
-import copy
-
 import numpy as np
 import pytest
 import torch
 
 from edgeprune import ChannelSpace
-from edgeprune.errors import SlicingError
 from edgeprune.export.tflite_slicing import TfliteSlicer, tagged
 from edgeprune.quantization.tflite_running import TfliteFile
 
 pytest.importorskip("ai_edge_litert", reason="the extra `tflite` is not installed")
 
-from hand_converted import Net, converted  # noqa: E402
+from hand_converted import Net, converted
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,9 @@ def slicer(net: Net, space: ChannelSpace) -> TfliteSlicer:
     return TfliteSlicer(space.template.candidate(marked.state_dict()), converted(marked))
 
 
-def difference(space: ChannelSpace, slicer: TfliteSlicer, net: Net, widths: dict[str, int]) -> float:
+def difference(
+    space: ChannelSpace, slicer: TfliteSlicer, net: Net, widths: dict[str, int]
+) -> float:
     """Largest difference to torch, as a share of the largest output."""
     plan = space.plan(widths)
     images = torch.randn(3, 3, 12, 12, generator=torch.Generator().manual_seed(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import math
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from .failures import BuildFailed, RuntimeMissing
 
 #: Package and its module with the interpreter, the preferred one first.
 _PACKAGES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))
+#: What the runtime says of an operator that is newer than itself.
+_NEWER = re.compile(r"find op for builtin opcode '(\w+)' version '(\d+)'")
 #: Numbers in an input: an image has a few million.
 _LARGEST_INPUT = 2**26
 
@@ -86,14 +89,15 @@ class Runtime:
         now = time.thread_time_ns if self._threads == 1 else time.perf_counter_ns
         times: list[list[float]] = [[] for _ in names]
         for _ in range(runs + 3):
-            for (_, run), taken in zip(opened, times):
+            for index, (_, run) in enumerate(opened):
                 start = now()
                 run()
-                taken.append((now() - start) / 1e3)
-        return [
-            (*name.split("\n", 1), taken[-runs:])  # type: ignore[misc]
-            for name, taken in zip(names, times)
-        ]
+                times[index].append((now() - start) / 1e3)
+        found = []
+        for index, entry in enumerate(names):
+            name, operator = entry.split("\n", 1)
+            found.append((name, operator, times[index][-runs:]))
+        return found
 
     def _open(self, model: bytes) -> tuple[Any, Callable[[], object]]:
         # The interpreter ends the process on some broken files: this is what it looks at first.
@@ -111,10 +115,21 @@ class Runtime:
             )
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise BuildFailed("tflite cannot load the model: " + str(error)) from error
+            raise BuildFailed(self._refusal(str(error))) from error
         for entry in interpreter.get_input_details():
             interpreter.set_tensor(entry["index"], _example(entry))
         return interpreter, interpreter.invoke
+
+    def _refusal(self, said: str) -> str:
+        """Why a model is not taken; a runtime older than the file is called that."""
+        newer = _NEWER.search(said)
+        if newer is None:
+            return "tflite cannot load the model: " + said
+        return (
+            f"{self._name} {self._version} is too old for the file: it has no {newer.group(1)} of "
+            f"version {newer.group(2)}; install a newer one: python3 -m pip install --upgrade "
+            f"{self._name}"
+        )
 
     def _load_delegate(self, path: str) -> Any:
         try:

@@ -11,7 +11,7 @@ from edgeprune.export.tflite_slicing.numbers import Network
 
 
 def channel_pads(network: Network) -> dict[str, tuple[int, int]]:
-    """Channels before and after that each node adds, by its output; those that add none left out."""
+    """Channels before and after that each node adds, by its output; also those that add none."""
     found = {}
     for node in network.nodes:
         if node.op_type != "Pad" or len(node.input) < 2 or node.input[1] not in network.arrays:

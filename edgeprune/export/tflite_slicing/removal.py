@@ -67,8 +67,10 @@ def removed(operators: Sequence[Read], without_weights: Mapping[int, bool]) -> R
     for number, one in enumerate(operators):
         given = [found.tensor(index) for index in one.given]
         left = [index for index in given if index not in dead]
-        if without_weights.get(number, False) or (given and not left) or (
-            one.kind == "MUL" and len(left) < len(given)
+        if (
+            without_weights.get(number, False)
+            or (given and not left)
+            or (one.kind == "MUL" and len(left) < len(given))
         ):
             found.gone.add(number)
             dead.add(one.output)

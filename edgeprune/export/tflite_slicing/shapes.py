@@ -7,7 +7,7 @@ cut has to be known here.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +52,16 @@ class CutOperator:
         """
         rule = _RULES.get(self.kind)
         if rule is None:
-            raise self.refused("it is not known how it is cut")
+            self.refuse("it is not known how it is cut")
         try:
             return [rule(self)]
         except (IndexError, KeyError, ZeroDivisionError) as error:
-            raise self.refused(f"its inputs are unusual ({error!r})") from error
+            self.refuse(f"its inputs are unusual ({error!r})")
 
-    def refused(self, why: str) -> SlicingError:
-        """The error that names it."""
-        return SlicingError(f"operator {self.kind} of {self.layer!r}: {why}")
+    def refuse(self, why: str) -> NoReturn:
+        """Raise the error that names it."""
+        msg = f"operator {self.kind} of {self.layer!r}: {why}"
+        raise SlicingError(msg)
 
 
 _Rule: TypeAlias = Callable[[CutOperator], Shape]
@@ -88,8 +89,8 @@ def _as_given(one: CutOperator) -> Shape:
 def _broadcast(one: CutOperator) -> Shape:
     try:
         return tuple(int(size) for size in np.broadcast_shapes(*one.inputs[:2]))
-    except ValueError as error:
-        raise one.refused(f"its inputs of shape {one.inputs[:2]} do not fit") from error
+    except ValueError:
+        one.refuse(f"its inputs of shape {one.inputs[:2]} do not fit")
 
 
 @_rule("CONV_2D")
@@ -99,7 +100,7 @@ def _convolution(one: CutOperator) -> Shape:
     regrouped = read // weights[3]
     fits = read == weights[3] if groups == 1 else read % weights[3] == 0
     if not fits or weights[0] % regrouped:
-        raise one.refused(f"it reads {read} channels, its weights have shape {weights}")
+        one.refuse(f"it reads {read} channels, its weights have shape {weights}")
     return (*one.outputs[0][:-1], weights[0])
 
 
@@ -107,7 +108,7 @@ def _convolution(one: CutOperator) -> Shape:
 def _depthwise(one: CutOperator) -> Shape:
     read, channels = one.inputs[0][-1], one.inputs[1][3]
     if channels != read * one.options.depthMultiplier:
-        raise one.refused(f"it reads {read} channels, its weights have shape {one.inputs[1]}")
+        one.refuse(f"it reads {read} channels, its weights have shape {one.inputs[1]}")
     return (*one.outputs[0][:-1], channels)
 
 
@@ -115,7 +116,7 @@ def _depthwise(one: CutOperator) -> Shape:
 def _transposed(one: CutOperator) -> Shape:
     read, weights = one.inputs[2][-1], one.inputs[1]
     if read != weights[3]:
-        raise one.refused(f"it reads {read} channels, its weights have shape {weights}")
+        one.refuse(f"it reads {read} channels, its weights have shape {weights}")
     shape = (*one.outputs[0][:-1], weights[0])
     one.changed[0] = np.array(shape)
     return shape
@@ -125,7 +126,7 @@ def _transposed(one: CutOperator) -> Shape:
 def _linear(one: CutOperator) -> Shape:
     given, weights = one.inputs[0], one.inputs[1]
     if math.prod(given) % weights[1] or given[-1] != weights[1] == one.before[1][1]:
-        raise one.refused(f"it reads {given}, its weights have shape {weights}")
+        one.refuse(f"it reads {given}, its weights have shape {weights}")
     if one.options.keepNumDims:
         return (*given[:-1], weights[0])
     return (math.prod(given) // weights[1], weights[0])
@@ -163,7 +164,7 @@ def _padded(one: CutOperator) -> Shape:
     pads = one.numbers[1].astype(np.int64)
     if pads[-1].any():
         if one.pads is None:
-            raise one.refused("it adds channels that the network does not name")
+            one.refuse("it adds channels that the network does not name")
         pads = pads.copy()
         pads[-1] = one.pads
         one.changed[1] = pads
@@ -174,7 +175,7 @@ def _padded(one: CutOperator) -> Shape:
 def _strided(one: CutOperator) -> Shape:
     options = one.options
     if options.ellipsisMask or options.newAxisMask or options.shrinkAxisMask:
-        raise one.refused("it takes single positions out")
+        one.refuse("it takes single positions out")
     begin, end, step = (one.numbers[position].astype(np.int64) for position in (1, 2, 3))
     end, shape = end.copy(), list(one.outputs[0])
     for axis, (before, now) in enumerate(zip(one.before[0], one.inputs[0], strict=True)):
@@ -182,7 +183,7 @@ def _strided(one: CutOperator) -> Shape:
             continue
         from_first = bool(options.beginMask >> axis & 1) or begin[axis] == 0
         if not from_first or shape[axis] != before or step[axis] != 1:
-            raise one.refused("it takes some of the channels that are cut")
+            one.refuse("it takes some of the channels that are cut")
         if not options.endMask >> axis & 1 and end[axis] >= before:
             end[axis] = now
         shape[axis] = now
@@ -198,7 +199,7 @@ def _sliced(one: CutOperator) -> Shape:
         if before == now:
             continue
         if shape[axis] != before:
-            raise one.refused("it takes some of the channels that are cut")
+            one.refuse("it takes some of the channels that are cut")
         shape[axis], size[axis] = now, now if size[axis] >= 0 else -1
     one.changed[2] = size
     return tuple(shape)
@@ -213,7 +214,7 @@ def _reshaped(one: CutOperator) -> Shape:
             continue
         changing = [place for place, size in enumerate(written) if size > 1]
         if len(changing) != 1:
-            raise one.refused("it splits the channels that are cut")
+            one.refuse("it splits the channels that are cut")
         written[changing[0]] = math.prod(now)
         shape += written
     if one.kind == "RESHAPE":
@@ -235,6 +236,8 @@ def _segments(one: CutOperator) -> list[tuple[list[int], list[int], list[int]]]:
             else:
                 second += 1
             if first > len(given) or second > len(written):
-                raise one.refused("its sizes do not fit")
-        found.append((list(given[start:first]), list(written[begin:second]), list(now[start:first])))
+                one.refuse("its sizes do not fit")
+        found.append(
+            (list(given[start:first]), list(written[begin:second]), list(now[start:first]))
+        )
     return found
