@@ -139,10 +139,11 @@ class Sliced:
             )
 
     def _removal(self, missing: set[int]) -> Removal:
-        without = {
-            number: bool(missing.intersection(int(one) for one in operator.object.inputs))
-            for number, operator in enumerate(self._operators)
-        }
+        without = {}
+        for number, operator in enumerate(self._operators):
+            without[number] = not missing.isdisjoint(int(one) for one in operator.object.inputs)
+            if without[number] and not operator.read:  # what widens a constant
+                missing.update(int(one) for one in operator.object.outputs)
         if not any(without.values()):
             return Removal()
         reads = [

@@ -38,6 +38,11 @@ class TfliteSlicer:
             for index, tensor in enumerate(self._tensors)
             if (values := constant_of(self._model, tensor)) is not None
         }
+        #: Tensors that no image changes: constants, and what widens them.
+        self._fixed = set(self._constants)
+        for one in self._graph.operators:
+            if self._fixed.issuperset(int(index) for index in one.inputs if index >= 0):
+                self._fixed.update(int(index) for index in one.outputs)
         source = Network.read(network)
         layers = [one.layer for one in read_tflite(converted).operators]
         kinds = [operator_kind(self._model, one) for one in self._graph.operators]
@@ -77,7 +82,7 @@ class TfliteSlicer:
             or self._constants[inputs[zeros]].any()
         ):
             zeros = None
-        read = tuple(one for one in inputs if one >= 0 and one not in self._constants)
+        read = tuple(index for index in inputs if index >= 0 and index not in self._fixed)
         return Operator(kind, layer, one, read, zeros, pad)
 
     def _padded(self, kinds: list[str]) -> dict[int, tuple[int, int]]:
