@@ -13,7 +13,6 @@ def small_tflite_net(width: int, *, size: int = 32, seed: int = 0) -> bytes:
         size: height and width of the input, (1, size, size, 3) float32.
         seed: of the weights.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     file = TfliteWriter(schema)
@@ -45,13 +44,15 @@ def small_tflite_net(width: int, *, size: int = 32, seed: int = 0) -> bytes:
     options = schema.FullyConnectedOptionsT()
     inputs = [pooled, linear, bias]
     file.operator("FULLY_CONNECTED", inputs, output, options, "FullyConnectedOptions")
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.model(source, output).Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return file.file(source, output)
 
 
 class TfliteWriter:
-    """A TFLite file while it is put together."""
+    """A TFLite file while it is put together.
+
+    Args:
+        schema: the module of the file format's schema.
+    """
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
@@ -86,6 +87,14 @@ class TfliteWriter:
         operator.builtinOptions = options
         operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, kind)
         self.graph.operators.append(operator)
+
+    def file(self, source: int, output: int) -> bytes:
+        """The finished file, from an input to an output."""
+        import flatbuffers
+
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model(source, output).Pack(builder), b"TFL3")
+        return bytes(builder.Output())
 
     def model(self, source: int, output: int) -> Any:
         """The finished file, to be packed."""

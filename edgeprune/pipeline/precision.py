@@ -123,7 +123,7 @@ def _tflite(
     from edgeprune.pipeline.tflite_files import TfliteFiles, layer_names
 
     plain = TfliteFiles(workload, space, say)
-    known: dict[str, Any] = {"nodes": plain.nodes, "names": layer_names}
+    known: dict[str, Any] = {"nodes": plain.nodes or None, "names": layer_names}
     if images is None:
         return DeviceFiles("tflite", plain, **known)
     from edgeprune.quantization.tflite_precisions import to_tflite_int8

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -77,9 +76,7 @@ def converted(net: Net) -> bytes:
     options = schema.FullyConnectedOptionsT()
     inputs = [last, weight, bias]
     file.operator("FULLY_CONNECTED", inputs, output, options, "FullyConnectedOptions")
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.model(source, output).Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return file.file(source, output)
 
 
 class _Converter:
