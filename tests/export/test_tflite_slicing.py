@@ -73,6 +73,12 @@ def test_cut_channels(net: Net, space: ChannelSpace, slicer: TfliteSlicer, seed:
     assert difference(space, slicer, net, widths_of(space, seed)) <= 1e-5
 
 
+def test_a_shortcut_that_pads_less_though_all_that_it_reads_is_kept(
+    net: Net, space: ChannelSpace, slicer: TfliteSlicer
+) -> None:
+    assert difference(space, slicer, net, space.full | {"blocks.1.conv2": 4}) <= 1e-5
+
+
 def test_the_shapes_of_a_file_are_those_that_its_runtime_finds(
     net: Net, space: ChannelSpace, slicer: TfliteSlicer
 ) -> None:

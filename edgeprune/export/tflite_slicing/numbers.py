@@ -97,7 +97,8 @@ class Numbers:
             weight = arrays[self.name]
             sizes = [1] * weight.ndim
             sizes[self.axis] = scale.size
-            return weight * scale.reshape(sizes)
+            scaled: NDArray[Any] = weight * scale.reshape(sizes)
+            return scaled
         before = arrays[self.name] if self.name else np.float32(0.0)
         found: NDArray[Any] = (before - arrays[self.norm.mean]) * scale + arrays[self.norm.shift]
         return found
@@ -136,7 +137,8 @@ def possible_numbers(network: Network) -> Iterator[Numbers]:
 
 def _norm(node: onnx.NodeProto) -> BatchNorm:
     epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), 1e-5)
-    return BatchNorm(*node.input[1:5], epsilon)
+    gain, shift, mean, variance = node.input[1:5]
+    return BatchNorm(gain, shift, mean, variance, epsilon)
 
 
 def _source(name: str, network: Network, made: Mapping[str, onnx.NodeProto]) -> str | None:

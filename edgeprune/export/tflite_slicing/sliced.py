@@ -31,6 +31,7 @@ class Operator:
         read: the tensors it reads that are computed.
         zeros: position of a bias that is zero, and so has no source in the network.
         pad: output of the network's node that adds the same channels.
+        pads: channels that it adds before and after, uncut.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Operator:
     read: tuple[int, ...]
     zeros: int | None = None
     pad: str | None = None
+    pads: tuple[int, int] | None = None
 
 
 class Sliced:
@@ -163,12 +165,12 @@ class Sliced:
         now = [self._shapes[index] if index >= 0 else () for index in inputs]
         operator = copy.copy(one.object)
         operator.inputs = np.array(inputs, np.int32)
-        if old == now:
+        pad = pads.get(one.pad) if one.pad else None
+        if old == now and pad == one.pads:
             return operator
         if len(outputs) != 1:
             msg = f"operator {one.kind} of {one.layer!r}: it is not known how it is cut"
             raise SlicingError(msg)
-        pad = pads.get(one.pad) if one.pad else None
         cut = CutOperator(
             *(one.kind, one.layer, operator.builtinOptions, old, now),
             outputs=[self._before[index] for index in outputs],

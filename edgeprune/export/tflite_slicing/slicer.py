@@ -46,9 +46,10 @@ class TfliteSlicer:
         source = Network.read(network)
         layers = [one.layer for one in read_tflite(converted).operators]
         kinds = [operator_kind(self._model, one) for one in self._graph.operators]
-        pads = paired_pads(source, self._padded(kinds))
+        padded = self._padded(kinds)
+        pads = paired_pads(source, padded)
         self._operators = [
-            self._operator(kind, layer, one, pads.get(number))
+            self._operator(kind, layer, one, pads.get(number), padded.get(number))
             for number, (kind, layer, one) in enumerate(
                 zip(kinds, layers, self._graph.operators, strict=True)
             )
@@ -73,7 +74,9 @@ class TfliteSlicer:
             Network.read(candidate)
         )
 
-    def _operator(self, kind: str, layer: str, one: Any, pad: str | None) -> Operator:
+    def _operator(
+        self, kind: str, layer: str, one: Any, pad: str | None, pads: tuple[int, int] | None
+    ) -> Operator:
         inputs = [int(index) for index in one.inputs]
         zeros = _BIAS.get(kind)
         if zeros is not None and (
@@ -83,7 +86,7 @@ class TfliteSlicer:
         ):
             zeros = None
         read = tuple(index for index in inputs if index >= 0 and index not in self._fixed)
-        return Operator(kind, layer, one, read, zeros, pad)
+        return Operator(kind, layer, one, read, zeros, pad, pads)
 
     def _padded(self, kinds: list[str]) -> dict[int, tuple[int, int]]:
         found = {}
