@@ -50,7 +50,7 @@ def test_a_run_measures_profiles_and_writes_tflite_files(
     assert {one["signature"]["kind"] for one in kernels["table"]} >= {"conv", "linear"}
     layers = {one["name"]: one for one in result.manifest["layers"]}
     assert {"stem.0", "conv1", "conv2", "head"} <= layers.keys()
-    assert layers["conv1"]["channels_before"] == "16->24"
+    assert layers["conv1"]["before_channels"] == "16->24"
     trials = read_trials(tmp_path / "run" / "search")
     assert all(one.outcome.details["predicted_ratio"] is not None for one in trials)
     checked = verify_file(file, tmp_path / "run", target="local-tflite", progress=False)
