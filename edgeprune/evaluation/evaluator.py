@@ -1,17 +1,18 @@
 """From widths to an outcome: prune, recover, score, measure."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score
+from edgeprune.evaluation.accuracy import BATCH_SIZE, Batches, metrics_of
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.files import deflated
 from edgeprune.search.outcome import Outcome
+from edgeprune.tasks import Classification, Targets, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,9 +21,18 @@ if TYPE_CHECKING:
     from edgeprune.pruning import CandidatePlan, CandidateSpace, Template, Widths
     from edgeprune.workloads import Split
 
-Batches: TypeAlias = Iterable[tuple[torch.Tensor, torch.Tensor]]
 #: Reward images are kept decoded and normalised where they need no more memory than this.
 CACHE_BYTES = 512 * 2**20
+
+
+class ScoreFile(Protocol):
+    """Metrics of a file in its own runtime, such as `metrics_of_file`."""
+
+    def __call__(
+        self, content: bytes, batches: Batches, task: Task, outputs: Any
+    ) -> dict[str, float]:
+        """All metrics by name; see `metrics_of_file`."""
+        ...
 
 
 class Evaluator:
@@ -46,9 +56,10 @@ class Evaluator:
         recovery: Recovery,
         split: "Split",
         device: "Device",
+        task: Task | None = None,
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
-        score_file: "Callable[[bytes, Batches], float] | None" = None,
+        score_file: ScoreFile | None = None,
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
@@ -62,9 +73,10 @@ class Evaluator:
             recovery: repairs candidates before they are scored.
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
+            task: what accuracy is; of classification unless given.
             remote: whether the device's work takes nothing from this machine.
             artifact: makes of a candidate's float32 file what is measured in its place.
-            score_file: accuracy of what `artifact` makes, in its own runtime, where that is not
+            score_file: metrics of what `artifact` makes, in its own runtime, where that is not
                 the torch model's, as of an int8 file.
             baseline: what candidates are measured beside; the template's base if not given.
             known: what was measured of given widths before; they are not measured again.
@@ -73,12 +85,14 @@ class Evaluator:
         """
         self._plan, self._space, self._recovery = plan, space, recovery
         self._split, self._device, self._remote = split, device, remote
+        self._task = task or Classification()
         self._template = template
         self._artifact, self._known, self._retrain = artifact, known, retrain
         self._score_with = score_file
         self._baseline = baseline or template.base
         self._first: Comparison | None = None
-        self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self._outputs: Any = None  # of the base model, for their form
+        self._cached: list[tuple[torch.Tensor, Targets]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
@@ -111,20 +125,21 @@ class Evaluator:
             scored = partial(self._score_file, self._score_with, content, watch)
         known = self._first if self._known is None else self._known(widths)
         if known is not None:
-            accuracy, comparison = scored(), known
+            metrics, comparison = scored(), known
         elif self._remote:
             with Elsewhere(partial(self._measure, content), self._device.close) as measuring:
-                accuracy = scored()
+                metrics = scored()
                 comparison = measuring.result()
         else:
-            accuracy = scored()
+            metrics = scored()
             comparison = self._measure(content)
         watch.lap("latency")
         counted = costs.density is not None
         if counted:
             self._first = comparison
         return Outcome(
-            accuracy=accuracy,
+            accuracy=metrics[self._task.score.name],
+            metrics=metrics,
             latency_ms=comparison.candidate.level_ms,
             latency_ratio=comparison.ratio,
             macs=costs.macs,
@@ -142,18 +157,22 @@ class Evaluator:
             watch.lap("retrain")
         return model
 
-    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> float:
+    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> dict[str, float]:
         model = self._recover(plan, watch)
-        accuracy = score(model, self._batches())
+        metrics = metrics_of(model, self._batches(), self._task)
         watch.lap("accuracy")
-        return accuracy
+        return metrics
 
     def _score_file(
-        self, score_with: "Callable[[bytes, Batches], float]", content: bytes, watch: "_Watch"
-    ) -> float:
-        accuracy = score_with(content, self._batches())
+        self, score_with: ScoreFile, content: bytes, watch: "_Watch"
+    ) -> dict[str, float]:
+        if self._outputs is None:
+            example, _ = next(iter(self._split.batches(1)))
+            with torch.inference_mode():
+                self._outputs = self._recovery.model(example)
+        metrics = score_with(content, self._batches(), self._task, self._outputs)
         watch.lap("accuracy")
-        return accuracy
+        return metrics
 
     def _measure(self, content: bytes) -> "Comparison":
         return self._device.compare(content, self._baseline)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from edgeprune.evaluation.evaluator import Batches
+from edgeprune.evaluation.evaluator import ScoreFile
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,7 @@ class DeviceFiles:
     Attributes:
         form: their format.
         make: a file of a candidate's float32 ONNX file.
-        score: accuracy of a file in its own runtime, where it is not that of the torch model; None:
-            it computes what torch computes.
+        score: metrics of a file in its own runtime, where it does not compute what torch computes.
         float32: the file of the same format in float32, where `make` makes another.
         nodes: nodes of the ONNX file by what a profile of the device calls its layers; None where
             a profile shows other kernels than those that are measured.
@@ -23,7 +22,7 @@ class DeviceFiles:
 
     form: str
     make: Callable[[bytes], bytes]
-    score: Callable[[bytes, Batches], float] | None = None
+    score: ScoreFile | None = None
     float32: Callable[[bytes], bytes] | None = None
     nodes: Mapping[str, str] | None = field(default=None, repr=False)
     names: Callable[[bytes], Mapping[str, str]] = lambda content: {}

@@ -8,7 +8,7 @@ from typing import Any
 from edgeprune.config import PipelineConfig, TargetConfig, load_calibration
 from edgeprune.devices.runtimes import runtimes, taken_by
 from edgeprune.errors import ConfigError, TargetError
-from edgeprune.evaluation.accuracy import score_file
+from edgeprune.evaluation.accuracy import metrics_of_file
 from edgeprune.export.formats import check_writable
 from edgeprune.files import put_in_place
 from edgeprune.pipeline.device_files import DeviceFiles
@@ -110,7 +110,7 @@ def _onnx(base: bytes, images: CalibrationImages, ranges: Path) -> DeviceFiles:
         unfinished.unlink(missing_ok=True)
         to_int8(base, images, ranges=unfinished)
         put_in_place(unfinished, ranges)
-    return DeviceFiles("onnx", partial(to_int8, images=images, ranges=ranges), score_file)
+    return DeviceFiles("onnx", partial(to_int8, images=images, ranges=ranges), metrics_of_file)
 
 
 def _tflite(
@@ -127,7 +127,7 @@ def _tflite(
     if images is None:
         return DeviceFiles("tflite", plain, **known)
     from edgeprune.quantization.tflite_precisions import to_tflite_int8
-    from edgeprune.quantization.tflite_running import score_tflite
+    from edgeprune.quantization.tflite_running import metrics_of_tflite
 
     quantized = partial(to_tflite_int8, images=images, ranges=ranges)
     if not ranges.exists():
@@ -136,5 +136,5 @@ def _tflite(
         to_tflite_int8(plain(space.template.base), images, ranges=unfinished)
         put_in_place(unfinished, ranges)
     return DeviceFiles(
-        *("tflite", lambda content: quantized(plain(content)), score_tflite, plain), **known
+        *("tflite", lambda content: quantized(plain(content)), metrics_of_tflite, plain), **known
     )

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edgeprune.errors import VerificationError
 from edgeprune.quantization.tflite_graph import read_tflite
 from edgeprune.quantization.tflite_precisions import for_input
+from edgeprune.tasks import Targets, Task
+from edgeprune.tensors import rebuilt_outputs
 
 
 class TfliteFile:
@@ -45,11 +47,12 @@ class TfliteFile:
             msg = f"ai-edge-litert cannot load it: {error}"
             raise VerificationError(msg) from error
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._outputs = self._interpreter.get_output_details()
 
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, images: NDArray[np.float32]) -> list[NDArray[Any]]:
         """Outputs of images, (N, C, H, W) float32; the file takes them one by one."""
-        return np.concatenate([self._real(self._output) for _ in self._runs(images)])
+        found = [[self._real(one) for one in self._outputs] for _ in self._runs(images)]
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def tensors(self, images: NDArray[np.float32], names: list[str]) -> Iterator[list[Any]]:
         """For each image what is computed inside, as real numbers, by the tensors' names."""
@@ -84,12 +87,19 @@ class TfliteFile:
         return np.float32(scale) * (values - np.float32(zero)) if scale else values
 
 
-def score_tflite(content: bytes, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
-    """Top-1 accuracy of a file in its runtime, over batches of images and labels."""
-    file, correct, images = TfliteFile(content), 0, 0
-    for inputs, labels in batches:
-        outputs = file(inputs.contiguous().numpy())
-        right = outputs.argmax(1) == labels.numpy()
-        correct += int((right & np.isfinite(outputs).all(1)).sum())
-        images += len(labels)
-    return correct / images
+def metrics_of_tflite(
+    content: bytes, batches: Iterable[tuple[torch.Tensor, Targets]], task: Task, outputs: Any
+) -> dict[str, float]:
+    """All metrics of a file in its own runtime by name, over batches of images and targets.
+
+    Args:
+        content: the file.
+        batches: images and targets.
+        task: what the network is for.
+        outputs: of its torch model, for their form.
+    """
+    file, meter = TfliteFile(content), task.meter()
+    for inputs, targets in batches:
+        found = [torch.from_numpy(one) for one in file(inputs.contiguous().numpy())]
+        meter.update(rebuilt_outputs(outputs, found), targets)
+    return meter.compute()

@@ -108,7 +108,7 @@ def test_where_slicing_does_not_hold_candidates_are_converted_and_that_is_said_o
     plan = space.plan(space.scaled(0.5))
     content = space.template.candidate(plan.cut(workload.model.state_dict()))
     images, _ = next(iter(workload.splits.test.batches(4)))
-    found = TfliteFile(files(content))(images.numpy())
+    found = TfliteFile(files(content))(images.numpy())[0]
     expected = plan.apply(workload.model).eval()(images).detach().numpy()
     assert abs(found - expected).max() <= 1e-4 * abs(expected).max()
     assert files(content) == files(content) and len(converted) == 1 and files.nodes == {}

@@ -25,12 +25,10 @@ class Network:
     Attributes:
         nodes: in the order in which they run.
         arrays: initialisers and constants, by name; views of the file.
-        output: name of what it gives.
     """
 
     nodes: tuple[onnx.NodeProto, ...]
     arrays: Arrays
-    output: str
 
     @classmethod
     def read(cls, content: bytes) -> "Network":
@@ -40,7 +38,7 @@ class Network:
         for node in graph.node:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
                 arrays[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-        return cls(tuple(graph.node), arrays, graph.output[0].name)
+        return cls(tuple(graph.node), arrays)
 
 
 @dataclass(frozen=True)

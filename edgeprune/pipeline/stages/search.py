@@ -157,6 +157,7 @@ def session_evaluator(
         recovery=session.recovery,
         split=session.workload.splits.reward,
         device=session.device,
+        task=session.workload.task,
         remote=session.target.remote,
         artifact=session.artifact,
         score_file=None if session.artifact is None else session.artifact.score,
