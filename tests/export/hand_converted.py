@@ -45,7 +45,7 @@ class Net(nn.Module):
         self.head = nn.Linear(16, 10)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, 12, 12) to (N, 10)."""
+        """(N, 3, H, W) to (N, 10)."""
         features = F.relu(self.stem(images))
         features = F.relu6(self.bn(self.depthwise(features)))
         features = self.blocks(features)
@@ -53,14 +53,18 @@ class Net(nn.Module):
         return logits
 
 
-def converted(net: Net) -> bytes:
-    """The network as a TFLite file: channels last, batch norms folded, activations fused."""
+def converted(net: Net, side: int = 12) -> bytes:
+    """The network as a TFLite file: channels last, batch norms folded, activations fused.
+
+    Args:
+        net: in eval mode.
+        side: height and width of its images.
+    """
     file = TfliteWriter(schema)
     writer = _Converter(file)
-    source = last = file.tensor("input", (1, 12, 12, 3))
-    last = writer.convolution(net.stem, None, last, (12, 12), "RELU")
-    last = writer.convolution(net.depthwise, net.bn, last, (12, 12), "RELU6")
-    side = 12
+    source = last = file.tensor("input", (1, side, side, 3))
+    last = writer.convolution(net.stem, None, last, (side, side), "RELU")
+    last = writer.convolution(net.depthwise, net.bn, last, (side, side), "RELU6")
     for block in net.blocks:
         assert isinstance(block, Block)
         before, side = last, side // block.stride

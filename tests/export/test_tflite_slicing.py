@@ -15,7 +15,8 @@ from edgeprune.quantization.tflite_running import TfliteFile
 pytest.importorskip("ai_edge_litert", reason="the extra `tflite` is not installed")
 
 from ai_edge_litert import schema_py_generated as schema
-from hand_converted import Net, converted
+
+from tests.export.hand_converted import Net, converted
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,12 @@ def test_float16_weights_are_sliced_too(net: Net, space: ChannelSpace) -> None:
         assert difference(space, slicer, net, widths) <= 2e-3
     file = slicer.slice(space.template.candidate(net.state_dict()))
     assert len(file) < 0.75 * len(converted(net))
+
+
+def test_the_widths_of_a_candidate_are_told_by_its_weights(net: Net, space: ChannelSpace) -> None:
+    for seed, gone in ((0, {}), (1, dict.fromkeys(space.branches[0].groups, 0))):
+        widths = widths_of(space, seed) | gone
+        assert space.widths_of(space.plan(widths).cut(net.state_dict())) == widths
 
 
 def test_every_layer_with_weights_is_known_by_its_node(slicer: TfliteSlicer) -> None:
