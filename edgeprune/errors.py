@@ -36,6 +36,10 @@ class SearchError(UserError):
     """A sampler or reward is unknown or its options are wrong."""
 
 
+class SlicingError(SpaceError):
+    """A converted file cannot be cut as its network is; the message names the operator."""
+
+
 class TargetError(UserError):
     """A target cannot be reached or lacks what its profile asks for."""
 

@@ -16,7 +16,6 @@ from edgeprune.report.ladder import Rung
 from edgeprune.report.sentences import loss_warning
 from edgeprune.terminal import console, say
 
-
 #: Columns of a terminal that have room for metrics beside the score.
 _WIDE = 110
 

@@ -1,13 +1,13 @@
 """From widths to an outcome: prune, recover, score, measure."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of, metrics_of_file
+from edgeprune.evaluation.accuracy import BATCH_SIZE, Batches, metrics_of
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.files import deflated
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 #: Reward images are kept decoded and normalised where they need no more memory than this.
 CACHE_BYTES = 512 * 2**20
+
+
+class ScoreFile(Protocol):
+    """Metrics of a file in its own runtime, such as `metrics_of_file`."""
+
+    def __call__(
+        self, content: bytes, batches: Batches, task: Task, outputs: Any
+    ) -> dict[str, float]:
+        """All metrics by name; see `metrics_of_file`."""
+        ...
 
 
 class Evaluator:
@@ -49,6 +59,7 @@ class Evaluator:
         task: Task | None = None,
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
+        score_file: ScoreFile | None = None,
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
@@ -64,8 +75,9 @@ class Evaluator:
             device: what latency is measured on, beside the template's base; open.
             task: what accuracy is; of classification unless given.
             remote: whether the device's work takes nothing from this machine.
-            artifact: makes of a candidate's float32 file what is scored and measured in its
-                place, such as an int8 file.
+            artifact: makes of a candidate's float32 file what is measured in its place.
+            score_file: metrics of what `artifact` makes, in its own runtime, where that is not
+                the torch model's, as of an int8 file.
             baseline: what candidates are measured beside; the template's base if not given.
             known: what was measured of given widths before; they are not measured again.
             retrain: trains a repaired candidate a little before it is scored, so that accuracies
@@ -76,6 +88,7 @@ class Evaluator:
         self._task = task or Classification()
         self._template = template
         self._artifact, self._known, self._retrain = artifact, known, retrain
+        self._score_with = score_file
         self._baseline = baseline or template.base
         self._first: Comparison | None = None
         self._outputs: Any = None  # of the base model, for their form
@@ -98,16 +111,18 @@ class Evaluator:
         """
         watch = _Watch()
         plan, costs = self._plan(widths), self._space.costs(widths)
-        if self._artifact is None:
+        if self._score_with is None:
             content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
+            content = content if self._artifact is None else self._artifact(content)
             watch.lap("candidate")
             scored = partial(self._score, plan, watch)
         else:
             # Its numbers depend on the repaired weights, and its own runtime computes them.
             weights = self._recover(plan, watch).state_dict()
-            content = self._artifact(self._template.candidate(weights, widths))
+            content = self._template.candidate(weights, widths)
+            content = content if self._artifact is None else self._artifact(content)
             watch.lap("candidate")
-            scored = partial(self._score_file, content, watch)
+            scored = partial(self._score_file, self._score_with, content, watch)
         known = self._first if self._known is None else self._known(widths)
         if known is not None:
             metrics, comparison = scored(), known
@@ -148,19 +163,21 @@ class Evaluator:
         watch.lap("accuracy")
         return metrics
 
-    def _score_file(self, content: bytes, watch: "_Watch") -> dict[str, float]:
+    def _score_file(
+        self, score_with: ScoreFile, content: bytes, watch: "_Watch"
+    ) -> dict[str, float]:
         if self._outputs is None:
             example, _ = next(iter(self._split.batches(1)))
             with torch.inference_mode():
                 self._outputs = self._recovery.model(example)
-        metrics = metrics_of_file(content, self._batches(), self._task, self._outputs)
+        metrics = score_with(content, self._batches(), self._task, self._outputs)
         watch.lap("accuracy")
         return metrics
 
     def _measure(self, content: bytes) -> "Comparison":
         return self._device.compare(content, self._baseline)
 
-    def _batches(self) -> Iterable[tuple[torch.Tensor, Targets]]:
+    def _batches(self) -> Batches:
         if self._cached is not None:
             return self._cached
         place = self._recovery.execution.place

@@ -160,13 +160,14 @@ def finished(session: Session, name: str) -> Finished:
 
 
 def finished_source(session: Session, name: str) -> Source:
-    """A contender that has been finished: its torch model and its ONNX file, from disk."""
+    """A contender that has been finished: its torch model and its files, from disk."""
     directory = session.directory
     # Its own plan: a baseline may keep other channels than the pipeline's criterion would.
     model = load_plan(directory.contender(name, "plan.json")).apply(session.workload.model)
     load_weights(model, directory.contender(name, "safetensors"))
     content = directory.contender(name, "onnx").read_bytes()
-    return Source(model, content, session.workload.example_input)
+    files = {} if session.artifact is None else session.artifact.plain(content)
+    return Source(model, content, session.workload.example_input, files)
 
 
 def fine_tune(

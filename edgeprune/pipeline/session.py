@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,21 +12,22 @@ from edgeprune.config import PipelineConfig, TargetConfig, load_boards
 from edgeprune.devices import (
     Comparison,
     DevicePool,
+    LayerTime,
     PatientDevice,
     compare_on,
     open_patiently,
     open_pool,
 )
 from edgeprune.devices.pool.status import keep_status
-from edgeprune.devices.runtimes import runtime_of, runtimes
-from edgeprune.errors import TargetError, WorkloadError
+from edgeprune.errors import WorkloadError
 from edgeprune.evaluation import Reconstruction, Recovery, accuracy
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
 from edgeprune.pipeline.base_model import open_base
+from edgeprune.pipeline.device_files import DeviceFiles
 from edgeprune.pipeline.multiples import learned_multiples
-from edgeprune.pipeline.precision import artifact_maker, check_precision
+from edgeprune.pipeline.precision import candidate_form, check_precision, device_files
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.run_history import RunHistory
@@ -82,7 +83,7 @@ class Session:
     boards: tuple[TargetConfig, ...]
     device: PatientDevice | DevicePool
     history: RunHistory | None = None
-    artifact: Callable[[bytes], bytes] | None = None
+    artifact: DeviceFiles | None = None
     counted: CountedSpace | None = None
     curves: Curves | None = None
     retrain_images: int = 0
@@ -101,6 +102,11 @@ class Session:
     def space(self) -> CandidateSpace:
         """What is cut: the channel groups, or what has taken their place."""
         return self.counted or self.channels
+
+    @property
+    def form(self) -> str:
+        """Format of the files that are measured."""
+        return "onnx" if self.artifact is None else self.artifact.form
 
     @property
     def template(self) -> Template:
@@ -181,6 +187,15 @@ class Session:
         """Measure the sliced model of these widths beside the base model; see `compare_file`."""
         return self.compare_file(self.candidate(widths))
 
+    def profile(self, content: bytes) -> list[LayerTime]:
+        """Time of every layer of a float32 file, in the form of the search, by the file's nodes."""
+        if self.artifact is None:
+            return self.device.profile(content)
+        file = self.artifact(content)
+        names = {**self.artifact.names(file), **(self.artifact.nodes or {})}
+        layers = self.device.profile(file)
+        return [replace(one, name=names.get(one.name, one.name)) for one in layers]
+
     def compare_file(self, content: bytes) -> Comparison:
         """Measure a float32 file beside the base model, both in the precision of the search.
 
@@ -221,14 +236,7 @@ def open_session(
     boards = tuple(board.model_copy(update=searched) for board in boards)
     for form in config.export.formats:
         check_writable(form, target)  # a missing extra is told now, not when the search is over
-    if "onnx" not in runtime_of(target).takes:
-        allowed = ", ".join(one.name for one in runtimes().values() if "onnx" in one.takes)
-        msg = (
-            f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime "
-            f"{target.runtime} does not take; allowed: {allowed} (`edgeprune measure` times files "
-            "that are there)"
-        )
-        raise TargetError(msg)
+    candidate_form(boards[0])
     history = RunHistory.of(config, reporter.say)
     with ExitStack() as stack:
         device = open_boards(boards, reporter.say)
@@ -324,7 +332,8 @@ def _trace(
         )
     elif prune.blocks and not channels.branches:
         reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
-    artifact = artifact_maker(config, workload, channels.template.base, directory.path / _RANGES)
+    ranges, form = directory.path / _RANGES, candidate_form(boards[0])
+    artifact = device_files(config, workload, channels, form, ranges, reporter.say)
     return Session(
         *(config, directory, reporter, workload, channels, boards, device),
         *(history, artifact, counted),

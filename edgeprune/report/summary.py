@@ -200,7 +200,7 @@ class Layer:
 
     Attributes:
         name: of the layer.
-        op: its ONNX operator.
+        op: its operator, as the runtime calls it.
         before_ms: in the base model; None where the runtime has no such layer there.
         after_ms: in the result; None where the runtime has no such layer there.
         before_channels: ``"16->32"``, input to output channels, where known.

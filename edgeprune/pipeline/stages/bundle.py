@@ -120,7 +120,7 @@ def _layers(session: Session, before: bytes, after: bytes) -> tuple[Layer, ...]:
     """Latency layer by layer, which zeros do not change."""
     if session.counted is not None:
         return ()
-    profiles = [session.device.profile(content) for content in (before, after)]
+    profiles = [session.profile(content) for content in (before, after)]
     return layer_rows(before, after, *profiles)
 
 

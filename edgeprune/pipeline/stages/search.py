@@ -160,6 +160,7 @@ def session_evaluator(
         task=session.workload.task,
         remote=session.remote,
         artifact=session.artifact,
+        score_file=None if session.artifact is None else session.artifact.score,
         baseline=session.baseline,
         known=known if session.counted is None else None,
         retrain=partial(_retrain, session) if session.retrain_images else None,

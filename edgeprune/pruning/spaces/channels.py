@@ -316,6 +316,19 @@ class ChannelSpace:
             edits=edits,
         )
 
+    def widths_of(self, state: Mapping[str, Any]) -> Widths:
+        """The widths of a candidate, as the shapes of its weights tell them.
+
+        Args:
+            state: tensors or arrays by state-dict name; others may be among them.
+
+        Raises:
+            SpaceError: they belong to no plan of this model, or leave the widths open.
+        """
+        units = np.rint(self.template.units(state)).astype(int).tolist()
+        kept = zip(self.free, units, strict=True)
+        return self.check_widths({group.name: count * group.unit for group, count in kept})
+
     def slice_state(self, plan: Plan) -> SlicedState:
         """The base model's weights and buffers, cut by a plan.
 
