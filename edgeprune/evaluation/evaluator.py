@@ -1,15 +1,13 @@
 """From widths to an outcome: prune, recover, score, measure."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score, score_file
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
+from edgeprune.evaluation.scorer import Scored, Scorer, Watch
+from edgeprune.evaluation.turns import Turns
 from edgeprune.files import deflated
 from edgeprune.search.outcome import Outcome
 
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from edgeprune.devices import Comparison, Device
     from edgeprune.pruning import CandidatePlan, CandidateSpace, Template, Widths
     from edgeprune.workloads import Split
-
-#: Reward images are kept decoded and normalised where they need no more memory than this.
-CACHE_BYTES = 512 * 2**20
 
 
 class Evaluator:
@@ -33,7 +28,7 @@ class Evaluator:
 
     On a local target the steps come one after another: nothing of ours may compute while latency
     is measured. A remote device measures while this machine scores, so that a trial takes as
-    long as the longer of the two.
+    long as the longer of the two. Several threads may evaluate at once (`Turns`).
     """
 
     def __init__(
@@ -50,6 +45,8 @@ class Evaluator:
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
+        turns: Turns | None = None,
+        elsewhere: "Callable[[CandidatePlan], Scored] | None" = None,
     ) -> None:
         """Keep what every trial needs.
 
@@ -67,14 +64,16 @@ class Evaluator:
             known: what was measured of given widths before; they are not measured again.
             retrain: trains a repaired candidate a little before it is scored, so that accuracies
                 stand for those after fine-tuning, at a cost.
+            turns: keeps several threads apart; needed where there are some.
+            elsewhere: scores in place of this process, `artifact` and `retrain` included.
         """
-        self._plan, self._space, self._recovery = plan, space, recovery
-        self._split, self._device, self._remote = split, device, remote
-        self._template = template
-        self._artifact, self._known, self._retrain = artifact, known, retrain
-        self._baseline = baseline or template.base
+        self._plan, self._space, self._device, self._remote = plan, space, device, remote
+        self._known, self._baseline = known, baseline or template.base
+        self._turns, self._elsewhere = turns or Turns(local=not remote), elsewhere
+        self._scorer = Scorer(
+            *(template, recovery, split), artifact=artifact, retrain=retrain, turns=self._turns
+        )
         self._first: Comparison | None = None
-        self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
@@ -91,19 +90,20 @@ class Evaluator:
             SpaceError: widths that the space does not allow.
             MeasurementError: the device gave no latency that can be trusted.
         """
-        watch = _Watch()
-        plan, costs = self._plan(widths), self._space.costs(widths)
-        if self._artifact is None:
-            content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
-            watch.lap("candidate")
-            scored = partial(self._score, plan, watch)
+        watch = Watch()
+        with self._turns.computing():
+            plan, costs = self._plan(widths), self._space.costs(widths)
+            known = self._first if self._known is None else self._known(widths)
+        if self._elsewhere is None:
+            content, scored = self._scorer.begin(plan, watch)
+        elif self._scorer.artifact is None:
+            content, _ = self._scorer.begin(plan, watch)
+            scored = partial(self._score_elsewhere, self._elsewhere, plan, watch)
         else:
-            # Its numbers depend on the repaired weights, and its own runtime computes them.
-            weights = self._recover(plan, watch).state_dict()
-            content = self._artifact(self._template.candidate(weights, widths))
-            watch.lap("candidate")
-            scored = partial(self._score_file, content, watch)
-        known = self._first if self._known is None else self._known(widths)
+            # The file's numbers depend on the weights, which are repaired there.
+            found = self._elsewhere(plan)
+            watch.add(found.seconds)
+            content, scored = found.content, partial(float, found.accuracy)
         if known is not None:
             accuracy, comparison = scored(), known
         elif self._remote:
@@ -128,48 +128,13 @@ class Evaluator:
             details={"seconds": watch.seconds, "reused": known is not None} | comparison.to_json(),
         )
 
-    def _recover(self, plan: "CandidatePlan", watch: "_Watch") -> "nn.Module":
-        model = self._recovery.recover(plan)
-        watch.lap("recover")
-        if self._retrain is not None:
-            self._retrain(model, plan)
-            watch.lap("retrain")
-        return model
-
-    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> float:
-        model = self._recover(plan, watch)
-        accuracy = score(model, self._batches())
-        watch.lap("accuracy")
-        return accuracy
-
-    def _score_file(self, content: bytes, watch: "_Watch") -> float:
-        accuracy = score_file(content, self._batches())
-        watch.lap("accuracy")
-        return accuracy
+    def _score_elsewhere(
+        self, elsewhere: "Callable[[CandidatePlan], Scored]", plan: "CandidatePlan", watch: Watch
+    ) -> float:
+        found = elsewhere(plan)
+        watch.add(found.seconds)
+        return found.accuracy
 
     def _measure(self, content: bytes) -> "Comparison":
-        return self._device.compare(content, self._baseline)
-
-    def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
-        if self._cached is not None:
-            return self._cached
-        place = self._recovery.execution.place
-        batches = ((place(images), labels) for images, labels in self._split.batches(BATCH_SIZE))
-        example, _ = next(iter(self._split.batches(1)))
-        if 4 * example.numel() * len(self._split) > CACHE_BYTES:
-            return batches
-        self._cached = list(batches)
-        return self._cached
-
-
-class _Watch:
-    """Seconds from lap to lap."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step] = now - self._last
-        self._last = now
+        with self._turns.measuring():
+            return self._device.compare(content, self._baseline)

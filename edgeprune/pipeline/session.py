@@ -12,11 +12,13 @@ from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, compare_on, open_patiently
 from edgeprune.devices.runtimes import runtime_of, runtimes
 from edgeprune.errors import TargetError, WorkloadError
-from edgeprune.evaluation import Reconstruction, Recovery
+from edgeprune.evaluation import Reconstruction, Recovery, Turns
+from edgeprune.execution import Crew
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
 from edgeprune.pipeline.base_model import open_base
+from edgeprune.pipeline.execution import open_crew
 from edgeprune.pipeline.multiples import learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
 from edgeprune.pipeline.progress import Reporter
@@ -64,6 +66,8 @@ class Session:
         counted: single weights, where those are cut and the budget is on their density.
         curves: what cutting each group alone costs, once it is measured.
         retrain_images: training images that a candidate is trained on before it is scored.
+        crew: workers that score and train in place of this process, where there are some.
+        boards: how many the device measures on at once.
     """
 
     config: PipelineConfig
@@ -78,6 +82,13 @@ class Session:
     counted: CountedSpace | None = None
     curves: Curves | None = None
     retrain_images: int = 0
+    crew: Crew | None = None
+    boards: int = 1
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Keeps what computes and what is measured apart, whichever threads do it."""
+        return Turns(local=not self.target.remote, devices=self.boards)
 
     @property
     def space(self) -> CandidateSpace:
@@ -204,7 +215,9 @@ def open_session(
     history = RunHistory.of(config, reporter.say)
     with open_patiently(target, reporter.say) as device, history or nullcontext():
         given = workload or open_base(config, directory, reporter)
-        yield _trace(config, directory, reporter, given, target, device, history)
+        session = _trace(config, directory, reporter, given, target, device, history)
+        with open_crew(session) as session.crew:
+            yield session
 
 
 def _check_traced(workload: Workload, content: bytes) -> None:

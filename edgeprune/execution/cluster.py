@@ -1,0 +1,158 @@
+"""Reaching a Ray cluster, or starting one on this machine."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from edgeprune.errors import ExecutionError
+
+#: Longest wait for an address to take a connection, and for Ray to answer at it.
+_CONNECT_S, _ANSWER_S = 10.0, 30.0
+_ADVICE = "pip install 'edgeprune[ray]'"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that this process is connected to.
+
+    Attributes:
+        ray: the module.
+        where: the address in words.
+        has: its resources by Ray's names: ``CPU``, ``GPU``.
+    """
+
+    ray: Any
+    where: str
+    has: Mapping[str, float] = field(default_factory=dict)
+
+    def check(self, workers: int, gpus: float) -> None:
+        """Refuse workers that the cluster has no place for.
+
+        Raises:
+            ExecutionError: too few processors or GPUs.
+        """
+        cpus, present = int(self.has.get("CPU", 0)), self.has.get("GPU", 0.0)
+        if gpus and not present:
+            msg = (
+                f"execution.gpus_per_worker is {gpus:g}, but {self.where} has no GPU; allowed: 0, "
+                "or a cluster with GPUs"
+            )
+            raise ExecutionError(msg)
+        if gpus and workers * gpus > present:
+            most = f"accuracy_workers up to {_fitting(present, gpus)}, or a smaller share"
+            msg = (
+                f"{workers} workers with {gpus:g} GPUs each need {workers * gpus:g}, but "
+                f"{self.where} has {present:g}; allowed: {most}"
+            )
+            raise ExecutionError(msg)
+        if workers > cpus:
+            msg = (
+                f"execution.accuracy_workers is {workers}, but {self.where} has {cpus} processors; "
+                f"allowed: up to {cpus}"
+            )
+            raise ExecutionError(msg)
+
+
+@contextmanager
+def open_cluster(address: str, workers: int) -> Iterator[Cluster]:
+    """Connect to a cluster.
+
+    Args:
+        address: ``auto``, ``host:port`` or ``ray://host:port``; see `ExecutionConfig`.
+        workers: that it is wanted for; one that is started here has a place for each.
+
+    Raises:
+        ExecutionError: Ray is not installed, or no Ray of this version answers at the address.
+    """
+    ray = _imported()
+    found = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    if ray.is_initialized():  # the user's own, in a notebook
+        yield Cluster(ray, "the Ray of this process", ray.cluster_resources())
+        return
+    if found and found != "local":
+        where = f"the Ray at {found}"
+        _connect(ray, found)
+    else:
+        where = "the Ray started on this machine"
+        _start(ray, workers)
+    try:
+        yield Cluster(ray, where, ray.cluster_resources())
+    finally:
+        ray.shutdown()
+
+
+def _imported() -> Any:
+    # What Ray reads when it is imported.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        return import_module("ray")
+    except ImportError as error:
+        msg = f"execution.engine ray needs Ray ({error}): {_ADVICE}"
+        raise ExecutionError(msg) from error
+
+
+def _start(ray: Any, workers: int) -> None:
+    """One for this run: on the loopback interface, without dashboard."""
+    ray.init(
+        address="local",
+        num_cpus=max(workers, os.cpu_count() or 1),
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        **_QUIET,
+    )
+
+
+def _connect(ray: Any, address: str) -> None:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    wanted = "a Ray that runs: `ray start --head` on one machine, or address: auto"
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        msg = f"execution.address: nothing answers at {address} ({error}); allowed: {wanted}"
+        raise ExecutionError(msg) from error
+    try:
+        with _patience():
+            ray.init(address=address, **_QUIET)
+    except Exception as error:  # of many kinds, gRPC's among them
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        msg = (
+            f"execution.address: no Ray of version {ray.__version__} answers at {address} "
+            f"({reason[0]}); allowed: {wanted}, with the same versions of Ray and Python as here"
+        )
+        raise ExecutionError(msg) from error
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Bound how long Ray tries to reach what does not answer as Ray."""
+    limits = {
+        "RAY_gcs_server_request_timeout_seconds": f"{_ANSWER_S:g}",
+        "RAY_gcs_rpc_server_connect_timeout_s": f"{_ANSWER_S:g}",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": f"{_ANSWER_S:g}",
+    }
+    added = [name for name in limits if name not in os.environ]
+    os.environ.update({name: limits[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _fitting(present: float, gpus: float) -> int:
+    return int(present / gpus + 1e-9)
+
+
+_QUIET: dict[str, Any] = {
+    "log_to_driver": False,
+    "configure_logging": False,
+    "logging_level": logging.ERROR,
+}
