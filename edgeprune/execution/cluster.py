@@ -14,6 +14,15 @@ from edgeprune.errors import ExecutionError
 
 #: Longest wait for an address to take a connection, and for Ray to answer at it.
 _CONNECT_S, _ANSWER_S = 10.0, 30.0
+#: Memory for what workers are sent, of a Ray that is started here; what is more lies on the disk.
+_MEMORY = 2**30
+#: What Ray reads when it is imported: it sends no statistics, starts nothing by itself once it was
+#: shut down, and prints no lines of its own between ours.
+_AS_IMPORTED = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
+}
 _ADVICE = "pip install 'edgeprune[ray]'"
 
 
@@ -88,8 +97,9 @@ def open_cluster(address: str, workers: int) -> Iterator[Cluster]:
 
 
 def _imported() -> Any:
-    # What Ray reads when it is imported.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in _AS_IMPORTED.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         return import_module("ray")
     except ImportError as error:
@@ -98,12 +108,12 @@ def _imported() -> Any:
 
 
 def _start(ray: Any, workers: int) -> None:
-    """One for this run: on the loopback interface, without dashboard."""
+    """One for this run, without dashboard."""
     ray.init(
         address="local",
         num_cpus=max(workers, os.cpu_count() or 1),
         include_dashboard=False,
-        _node_ip_address="127.0.0.1",
+        object_store_memory=_MEMORY,
         **_QUIET,
     )
 

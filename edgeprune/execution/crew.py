@@ -161,22 +161,27 @@ class Crew:
             self._members.discard(member)
         if self._closed.is_set():
             return
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        self._note(f"a worker was lost ({reason}); its work is done by another, {left} more tries")
+        self._note(
+            f"a worker was lost ({_first_line(error)}); its work is done by another, {left} more "
+            "tries"
+        )
         threading.Thread(target=self._replace, args=(member,), daemon=True).start()
 
     def _replace(self, member: Member) -> None:
-        self._dismiss(member.handle)
-        while not self._closed.is_set():
-            try:
-                (new,) = self._hired([self._make.remote()])
-            except Exception as error:  # of the cluster, of any kind
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                self._note(f"no worker in the place of a lost one yet: {reason}")
-                self._closed.wait(_PAUSE_S)
-            else:
-                self._join(new)
-                return
+        with self._counted():
+            self._dismiss(member.handle)
+            while not self._closed.is_set():
+                try:
+                    (new,) = self._hired([self._make.remote()])
+                except Exception as error:  # of the cluster, of any kind
+                    if not self._closed.is_set():
+                        self._note(
+                            f"no worker in the place of a lost one yet: {_first_line(error)}"
+                        )
+                    self._closed.wait(_PAUSE_S)
+                else:
+                    self._join(new)
+                    return
 
     def _hired(self, handles: list[Any]) -> Iterator[Member]:
         """Workers that were asked for, once they hold what they need."""
@@ -198,8 +203,7 @@ class Crew:
             for handle in handles:
                 self._dismiss(handle)
             if isinstance(error, self._ray.exceptions.RayError):
-                reason = str(error).strip().splitlines()[-1]
-                msg = f"a worker of {self._cluster.where} cannot begin: {reason}"
+                msg = f"a worker of {self._cluster.where} cannot begin: {_last_line(error)}"
                 raise ExecutionError(msg) from error
             raise
         here = worker.machine()
@@ -227,6 +231,14 @@ class Crew:
         finally:
             with self._lock:
                 self._calls -= 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def _check_version(about: dict[str, Any]) -> None:
