@@ -12,8 +12,11 @@ from typing import Any
 
 from edgeprune.errors import ExecutionError
 
-#: Longest wait for an address to take a connection, and for Ray to answer at it.
-_CONNECT_S, _ANSWER_S = 10.0, 30.0
+#: Longest wait for an address to take a connection, and to answer.
+_CONNECT_S = 10.0
+#: HTTP/2: the type of a frame of settings, the length of a frame's head, how a client opens.
+_SETTINGS, _HEAD = 4, 9
+_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
 #: Memory for what workers are sent, of a Ray that is started here; what is more lies on the disk.
 _MEMORY = 2**30
 #: What Ray reads when it is imported: it sends no statistics, starts nothing by itself once it was
@@ -122,13 +125,16 @@ def _connect(ray: Any, address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     wanted = "a Ray that runs: `ray start --head` on one machine, or address: auto"
     try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+        with socket.create_connection((host, int(port)), timeout=_CONNECT_S) as connection:
+            speaks = _speaks_grpc(connection)
     except (OSError, ValueError) as error:
         msg = f"execution.address: nothing answers at {address} ({error}); allowed: {wanted}"
         raise ExecutionError(msg) from error
+    if not speaks:  # Ray would go on asking for minutes
+        msg = f"execution.address: what answers at {address} is no Ray; allowed: {wanted}"
+        raise ExecutionError(msg)
     try:
-        with _patience():
-            ray.init(address=address, **_QUIET)
+        ray.init(address=address, **_QUIET)
     except Exception as error:  # of many kinds, gRPC's among them
         with contextlib.suppress(Exception):
             ray.shutdown()
@@ -140,21 +146,16 @@ def _connect(ray: Any, address: str) -> None:
         raise ExecutionError(msg) from error
 
 
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Bound how long Ray tries to reach what does not answer as Ray."""
-    limits = {
-        "RAY_gcs_server_request_timeout_seconds": f"{_ANSWER_S:g}",
-        "RAY_gcs_rpc_server_connect_timeout_s": f"{_ANSWER_S:g}",
-        "RAY_gcs_rpc_server_reconnect_timeout_s": f"{_ANSWER_S:g}",
-    }
-    added = [name for name in limits if name not in os.environ]
-    os.environ.update({name: limits[name] for name in added})
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether HTTP/2's opening is answered with settings, as a gRPC server does."""
+    if os.environ.get("RAY_USE_TLS") == "1":
+        return True
+    connection.sendall(_OPENING)
+    head = b""
+    with contextlib.suppress(OSError):
+        while len(head) < _HEAD and (more := connection.recv(_HEAD - len(head))):
+            head += more
+    return len(head) == _HEAD and head[3] == _SETTINGS
 
 
 def _fitting(present: float, gpus: float) -> int:

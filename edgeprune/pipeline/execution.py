@@ -1,10 +1,11 @@
 """Where a run's candidates are scored: in its own process, or by workers of a Ray cluster."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edgeprune.execution import Crew, open_cluster
+from edgeprune.config.execution import ExecutionConfig
+from edgeprune.execution import Cluster, Crew, open_cluster
 from edgeprune.pipeline.desk import Desk
 from edgeprune.search import SamplerSpec
 
@@ -13,26 +14,40 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_crew(session: "Session") -> Iterator[Crew | None]:
-    """The workers that a pipeline asks for; None with engine local.
+def reach_cluster(settings: ExecutionConfig) -> Iterator[Cluster | None]:
+    """The cluster that a pipeline asks for, before anything is computed; None with engine local.
 
     Args:
-        session: the open run; workers get a copy of its model and data.
+        settings: of the pipeline.
 
     Raises:
-        ExecutionError: Ray is not installed, does not answer, or has no place for them.
+        ExecutionError: Ray is not installed, does not answer, or has no place for the workers.
     """
-    settings, say = session.config.execution, session.reporter.say
     if settings.engine == "local":
         yield None
         return
-    size, gpus = settings.accuracy_workers, settings.gpus_per_worker
-    with ExitStack() as stack:
-        cluster = stack.enter_context(open_cluster(settings.address, size))
-        cluster.check(size, gpus)
-        desk = Desk.of(session)
-        crew = Crew(cluster, desk, size, gpus=gpus, note=say, turn=session.turns.working)
-        stack.enter_context(crew)
+    with open_cluster(settings.address, settings.accuracy_workers) as cluster:
+        cluster.check(settings.accuracy_workers, settings.gpus_per_worker)
+        yield cluster
+
+
+@contextmanager
+def hire_crew(session: "Session", cluster: Cluster | None) -> Iterator[Crew | None]:
+    """Workers that hold a run's model and data; None without a cluster.
+
+    Args:
+        session: the open run.
+        cluster: where they work.
+
+    Raises:
+        ExecutionError: they have another edgeprune, or model or data cannot be sent.
+    """
+    if cluster is None:
+        yield None
+        return
+    settings, say = session.config.execution, session.reporter.say
+    size, gpus, desk = settings.accuracy_workers, settings.gpus_per_worker, Desk.of(session)
+    with Crew(cluster, desk, size, gpus=gpus, note=say, turn=session.turns.working) as crew:
         beside = sum(member.beside for member in crew.members)
         where = f", {beside} of them on this machine" if beside else ""
         say(f"{size} accuracy workers in {cluster.where}{where}")

@@ -18,7 +18,7 @@ from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
 from edgeprune.pipeline.base_model import open_base
-from edgeprune.pipeline.execution import open_crew
+from edgeprune.pipeline.execution import hire_crew, reach_cluster
 from edgeprune.pipeline.multiples import learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
 from edgeprune.pipeline.progress import Reporter
@@ -187,7 +187,7 @@ def open_session(
 ) -> Iterator[Session]:
     """Open a run: train or load the base, find its channel groups, reach the device.
 
-    The device is opened before the base is trained, so that a broken target costs no time.
+    Device and cluster are reached before the base is trained: a broken one costs no time.
 
     Args:
         config: the pipeline.
@@ -198,6 +198,7 @@ def open_session(
     Raises:
         TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
             extra that a format needs is not installed.
+        ExecutionError: see `reach_cluster` and `hire_crew`.
     """
     target = load_target(config.target)
     check_precision(config, target)
@@ -213,10 +214,14 @@ def open_session(
         )
         raise TargetError(msg)
     history = RunHistory.of(config, reporter.say)
-    with open_patiently(target, reporter.say) as device, history or nullcontext():
+    with (
+        open_patiently(target, reporter.say) as device,
+        reach_cluster(config.execution) as cluster,
+        history or nullcontext(),
+    ):
         given = workload or open_base(config, directory, reporter)
         session = _trace(config, directory, reporter, given, target, device, history)
-        with open_crew(session) as session.crew:
+        with hire_crew(session, cluster) as session.crew:
             yield session
 
 
