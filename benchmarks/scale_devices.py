@@ -33,7 +33,7 @@ class SleepingWorker:
     def score(self, seconds: float, seed: int) -> Scored:
         """Sleep, and give any accuracy."""
         time.sleep(seconds)
-        return Scored(random.Random(seed).random(), {"accuracy": seconds})
+        return Scored({"accuracy": random.Random(seed).random()}, {"accuracy": seconds})
 
 
 class SleepingDevice:

@@ -28,6 +28,10 @@ class SpaceError(UserError):
     """Channel groups, widths or a plan do not fit the model."""
 
 
+class FormError(UserError):
+    """A model takes or gives back something that is neither tensors nor a form of tensors."""
+
+
 class SearchError(UserError):
     """A sampler or reward is unknown or its options are wrong."""
 

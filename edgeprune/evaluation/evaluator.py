@@ -10,6 +10,7 @@ from edgeprune.evaluation.scorer import Scored, Scorer, Watch
 from edgeprune.evaluation.turns import Turns
 from edgeprune.files import deflated
 from edgeprune.search.outcome import Outcome
+from edgeprune.tasks import Classification, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,6 +41,7 @@ class Evaluator:
         recovery: Recovery,
         split: "Split",
         device: "Device",
+        task: Task | None = None,
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
         baseline: bytes | None = None,
@@ -57,6 +59,7 @@ class Evaluator:
             recovery: repairs candidates before they are scored.
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
+            task: what accuracy is; of classification unless given.
             remote: whether the device's work takes nothing from this machine.
             artifact: makes of a candidate's float32 file what is scored and measured in its
                 place, such as an int8 file.
@@ -70,8 +73,12 @@ class Evaluator:
         self._plan, self._space, self._device, self._remote = plan, space, device, remote
         self._known, self._baseline = known, baseline or template.base
         self._turns, self._elsewhere = turns or Turns(local=not remote), elsewhere
+        self._task = task or Classification()
         self._scorer = Scorer(
-            *(template, recovery, split), artifact=artifact, retrain=retrain, turns=self._turns
+            *(template, recovery, split, self._task),
+            artifact=artifact,
+            retrain=retrain,
+            turns=self._turns,
         )
         self._first: Comparison | None = None
 
@@ -103,22 +110,23 @@ class Evaluator:
             # The file's numbers depend on the weights, which are repaired there.
             found = self._elsewhere(plan)
             watch.add(found.seconds)
-            content, scored = found.content, partial(float, found.accuracy)
+            content, scored = found.content, partial(dict, found.metrics)
         if known is not None:
-            accuracy, comparison = scored(), known
+            metrics, comparison = scored(), known
         elif self._remote:
             with Elsewhere(partial(self._measure, content), self._device.close) as measuring:
-                accuracy = scored()
+                metrics = scored()
                 comparison = measuring.result()
         else:
-            accuracy = scored()
+            metrics = scored()
             comparison = self._measure(content)
         watch.lap("latency")
         counted = costs.density is not None
         if counted:
             self._first = comparison
         return Outcome(
-            accuracy=accuracy,
+            accuracy=metrics[self._task.score.name],
+            metrics=metrics,
             latency_ms=comparison.candidate.level_ms,
             latency_ratio=comparison.ratio,
             macs=costs.macs,
@@ -130,10 +138,10 @@ class Evaluator:
 
     def _score_elsewhere(
         self, elsewhere: "Callable[[CandidatePlan], Scored]", plan: "CandidatePlan", watch: Watch
-    ) -> float:
+    ) -> dict[str, float]:
         found = elsewhere(plan)
         watch.add(found.seconds)
-        return found.accuracy
+        return found.metrics
 
     def _measure(self, content: bytes) -> "Comparison":
         with self._turns.measuring():

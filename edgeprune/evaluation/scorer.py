@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score, score_file
+from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of, metrics_of_file
 from edgeprune.evaluation.execution import flush_denormals
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.evaluation.turns import Turns
+from edgeprune.tasks import Targets, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,12 +29,12 @@ class Scored:
     """What scoring one plan gave.
 
     Attributes:
-        accuracy: on the reward split.
+        metrics: of the task, on the reward split.
         seconds: by step.
         content: the file that is to be measured, where it depends on the repaired weights.
     """
 
-    accuracy: float
+    metrics: dict[str, float]
     seconds: dict[str, float] = field(default_factory=dict)
     content: bytes = b""
 
@@ -45,6 +46,7 @@ class Scorer:
         template: writes candidates' ONNX files.
         recovery: repairs candidates before they are scored.
         split: what accuracy is measured on: the reward split.
+        task: what accuracy is.
         artifact: see `Evaluator`.
         retrain: see `Evaluator`.
         turns: see `Evaluator`.
@@ -58,15 +60,18 @@ class Scorer:
         template: "Template",
         recovery: Recovery,
         split: "Split",
+        task: Task,
         *,
         artifact: "Callable[[bytes], bytes] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
         turns: Turns | None = None,
     ) -> None:
-        self._template, self._recovery, self._split = template, recovery, split
+        self._template, self._recovery = template, recovery
+        self._split, self._task = split, task
         self.artifact, self._retrain = artifact, retrain
         self._turns = turns or Turns()
-        self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self._outputs: Any = None  # of the base model, for their form
+        self._cached: list[tuple[torch.Tensor, Targets]] | None = None
 
     def __call__(self, plan: "CandidatePlan") -> Scored:
         """Repair and score a plan; nothing is measured."""
@@ -76,7 +81,9 @@ class Scorer:
         content, scored = self.begin(plan, watch)
         return Scored(scored(), watch.seconds, content)
 
-    def begin(self, plan: "CandidatePlan", watch: "Watch") -> tuple[bytes, Callable[[], float]]:
+    def begin(
+        self, plan: "CandidatePlan", watch: "Watch"
+    ) -> tuple[bytes, Callable[[], dict[str, float]]]:
         """Make the file that is measured, and what scores the candidate when it is called."""
         with self._turns.computing():
             if self.artifact is None:
@@ -98,20 +105,24 @@ class Scorer:
             watch.lap("retrain")
         return model
 
-    def _score(self, plan: "CandidatePlan", watch: "Watch") -> float:
+    def _score(self, plan: "CandidatePlan", watch: "Watch") -> dict[str, float]:
         with self._turns.computing():
             model = self._recover(plan, watch)
-            accuracy = score(model, self._batches())
+            metrics = metrics_of(model, self._batches(), self._task)
         watch.lap("accuracy")
-        return accuracy
+        return metrics
 
-    def _score_file(self, content: bytes, watch: "Watch") -> float:
+    def _score_file(self, content: bytes, watch: "Watch") -> dict[str, float]:
         with self._turns.computing():
-            accuracy = score_file(content, self._batches())
+            if self._outputs is None:
+                example, _ = next(iter(self._split.batches(1)))
+                with torch.inference_mode():
+                    self._outputs = self._recovery.model(example)
+            metrics = metrics_of_file(content, self._batches(), self._task, self._outputs)
         watch.lap("accuracy")
-        return accuracy
+        return metrics
 
-    def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    def _batches(self) -> Iterable[tuple[torch.Tensor, Targets]]:
         if self._cached is not None:
             return self._cached
         place = self._recovery.execution.place

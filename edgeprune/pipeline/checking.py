@@ -106,8 +106,8 @@ def _look_at_model(opened: _Opened) -> Iterator[Link]:
     yield Link("data", "warning" if few else "ok", text, mend)
     if workload.trained:
         tried = splits.reward.subset(min(_TRIED, len(splits.reward)), 0)
-        right = accuracy(workload.model, tried)
-        if is_chance(right, len(tried), workload.classes):
+        right = accuracy(workload.model, tried, task=workload.task)
+        if is_chance(right, len(tried), workload.task.chance(workload.classes)):
             mend = (
                 "no better than chance: are classes in the order of the training, and mean, std "
                 "and image size those of the training?"
@@ -177,14 +177,14 @@ def _estimate(opened: _Opened) -> Iterator[Link]:
 
 def _times(config: PipelineConfig, workload: Workload) -> tuple[float, float]:
     """Seconds of a training step, and of a forward pass of one image."""
-    images, labels = next(iter(workload.splits.train.batches(config.finetune.batch_size)))
+    images, targets = next(iter(workload.splits.train.batches(config.finetune.batch_size)))
     model = copy.deepcopy(workload.model)
     with torch.inference_mode():
         passes = _fastest(lambda: model(images)) / len(images)
 
     def step() -> None:
         model.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss = workload.task.loss(model(images), targets)
         loss.backward()  # type: ignore[no-untyped-call]
 
     return _fastest(step), passes

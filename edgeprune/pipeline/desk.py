@@ -72,7 +72,7 @@ class Desk:
         ranges = Path(tempfile.mkdtemp(prefix="edgeprune-worker-")) / "ranges.json"
         artifact = artifact_maker(self.config, self.workload, self.template.base, ranges)
         return Scorer(
-            *(self.template, self._recovery, self.workload.splits.reward),
+            *(self.template, self._recovery, self.workload.splits.reward, self.workload.task),
             artifact=artifact,
             retrain=how,
         )
