@@ -30,10 +30,10 @@ _SPREAD = 0.1
 class SleepingWorker:
     """What workers hold: scores after a while."""
 
-    def score(self, seconds: float, seed: int) -> Scored:
+    def score(self, seconds: float, seed: int, metric: str) -> Scored:
         """Sleep, and give any accuracy."""
         time.sleep(seconds)
-        return Scored({"accuracy": random.Random(seed).random()}, {"accuracy": seconds})
+        return Scored({metric: random.Random(seed).random()}, {"accuracy": seconds})
 
 
 class SleepingDevice:
@@ -125,6 +125,7 @@ def _evaluator(
     task: Task, devices: int, seconds: float, number: Callable[[], int], crew: Crew
 ) -> Evaluator:
     session = task.session
+    metric = session.workload.task.score.name
     return Evaluator(
         plan=session.plan,
         space=session.space,
@@ -134,5 +135,5 @@ def _evaluator(
         device=SleepingDevice(task, seconds),
         remote=True,
         turns=Turns(local=False, devices=devices),
-        elsewhere=lambda plan: crew.work("score", seconds / 2, number()),
+        elsewhere=lambda plan: crew.work("score", seconds / 2, number(), metric),
     )

@@ -1,5 +1,6 @@
 """The best reward with 1 and with 8 proposals outstanding: no benchmark itself."""
 
+import itertools
 import json
 import tempfile
 from collections.abc import Callable
@@ -60,30 +61,27 @@ def losses(
             known[key] = evaluate(widths)
         return known[key]
 
+    rewards: dict[str, list[list[float]]] = {sampler: [] for sampler in SAMPLERS}
+    for seed, sampler in itertools.product(range(seeds), SAMPLERS):  # equal seeds, if it is ended
+        pair = []
+        for outstanding in (1, 8):
+            name = f"{sampler}-{seed}-{trials}-{outstanding}"
+            found = _kept(kept, name)
+            if found is None:
+                found = best_reward(task, remembered, sampler, seed, trials, outstanding)
+                _keep(kept, name, found)
+            pair.append(100 * found)
+        rewards[sampler].append(pair)
     figures: dict[str, float] = {}
-    means = []
-    for sampler in SAMPLERS:
-        rewards = np.array(
-            [
-                [
-                    _kept(kept, f"{sampler}-{seed}-{trials}-{outstanding}")
-                    or _keep(
-                        kept,
-                        f"{sampler}-{seed}-{trials}-{outstanding}",
-                        best_reward(task, remembered, sampler, seed, trials, outstanding),
-                    )
-                    for outstanding in (1, 8)
-                ]
-                for seed in range(seeds)
-            ]
-        )
-        lost = 100 * (rewards[:, 0] - rewards[:, 1])
-        means.append(float(lost.mean()))
-        figures[f"best_1_{sampler}"] = 100 * float(rewards[:, 0].mean())
-        figures[f"best_8_{sampler}"] = 100 * float(rewards[:, 1].mean())
-        figures[f"best_loss_8_{sampler}"] = means[-1]
-        figures[f"best_loss_8_{sampler}_error"] = float(lost.std(ddof=1) / np.sqrt(seeds))
-    return {"best_loss_8_outstanding": float(np.mean(means)), **figures}
+    for sampler, pairs in rewards.items():
+        one, eight = np.array(pairs).T
+        figures[f"best_1_{sampler}"] = float(one.mean())
+        figures[f"best_8_{sampler}"] = float(eight.mean())
+        figures[f"best_loss_8_{sampler}"] = float((one - eight).mean())
+        error = (one - eight).std(ddof=1) / np.sqrt(seeds)
+        figures[f"best_loss_8_{sampler}_error"] = float(error)
+    mean = float(np.mean([figures[f"best_loss_8_{sampler}"] for sampler in SAMPLERS]))
+    return {"best_loss_8_outstanding": mean, **figures}
 
 
 def _kept(folder: Path | None, name: str) -> float | None:
@@ -92,8 +90,7 @@ def _kept(folder: Path | None, name: str) -> float | None:
     return float(json.loads(path.read_text()))
 
 
-def _keep(folder: Path | None, name: str, value: float) -> float:
+def _keep(folder: Path | None, name: str, value: float) -> None:
     if folder is not None:
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(value))
-    return value

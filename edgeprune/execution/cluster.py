@@ -102,12 +102,13 @@ def open_cluster(address: str, workers: int) -> Iterator[Cluster]:
 def _imported() -> Any:
     for name, value in _AS_IMPORTED.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        return import_module("ray")
+        ray = import_module("ray")
     except ImportError as error:
         msg = f"execution.engine ray needs Ray ({error}): {_ADVICE}"
         raise ExecutionError(msg) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    return ray
 
 
 def _start(ray: Any, workers: int) -> None:
