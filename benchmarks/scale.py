@@ -20,6 +20,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from scale_devices import pace
@@ -80,7 +81,7 @@ def samplers(task: Task, options: argparse.Namespace) -> Figures:
     return losses(task, surrogate_evaluator(task, "resnet20"), seeds, trials, options.keep)
 
 
-def kills(task: Task, options: argparse.Namespace) -> Figures:
+def kills(options: argparse.Namespace) -> Figures:
     trials, count = (30, 4) if options.quick else (500, 100)
     with open_cluster("auto", 8) as cluster:
         address = str(cluster.ray.get_runtime_context().gcs_address)
@@ -95,12 +96,12 @@ def kills(task: Task, options: argparse.Namespace) -> Figures:
     }
 
 
-PARTS: dict[str, Callable[[Task, argparse.Namespace], Figures]] = {
+OF_A_TASK: dict[str, Callable[[Task, argparse.Namespace], Figures]] = {
     "study": study,
     "devices": devices,
     "samplers": samplers,
-    "kills": kills,
 }
+PARTS = (*OF_A_TASK, "kills")
 
 
 def main() -> None:
@@ -113,13 +114,17 @@ def main() -> None:
     parser.add_argument("--driver-ms", type=float, default=_DRIVER_MS, help="for the prediction")
     options = parser.parse_args()
     figures: Figures = {}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_task("resnet20", budget=0.5, images=400, folder=Path(folder)) as task,
-    ):
-        for name in options.part or PARTS:
-            figures |= PARTS[name](task, options)
-            if name == "study" and not options.quick:
+    parts = options.part or list(PARTS)
+    if "kills" in parts:
+        figures |= kills(options)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        if set(parts) & set(OF_A_TASK):
+            opened = open_task("resnet20", budget=0.5, images=400, folder=Path(folder))
+            task = stack.enter_context(opened)
+        for name, part in OF_A_TASK.items():
+            if name in parts:
+                figures |= part(task, options)
+            if name == "study" and name in parts and not options.quick:
                 options.driver_ms = figures["driver_ms_per_trial_1000"]
     rounded = {name: round(value, 4) for name, value in figures.items()}
     if options.json:

@@ -70,7 +70,7 @@ def outstanding_proposals(session: "Session", spec: SamplerSpec) -> int:
     wanted = settings.outstanding
     if wanted is None:
         local = settings.engine == "local"
-        wanted = 1 if local else settings.accuracy_workers + session.boards
+        wanted = 1 if local else settings.accuracy_workers + session.devices
     if wanted > 1 and spec.several is None:
         session.reporter.say(
             f"sampler {spec.name} needs each answer for its next proposal: one is under evaluation "

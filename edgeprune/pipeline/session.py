@@ -67,7 +67,6 @@ class Session:
         curves: what cutting each group alone costs, once it is measured.
         retrain_images: training images that a candidate is trained on before it is scored.
         crew: workers that score and train in place of this process, where there are some.
-        boards: how many the device measures on at once.
     """
 
     config: PipelineConfig
@@ -83,12 +82,16 @@ class Session:
     curves: Curves | None = None
     retrain_images: int = 0
     crew: Crew | None = None
-    boards: int = 1
+
+    @property
+    def devices(self) -> int:
+        """How many measure at once: a pool's size, or one."""
+        return int(getattr(self.device, "size", 1))
 
     @cached_property
     def turns(self) -> Turns:
         """Keeps what computes and what is measured apart, whichever threads do it."""
-        return Turns(local=not self.target.remote, devices=self.boards)
+        return Turns(local=not self.target.remote, devices=self.devices)
 
     @property
     def space(self) -> CandidateSpace:
