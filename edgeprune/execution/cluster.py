@@ -12,6 +12,8 @@ from typing import Any
 
 from edgeprune.errors import ExecutionError
 
+#: How often Ray is started on this machine, where its own processes are slow to begin.
+_STARTS = 3
 #: Longest wait for an address to take a connection, and to answer.
 _CONNECT_S = 10.0
 #: HTTP/2: the type of a frame of settings, the length of a frame's head, how a client opens.
@@ -112,14 +114,31 @@ def _imported() -> Any:
 
 
 def _start(ray: Any, workers: int) -> None:
-    """One for this run, without dashboard."""
-    ray.init(
-        address="local",
-        num_cpus=max(workers, os.cpu_count() or 1),
-        include_dashboard=False,
-        object_store_memory=_MEMORY,
-        **_QUIET,
-    )
+    """One for this run, without dashboard.
+
+    It gives its own processes half a minute, which a busy machine may not do in.
+    """
+    for left in range(_STARTS - 1, -1, -1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(workers, os.cpu_count() or 1),
+                include_dashboard=False,
+                object_store_memory=_MEMORY,
+                **_QUIET,
+            )
+        except Exception as error:  # it raises just that
+            with contextlib.suppress(Exception):
+                ray.shutdown()
+            if not left:
+                reason = str(error).strip().splitlines() or [type(error).__name__]
+                msg = (
+                    f"Ray cannot be started on this machine ({reason[0]}); allowed: engine: local, "
+                    "or the address of a Ray that runs"
+                )
+                raise ExecutionError(msg) from error
+        else:
+            return
 
 
 def _connect(ray: Any, address: str) -> None:

@@ -108,7 +108,7 @@ class PolicySampler(WidthSampler):
         self._level, self._spread = state["level"], state["spread"]
         self._finished = state["finished"]
         self._batch = [(drawn.numpy().copy(), reward) for drawn, reward in state["batch"]]
-        opened = state.get("open", {})  # 0.2 had none
+        opened = state["open"]
         self._open = {number: one.numpy().copy() for number, one in opened.items()}
 
     @property

@@ -138,7 +138,7 @@ class AmcSampler(WidthSampler):
         super().load_state_dict(state)
         self._agent.load_state_dict(state["agent"])
         self._finished = state["finished"]
-        opened = state.get("open", {})  # 0.2 had none
+        opened = state["open"]
         self._open = {number: Episode.from_state(one) for number, one in opened.items()}
 
     def _allowed(self, actions: Sequence[float]) -> dict[str, float]:

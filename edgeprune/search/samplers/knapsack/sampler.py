@@ -123,8 +123,8 @@ class KnapsackSampler(WidthSampler):
         self.coefficients = state["coefficients"].numpy().copy()
         self.best = state["best"].numpy().copy()
         self._finished, self._corrected = state["finished"], state["corrected"]
-        self._pause = state.get("pause", 0)
-        opened = state.get("open", {})  # 0.2 had none
+        self._pause = state["pause"]
+        opened = state["open"]
         self._open = {number: one.numpy().copy() for number, one in opened.items()}
 
     @property
