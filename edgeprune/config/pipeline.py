@@ -1,7 +1,7 @@
 """The pipeline file as a whole."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -24,16 +24,20 @@ from edgeprune.config.stages import (
 )
 from edgeprune.config.workload import WorkloadConfig
 
+_Reference = Annotated[str, Field(min_length=1)]
+
 
 class PipelineConfig(Section):
     """One run: what is pruned, for which target, within which budget, and how."""
 
     workload: WorkloadConfig = Field(description="The model and its data.")
-    target: str = Field(
-        "local",
-        min_length=1,
-        examples=["raspberry-pi-4", "my-pi.yaml"],
-        description="Name of a profile that comes with edgeprune, or path of your own YAML file.",
+    target: _Reference | Annotated[tuple[_Reference, ...], Field(strict=False, min_length=1)] = (
+        Field(
+            "local",
+            examples=["raspberry-pi-4", "my-pi.yaml", ["pi-a.yaml", "pi-b.yaml"]],
+            description="Name of a profile that comes with edgeprune, or path of your own YAML "
+            "file; a list of them for several boards of one type.",
+        )
     )
     budget: BudgetConfig = Field(description="What the finished model may cost on the target.")
     prune: PruneConfig = Field(
@@ -143,6 +147,11 @@ class PipelineConfig(Section):
             )
             raise ValueError(msg)
         return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The profile, or those of a pool's boards."""
+        return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
     def notice(self) -> str:

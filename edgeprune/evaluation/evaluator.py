@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
+from edgeprune.evaluation.accuracy import Batches
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.evaluation.scorer import Scored, Scorer, Watch
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from edgeprune.devices import Comparison, Device
     from edgeprune.pruning import CandidatePlan, CandidateSpace, Template, Widths
     from edgeprune.workloads import Split
+
+
+class ScoreFile(Protocol):
+    """Metrics of a file in its own runtime, such as `metrics_of_file`."""
+
+    def __call__(
+        self, content: bytes, batches: Batches, task: Task, outputs: Any
+    ) -> dict[str, float]:
+        """All metrics by name; see `metrics_of_file`."""
+        ...
 
 
 class Evaluator:
@@ -44,6 +55,7 @@ class Evaluator:
         task: Task | None = None,
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
+        score_file: ScoreFile | None = None,
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
@@ -61,26 +73,25 @@ class Evaluator:
             device: what latency is measured on, beside the template's base; open.
             task: what accuracy is; of classification unless given.
             remote: whether the device's work takes nothing from this machine.
-            artifact: makes of a candidate's float32 file what is scored and measured in its
-                place, such as an int8 file.
+            artifact: makes of a candidate's float32 file what is measured in its place.
+            score_file: metrics of what `artifact` makes, in its own runtime, where that is not
+                the torch model's, as of an int8 file.
             baseline: what candidates are measured beside; the template's base if not given.
             known: what was measured of given widths before; they are not measured again.
             retrain: trains a repaired candidate a little before it is scored, so that accuracies
                 stand for those after fine-tuning, at a cost.
             turns: keeps several threads apart; needed where there are some.
-            elsewhere: scores in place of this process, `artifact` and `retrain` included.
+            elsewhere: scores in place of this process, `retrain` included; not with `score_file`.
         """
-        self._plan, self._space, self._device, self._remote = plan, space, device, remote
-        self._known, self._baseline = known, baseline or template.base
-        self._turns, self._elsewhere = turns or Turns(local=not remote), elsewhere
+        self._plan, self._space, self._recovery = plan, space, recovery
+        self._device, self._remote = device, remote
         self._task = task or Classification()
-        self._scorer = Scorer(
-            *(template, recovery, split, self._task),
-            artifact=artifact,
-            retrain=retrain,
-            turns=self._turns,
-        )
+        self._template, self._baseline = template, baseline or template.base
+        self._artifact, self._known, self._score_with = artifact, known, score_file
+        self._turns, self._elsewhere = turns or Turns(local=not remote), elsewhere
+        self._scorer = Scorer(recovery, split, self._task, retrain=retrain, turns=self._turns)
         self._first: Comparison | None = None
+        self._outputs: Any = None  # of the base model, for their form
 
     def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
@@ -100,17 +111,8 @@ class Evaluator:
         watch = Watch()
         with self._turns.computing():
             plan, costs = self._plan(widths), self._space.costs(widths)
+            content, scored = self._prepared(plan, widths, watch)
             known = self._first if self._known is None else self._known(widths)
-        if self._elsewhere is None:
-            content, scored = self._scorer.begin(plan, watch)
-        elif self._scorer.artifact is None:
-            content, _ = self._scorer.begin(plan, watch)
-            scored = partial(self._score_elsewhere, self._elsewhere, plan, watch)
-        else:
-            # The file's numbers depend on the weights, which are repaired there.
-            found = self._elsewhere(plan)
-            watch.add(found.seconds)
-            content, scored = found.content, partial(dict, found.metrics)
         if known is not None:
             metrics, comparison = scored(), known
         elif self._remote:
@@ -136,12 +138,39 @@ class Evaluator:
             details={"seconds": watch.seconds, "reused": known is not None} | comparison.to_json(),
         )
 
-    def _score_elsewhere(
-        self, elsewhere: "Callable[[CandidatePlan], Scored]", plan: "CandidatePlan", watch: Watch
-    ) -> dict[str, float]:
-        found = elsewhere(plan)
+    def _prepared(
+        self, plan: "CandidatePlan", widths: "Widths", watch: Watch
+    ) -> tuple[bytes, "Callable[[], dict[str, float]]"]:
+        """The file that is measured, and what scores the candidate."""
+        if self._score_with is None:
+            content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
+            score = self._score if self._elsewhere is None else self._score_elsewhere
+            scored = partial(score, plan, watch)
+        else:
+            # Its numbers depend on the repaired weights, and its own runtime computes them.
+            weights = self._scorer.recover(plan, watch).state_dict()
+            content = self._template.candidate(weights, widths)
+            scored = partial(self._score_file, self._score_with, watch)
+        content = content if self._artifact is None else self._artifact(content)
+        watch.lap("candidate")
+        return content, scored if self._score_with is None else partial(scored, content)
+
+    def _score(self, plan: "CandidatePlan", watch: Watch) -> dict[str, float]:
+        return self._scorer.score(plan, watch)
+
+    def _score_elsewhere(self, plan: "CandidatePlan", watch: Watch) -> dict[str, float]:
+        assert self._elsewhere is not None
+        found = self._elsewhere(plan)
         watch.add(found.seconds)
         return found.metrics
+
+    def _score_file(self, score_with: ScoreFile, watch: Watch, content: bytes) -> dict[str, float]:
+        with self._turns.computing():
+            if self._outputs is None:
+                self._outputs = self._scorer.outputs()
+            metrics = score_with(content, self._scorer.batches(), self._task, self._outputs)
+        watch.lap("accuracy")
+        return metrics
 
     def _measure(self, content: bytes) -> "Comparison":
         with self._turns.measuring():

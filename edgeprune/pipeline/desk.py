@@ -1,17 +1,14 @@
 """What a worker holds: the model, its data and how they are scored; no device, no directory."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeprune.config import PipelineConfig
 from edgeprune.evaluation import Recovery, Scored, Scorer
-from edgeprune.pipeline.precision import artifact_maker
 from edgeprune.pipeline.recipe import retrain
-from edgeprune.pruning import CandidatePlan, Template
+from edgeprune.pruning import CandidatePlan
 from edgeprune.workloads import Workload
 
 if TYPE_CHECKING:
@@ -25,17 +22,15 @@ class Desk:
     Attributes:
         config: the pipeline.
         workload: the base model and its data.
-        template: writes candidates' files.
     """
 
     config: PipelineConfig
     workload: Workload
-    template: Template
 
     @classmethod
     def of(cls, session: "Session") -> "Desk":
         """A run's."""
-        return cls(session.config, session.workload, session.template)
+        return cls(session.config, session.workload)
 
     def score(self, plan: CandidatePlan, images: int = 0) -> Scored:
         """Repair and score a candidate.
@@ -44,11 +39,15 @@ class Desk:
             plan: the candidate's.
             images: training images that it is trained on first.
         """
-        return self._scorer(images)(plan)
+        if images not in self._scorers:
+            how = partial(retrain, self, images) if images else None
+            reward, task = self.workload.splits.reward, self.workload.task
+            self._scorers[images] = Scorer(self._recovery, reward, task, retrain=how)
+        return self._scorers[images](plan)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent; what was made of it is made again."""
-        return {name: vars(self)[name] for name in self.__dataclass_fields__}
+        return {"config": self.config, "workload": self.workload}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         """As it was made."""
@@ -61,18 +60,3 @@ class Desk:
     @cached_property
     def _scorers(self) -> dict[int, Scorer]:
         return {}
-
-    def _scorer(self, images: int) -> Scorer:
-        if images not in self._scorers:
-            how = partial(retrain, self, images) if images else None
-            self._scorers[images] = self._made(how)
-        return self._scorers[images]
-
-    def _made(self, how: "partial[None] | None") -> Scorer:
-        ranges = Path(tempfile.mkdtemp(prefix="edgeprune-worker-")) / "ranges.json"
-        artifact = artifact_maker(self.config, self.workload, self.template.base, ranges)
-        return Scorer(
-            *(self.template, self._recovery, self.workload.splits.reward, self.workload.task),
-            artifact=artifact,
-            retrain=how,
-        )

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edgeprune.config.execution import ExecutionConfig
+from edgeprune.config import PipelineConfig
+from edgeprune.errors import ConfigError
 from edgeprune.execution import Cluster, Crew, open_cluster
 from edgeprune.pipeline.desk import Desk
 from edgeprune.search import SamplerSpec
@@ -14,18 +15,26 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reach_cluster(settings: ExecutionConfig) -> Iterator[Cluster | None]:
+def reach_cluster(config: PipelineConfig) -> Iterator[Cluster | None]:
     """The cluster that a pipeline asks for, before anything is computed; None with engine local.
 
     Args:
-        settings: of the pipeline.
+        config: the pipeline.
 
     Raises:
+        ConfigError: workers cannot score what it searches.
         ExecutionError: Ray is not installed, does not answer, or has no place for the workers.
     """
+    settings = config.execution
     if settings.engine == "local":
         yield None
         return
+    if config.search.precision != "float32":
+        msg = (
+            f"execution.engine ray scores float32 candidates, and search.precision is "
+            f"{config.search.precision}; allowed: engine: local, or search.precision: float32"
+        )
+        raise ConfigError(msg)
     with open_cluster(settings.address, settings.accuracy_workers) as cluster:
         cluster.check(settings.accuracy_workers, settings.gpus_per_worker)
         yield cluster
@@ -51,7 +60,7 @@ def hire_crew(session: "Session", cluster: Cluster | None) -> Iterator[Crew | No
         beside = sum(member.beside for member in crew.members)
         where = f", {beside} of them on this machine" if beside else ""
         say(f"{size} accuracy workers in {cluster.where}{where}")
-        if beside and not session.target.remote:
+        if beside and not session.remote:
             say(
                 f"target {session.target.name!r} is this machine: latency is measured while the "
                 "workers on it wait"

@@ -82,7 +82,7 @@ def run_search(
     asked and told again with their recorded outcomes. Proposing is deterministic, so what follows
     equals an uninterrupted search (docs/decisions/003). With several proposals `outstanding` that
     holds for the order in which they were answered, which the journal keeps; what was under
-    evaluation is evaluated anew (docs/decisions/017).
+    evaluation is evaluated anew (docs/decisions/019).
 
     Args:
         problem: what is searched.

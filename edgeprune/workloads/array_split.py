@@ -28,6 +28,7 @@ class ArraySplit(IndexedSplit):
         *,
         rows: Rows | None = None,
         names: Sequence[str] | None = None,
+        targets: npt.NDArray[np.float32] | None = None,
         image_size: int | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
@@ -40,6 +41,7 @@ class ArraySplit(IndexedSplit):
             labels: (N,) integers from 0.
             rows: (N,) where in `images` the split's images are; all of them where not given.
             names: (N,) names of the images; ``<split>/<row>`` where not given.
+            targets: (N, numbers) of a regression; the labels where not given.
             image_size: height and width of the batches; the array's own where not given.
             normalisation: mean and standard deviation per channel.
             augmentation: what ``augment=True`` does; None for nothing.
@@ -49,7 +51,12 @@ class ArraySplit(IndexedSplit):
                 channels do not agree.
         """
         super().__init__(
-            name, labels, names=names, normalisation=normalisation, augmentation=augmentation
+            name,
+            labels,
+            names=names,
+            targets=targets,
+            normalisation=normalisation,
+            augmentation=augmentation,
         )
         if images.ndim != 4 or images.dtype != np.uint8:
             msg = (
@@ -100,6 +107,7 @@ class ArraySplit(IndexedSplit):
             self.labels[rows],
             rows=self._rows[rows],
             names=self.names[rows],  # type: ignore[arg-type]
+            targets=self.targets[rows],
             image_size=self._image_size,
             normalisation=self.normalisation,
             augmentation=self.augmentation,
@@ -114,7 +122,7 @@ class ArraySplit(IndexedSplit):
                 images = augmentation(images, generator)
             normalised = self.normalisation(images)
             # Crops come out with the channels innermost; batches are always plain NCHW.
-            yield normalised.contiguous(), torch.from_numpy(self.labels[rows])
+            yield normalised.contiguous(), torch.from_numpy(self.targets[rows])
 
     def _resized(self, images: torch.Tensor) -> torch.Tensor:
         size = self._image_size

@@ -42,7 +42,7 @@ def decode(path: Path | str, *, shorter_side: int | None = None) -> Pixels:
         WorkloadError: the file is no image, is damaged, or has more than `MOST_PIXELS`.
     """
     try:
-        with _opened(path) as opened:
+        with opened_image(path) as opened:
             image = _as_rgb(ImageOps.exif_transpose(opened))
             if shorter_side is not None and min(image.size) != shorter_side:
                 image = image.resize(_scaled(image.size, shorter_side), Image.Resampling.BILINEAR)
@@ -60,7 +60,7 @@ def read_size(path: Path | str) -> tuple[int, int]:
         WorkloadError: the file is no image, or has more than `MOST_PIXELS`.
     """
     try:
-        with _opened(path) as opened:
+        with opened_image(path) as opened:
             turned = opened.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
             return opened.size if turned else opened.size[::-1]
     except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
@@ -85,7 +85,7 @@ def crop(pixels: Pixels, size: int, top: float, left: float) -> Pixels:
     return pixels[y : y + size, x : x + size]
 
 
-def _opened(path: Path | str) -> Image.Image:
+def opened_image(path: Path | str) -> Image.Image:
     """An image of which only the header has been read.
 
     Raises:

@@ -61,4 +61,6 @@ def test_every_key_is_described_and_its_examples_are_allowed(
             written |= {"latency": "0.5x"}
         if (section.__name__, name) == ("TargetConfig", "kind"):
             written |= {"ssh": {"host": "board"}}
+        if (section.__name__, name) == ("SshConfig", "hosts"):
+            del written["host"]
         section.model_validate(written, context={"written": True})

@@ -1,7 +1,9 @@
-"""Adaptive pooling in ONNX: torch's exporter lacks sizes that do not divide the image's.
+"""Operators that torch's tracing exporter lacks, spelt in ONNX.
 
-Every output pixel is the maximum or mean of a window, and windows may overlap. Rows and columns
-are independent of each other, so each is cut into its windows, reduced and joined again.
+Adaptive pooling to sizes that do not divide the image's: every output pixel is the maximum or
+mean of a window, and windows may overlap. Rows and columns are independent of each other, so each
+is cut into its windows, reduced and joined again. RMSNorm: its formula. PixelUnshuffle: with a
+number of channels that is read from the image, where the exporter spells it out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,17 +15,42 @@ from torch.onnx import register_custom_op_symbolic, symbolic_helper, unregister_
 
 
 @contextmanager
-def any_adaptive_pooling(opset: int) -> Iterator[None]:
-    """Inside, torch's tracing exporter knows adaptive pooling to any size."""
+def missing_operators(opset: int) -> Iterator[None]:
+    """Inside, torch's tracing exporter knows them."""
+    known = {"aten::rms_norm": _rms_norm, "aten::pixel_unshuffle": _pixel_unshuffle}
     for rank in (1, 2, 3):
-        register_custom_op_symbolic(f"aten::adaptive_avg_pool{rank}d", _mean, opset)
-        register_custom_op_symbolic(f"aten::adaptive_max_pool{rank}d", _maximum, opset)
+        known[f"aten::adaptive_avg_pool{rank}d"] = _mean
+        known[f"aten::adaptive_max_pool{rank}d"] = _maximum
+    for name, spelt in known.items():
+        register_custom_op_symbolic(name, spelt, opset)
     try:
         yield
     finally:
-        for rank in (1, 2, 3):
-            unregister_custom_op_symbolic(f"aten::adaptive_avg_pool{rank}d", opset)
-            unregister_custom_op_symbolic(f"aten::adaptive_max_pool{rank}d", opset)
+        for name in known:
+            unregister_custom_op_symbolic(name, opset)
+
+
+def _rms_norm(g: Any, features: Any, shape: Any, weight: Any, epsilon: Any) -> Any:
+    axes = [-1 - axis for axis in range(len(symbolic_helper._parse_arg(shape, "is")))]
+    small = symbolic_helper._maybe_get_const(epsilon, "f")
+    small = torch.finfo(torch.float32).eps if symbolic_helper._is_none(small) else float(small)
+    mean = g.op("ReduceMean", g.op("Mul", features, features), axes_i=axes, keepdims_i=1)
+    mean = g.op("Add", mean, g.op("Constant", value_t=torch.tensor(small)))
+    normed = g.op("Div", features, g.op("Sqrt", mean))
+    return normed if symbolic_helper._is_none(weight) else g.op("Mul", normed, weight)
+
+
+def _pixel_unshuffle(g: Any, image: Any, factor: Any) -> Any:
+    block = int(symbolic_helper._parse_arg(factor, "i"))
+    shape = symbolic_helper._get_tensor_sizes(image)
+    if shape is None or len(shape) != 4 or None in shape[2:]:
+        return symbolic_helper._unimplemented("pixel_unshuffle", "input size not known", image)
+    height, width = (size // block for size in shape[2:])
+    apart = torch.tensor([0, -1, height, block, width, block])  # 0: as it is
+    image = g.op("Reshape", image, g.op("Constant", value_t=apart))
+    image = g.op("Transpose", image, perm_i=[0, 1, 3, 5, 2, 4])
+    together = torch.tensor([0, -1, height, width])
+    return g.op("Reshape", image, g.op("Constant", value_t=together))
 
 
 def _mean(g: Any, image: Any, asked: Any) -> Any:
