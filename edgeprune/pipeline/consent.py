@@ -98,6 +98,8 @@ def _places(config: PipelineConfig) -> Iterator[str]:
             yield f"target: {target} (a profile can name commands, hosts and libraries)"
     if config.history not in {"default", "none"}:
         yield f"history: {masked(config.history)} (what is measured is written there)"
+    if config.execution.address != "auto":
+        yield f"execution.address: {config.execution.address} (workers are sent model and data)"
 
 
 def _links(directory: RunDirectory) -> Iterator[str]:

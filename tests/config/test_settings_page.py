@@ -22,6 +22,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "SshConfig": {"host": "board"},
     "TvmRpcConfig": {"key": "board"},
     "CalibrationConfig": {"name": "mine"},
+    "ExecutionConfig": {"engine": "ray"},
 }
 
 
