@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from torch import nn
@@ -175,7 +175,7 @@ class ChannelSpace:
                 for group in groups
             )
             space = cls(model, structure, groups, choices, branches)
-            return checked(space, model, example, batch_axis) if check else space
+            return cast(Self, checked(space, model, example, batch_axis)) if check else space
 
     @cached_property
     def template(self) -> Template:
