@@ -1,7 +1,7 @@
 """A split whose images lie in an array, in memory or mapped from a file."""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ class ArraySplit(IndexedSplit):
         *,
         rows: Rows | None = None,
         names: Sequence[str] | None = None,
-        targets: npt.NDArray[np.float32] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         image_size: int | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
