@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ class FileSplit(IndexedSplit):
         *,
         image_size: int,
         names: Sequence[str] | None = None,
-        targets: npt.NDArray[np.float32] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
         resize: bool = True,

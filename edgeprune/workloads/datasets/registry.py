@@ -94,9 +94,8 @@ def _built_in(name: str) -> Callable[..., Dataset]:
     return datasets()[name]
 
 
-def _checked(found: Any, name: str) -> Dataset:
-    if not isinstance(found, Dataset):
-        found = dataset_of_parts(found, name)
+def _checked(given: Any, name: str) -> Dataset:
+    found = given if isinstance(given, Dataset) else dataset_of_parts(given, name)
     for part in ("train", "test", "reward"):
         split = getattr(found, part)
         if split is None and part != "train":
