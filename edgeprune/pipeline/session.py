@@ -16,6 +16,7 @@ from edgeprune.evaluation import Reconstruction, Recovery
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
+from edgeprune.pipeline.amounts import refuse_untold
 from edgeprune.pipeline.base_model import open_base
 from edgeprune.pipeline.multiples import learned_multiples
 from edgeprune.pipeline.precision import artifact_maker, check_precision
@@ -203,6 +204,7 @@ def open_session(
         raise TargetError(msg)
     history = RunHistory.of(config, reporter.say)
     with open_patiently(target, reporter.say) as device, history or nullcontext():
+        refuse_untold(config.budget, device, target.name)
         given = workload or open_base(config, directory, reporter)
         yield _trace(config, directory, reporter, given, target, device, history)
 

@@ -35,13 +35,13 @@ class Layout:
         multiple: convolutions of `block` or more channels read blocks where their number is a
             multiple of it; else images as they are, and then they make no blocks.
         scratch: numbers of working memory of a convolution that reads images as they are: it
-            writes the rows of a matrix there, a portion at a time.
+            writes the rows of a matrix there, a portion of this size at a time; infinite: all.
     """
 
     reuse: bool = True
     block: int = 1
     multiple: int = 1
-    scratch: int = 0
+    scratch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def most_at_once(execution: Execution, shapes: Sequence[Shape], layout: Layout) 
     """
     kernels = _Kernels(execution, shapes, layout).ordered()
     pieces = _pieces(kernels, execution.kept, shapes, layout)
-    return _block(pieces, layout) + max((one.scratch for one in kernels), default=0.0)
+    beside = max((one.scratch for one in kernels), default=0.0) if layout.reuse else 0.0
+    return _block(pieces, layout) + beside
 
 
 def _block(pieces: Sequence[_Piece], layout: Layout) -> float:
@@ -144,7 +145,8 @@ class _Kernels:
         return list(self._in_depth(self._with_sums_fused(steps)))
 
     def _plain(self, step: Step) -> _Kernel:
-        return _Kernel(tuple((one, False) for one in step.reads), (step.writes, False))
+        reads = tuple((one, False) for one in step.reads)
+        return _Kernel(reads, (step.writes, False), scratch=self._scratch(step))
 
     def _with_sums_fused(self, steps: Sequence[Step]) -> list[Step]:
         """Steps where a sum is part of the convolution that makes one of its operands."""
@@ -223,8 +225,8 @@ class _Kernels:
             return 0.0
         _, written, *size = self.shapes[step.writes]
         positions = math.prod(size)
-        if written <= positions * step.groups:
-            return float(self.layout.scratch)
+        if written <= positions * step.groups and math.isfinite(self.layout.scratch):
+            return self.layout.scratch
         read = self.shapes[step.reads[0]][1] if step.reads else 0.0
         return read / step.groups * step.taps * positions
 
@@ -270,6 +272,8 @@ def _pieces(
         if piece is None:
             piece = _Piece(math.prod(shape), time, time, 0)
             found.append(piece)
+        if kernel.scratch and not layout.reuse:
+            found.append(_Piece(kernel.scratch, time, time, 0))
         piece.left += reads
         piece.last = time
         piece_of[place] = piece

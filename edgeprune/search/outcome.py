@@ -18,6 +18,8 @@ class Outcome:
         bytes: size of the candidate's file; deflated where only zeros make it smaller.
         details: anything else as plain JSON: raw samples, ``seconds`` per step, conditions.
         density: share of the prunable weights that is kept, where the budget is on it.
+        amounts: what it takes beside latency, where that is limited, by the quantity's name.
+        used: the same, as a share of what is allowed.
     """
 
     accuracy: float
@@ -28,19 +30,28 @@ class Outcome:
     bytes: int
     details: dict[str, Any] = field(default_factory=dict)
     density: float | None = None
+    amounts: dict[str, float] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
 
     @property
     def cost(self) -> float:
-        """What the budget is on, as a ratio to the base model: its density, or its latency."""
-        return self.latency_ratio if self.density is None else self.density
+        """What the budget is on, as a ratio to the base model: its density, or its latency.
+
+        Above 1, and so over any budget of latency, where one of the others does not hold.
+        """
+        if self.density is not None:
+            return self.density
+        worst = max(self.used.values(), default=0.0)
+        return self.latency_ratio if worst <= 1 else max(self.latency_ratio, worst)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON of this outcome."""
-        return asdict(self)
+        limited = {"amounts", "used"}
+        return {key: one for key, one in asdict(self).items() if one or key not in limited}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read back what `to_json` wrote; other keys are left aside."""
         # 0.1 kept the density among the details.
-        value = {"density": value["details"].get("density"), **value}
+        value = {"density": value["details"].get("density"), "amounts": {}, "used": {}, **value}
         return cls(**{item.name: value[item.name] for item in fields(cls)})

@@ -33,6 +33,8 @@ class Finished(Compact):
         ratio_interval: 95 % interval of that.
         candidate: its own measurement.
         baseline: the base model's, taken beside it.
+        amounts: what it takes beside latency, where that is limited, by the quantity's name.
+        used: the same, as a share of what is allowed.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Finished(Compact):
     ratio_interval: tuple[float, float] = (1.0, 1.0)
     candidate: Measured | None = None
     baseline: Measured | None = None
+    amounts: dict[str, float] | None = None
+    used: dict[str, float] | None = None
 
     @property
     def cost(self) -> float:

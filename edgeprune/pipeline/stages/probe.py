@@ -94,7 +94,7 @@ def _measure(session: Session) -> Probe:
             task.advance(note=f"{space.macs(widths) / 1e6:.1f}M MACs: {comparison.ratio:.2f}x")
     base = comparison.baseline
     for one in () if budget.seeks else budget.each:
-        if one.ratio(base.level_ms) >= 1:
+        if one.latency_ms is not None and one.ratio(base.level_ms) >= 1:
             msg = (
                 f"budget.latency_ms {one.latency_ms} asks for nothing: the base model takes "
                 f"{base.level_ms:.3g} ms on {session.config.target}"

@@ -13,6 +13,7 @@ from edgeprune.errors import DivergedError
 from edgeprune.evaluation import Evaluator
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
+from edgeprune.pipeline.amounts import measured, shares
 from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.problems import search_problem
@@ -98,7 +99,13 @@ def _search(
             "predicted_reward": _expected_reward(chosen),
             "trusted": getattr(chosen, "trusted", None),
         }
-        return replace(outcome, details={**outcome.details, **told})
+        values = measured(session, widths)
+        return replace(
+            outcome,
+            details={**outcome.details, **told},
+            amounts=dict(values),
+            used=shares(session, values),
+        )
 
     chosen = spec.make(problem, seed, trials, options)
     folder = session.directory.path / name
@@ -186,7 +193,8 @@ def _note(best: list[SearchTrial]) -> str:
 
 def _cost(outcome: Outcome) -> str:
     if outcome.density is None:
-        return f"latency {outcome.latency_ratio:.3f}x"
+        used = (f"{name} {share:.3f} of its budget" for name, share in outcome.used.items())
+        return ", ".join([f"latency {outcome.latency_ratio:.3f}x", *used])
     return f"density {outcome.density:.4f}"
 
 
