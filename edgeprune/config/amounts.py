@@ -68,9 +68,8 @@ def read_amount(name: Quantity, value: Any) -> Amount:
     """
     units = UNITS[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and "" in units:
-        value = f"{value:g}" if float(value) != int(value) else str(int(value))
-    match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
+    written = repr(value) if is_number and "" in units else value
+    match = _WRITTEN.fullmatch(written) if isinstance(written, str) else None
     if match is None:
         hint = f" (did you mean {value:g}x?)" if is_number and 0 < value < 1 else ""
         msg = f"must be {TAKES[name]}{hint}"

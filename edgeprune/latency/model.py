@@ -55,6 +55,13 @@ class StepModel:
             self._coefficients = self._fit()
         return float(self._row(costs) @ self._coefficients)
 
+    def deviation(self, costs: LayerCosts) -> float:
+        """Standard deviation of a measured ratio around the estimate, as a share of it."""
+        row = self._row(costs)
+        of_model = float(row @ np.linalg.solve(self._precision, row))
+        ratio = max(self.predict(costs), 1e-6)
+        return math.hypot(math.sqrt(max(of_model, 0.0)) / ratio, _MEASUREMENT_ERROR)
+
     def learn(self, costs: LayerCosts, ratio: float) -> None:
         """Take in one measured ratio; `evidence` is the log likelihood of all of them."""
         self._add(self._row(costs), ratio, _MEASUREMENT_ERROR * ratio)
