@@ -15,7 +15,7 @@ _COMMON, _OFFSET = 0.15, 0.1
 #: How far a layer's own scale may be off that of all, and how far a measurement off the estimate:
 #: the pair under which the measurements are most likely is used.
 _OWN = (0.02, 0.06, 0.15)
-_NOISE = (0.004, 0.008, 0.015, 0.03)
+_NOISE = (0.006, 0.012, 0.025, 0.05, 0.1)
 #: The base's ratio is exact but for rounding.
 _BASE_ERROR = 0.001
 #: Errors beyond so many standard deviations count as if they were there (Huber).
