@@ -28,6 +28,10 @@ class SpaceError(UserError):
     """Channel groups, widths or a plan do not fit the model."""
 
 
+class FormError(UserError):
+    """A model takes or gives back something that is neither tensors nor a form of tensors."""
+
+
 class SearchError(UserError):
     """A sampler or reward is unknown or its options are wrong."""
 
@@ -92,6 +96,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     Returns:
         ``"; did you mean 'x'?"`` for the closest allowed word, or ``""`` when none is close.
     """
-    others = [str(name) for name in allowed if str(name) != str(word)]
-    matches = difflib.get_close_matches(str(word), others, n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    # Of two that differ in capitals alone the last one is told, as `miou` is meant for `mIoU`.
+    others = {str(name).lower(): str(name) for name in allowed if str(name) != str(word)}
+    matches = difflib.get_close_matches(str(word).lower(), others, n=1)
+    return f"; did you mean {others[matches[0]]!r}?" if matches else ""

@@ -78,6 +78,7 @@ def _record(result: RunResult) -> dict[str, Any]:
         "contenders": {
             name: {
                 "accuracy": row.verification.accuracy,
+                "metrics": row.verification.metrics,
                 "latency_ratio": row.ratio,
                 "macs": row.macs,
                 "parameters": row.parameters,
@@ -115,7 +116,8 @@ def _table(result: RunResult) -> None:
     }
     table = Table(title=None, title_justify="left")
     last = ("zeros", "deflated file") if weights else ("MACs", "file")
-    for heading in ("", "test accuracy", "latency", *last):
+    others = list(bundle.result.verification.metrics)[1:]
+    for heading in ("", f"test {bundle.judged.name}", *others, "latency", *last):
         table.add_column(heading, justify="left" if not heading else "right")
     unit = unit_of(bundle.target["clock"])
     for name, row in _rows(bundle).items():
@@ -124,6 +126,7 @@ def _table(result: RunResult) -> None:
         table.add_row(
             labels[name],
             f"{row.verification.accuracy:.2%}",
+            *(_shown(row.verification.metrics[name], bundle.units[name]) for name in others),
             f"{latency} ({row.ratio:.2f}x)",
             f"{1 - density:.1%}" if weights else f"{row.macs / 1e6:.1f} M",
             f"{(size or 0) / 1e3:.0f} kB",
@@ -133,10 +136,14 @@ def _table(result: RunResult) -> None:
     if any(rung.beside for rung in bundle.ladder):
         console().print(_frontier(bundle.ladder))
     base, best = bundle.base.verification, bundle.result.verification
-    if warning := loss_warning(base.accuracy, best.accuracy, best.images):
+    if warning := loss_warning(base.accuracy, best.accuracy, best.images, bundle.judged):
         console().print(f"WARNING: {warning}", style="bold red")
     say(f"model:  {result.directory / 'model.onnx'}")
     say(f"report: {result.report}")
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value:.2%}" if unit == "%" else f"{value:.4g} {unit}".strip()
 
 
 def _frontier(ladder: Sequence[Rung]) -> Table:

@@ -1,10 +1,10 @@
-"""The workload: model, data, and how the base model is trained where no weights are given."""
+"""The workload: model, data, task, and how the base model is trained where it has no weights."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edgeprune.config.section import LARGEST_SEED, FilePath, Section
+from edgeprune.config.section import LARGEST_SEED, FilePath, Section, Texts
 
 _ChannelMeans = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 _ChannelDeviations = Annotated[
@@ -159,6 +159,24 @@ class WorkloadConfig(Section):
 
     model: ModelConfig = Field(description="The trained CNN to prune.")
     data: DataConfig = Field(description="The images it is trained, rewarded and tested with.")
+    task: str = Field(
+        "classification",
+        min_length=1,
+        examples=["segmentation", "mytasks:Depth"],
+        description="What the network is for: classification, segmentation, detection, "
+        "regression, or your own as `module:Class` (see the page on tasks).",
+    )
+    metrics: Texts = Field(
+        (),
+        examples=[["F1", "recall"]],
+        description="What it is judged by: the first is what a search maximises, the others are "
+        "reported, and rewards see them. None: the task's own.",
+    )
+    task_args: dict[str, Any] = Field(
+        default_factory=dict,
+        examples=[{"ignore": 0}],
+        description="Keyword arguments of the task.",
+    )
     train: TrainConfig | None = Field(
         None, description="How the base model is trained; only where no weights are given."
     )

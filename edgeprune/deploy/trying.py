@@ -44,7 +44,7 @@ class Example:
 
         generator = np.random.default_rng(_SEED)
         given = generator.standard_normal(interface.shape).astype(np.float32)
-        return cls(given, onnx_runner(model)(given).astype(np.float32))
+        return cls(given, onnx_runner(model)(given)[0].astype(np.float32))
 
     def write(self, folder: Path) -> None:
         """Write both as the runners read and write them."""

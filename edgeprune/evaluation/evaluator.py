@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score, score_file
+from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of, metrics_of_file
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.files import deflated
 from edgeprune.search.outcome import Outcome
+from edgeprune.tasks import Classification, Targets, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +46,7 @@ class Evaluator:
         recovery: Recovery,
         split: "Split",
         device: "Device",
+        task: Task | None = None,
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
         baseline: bytes | None = None,
@@ -60,6 +62,7 @@ class Evaluator:
             recovery: repairs candidates before they are scored.
             split: what accuracy is measured on: the reward split.
             device: what latency is measured on, beside the template's base; open.
+            task: what accuracy is; of classification unless given.
             remote: whether the device's work takes nothing from this machine.
             artifact: makes of a candidate's float32 file what is scored and measured in its
                 place, such as an int8 file.
@@ -70,11 +73,13 @@ class Evaluator:
         """
         self._plan, self._space, self._recovery = plan, space, recovery
         self._split, self._device, self._remote = split, device, remote
+        self._task = task or Classification()
         self._template = template
         self._artifact, self._known, self._retrain = artifact, known, retrain
         self._baseline = baseline or template.base
         self._first: Comparison | None = None
-        self._cached: list[tuple[torch.Tensor, torch.Tensor]] | None = None
+        self._outputs: Any = None  # of the base model, for their form
+        self._cached: list[tuple[torch.Tensor, Targets]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
@@ -105,20 +110,21 @@ class Evaluator:
             scored = partial(self._score_file, content, watch)
         known = self._first if self._known is None else self._known(widths)
         if known is not None:
-            accuracy, comparison = scored(), known
+            metrics, comparison = scored(), known
         elif self._remote:
             with Elsewhere(partial(self._measure, content), self._device.close) as measuring:
-                accuracy = scored()
+                metrics = scored()
                 comparison = measuring.result()
         else:
-            accuracy = scored()
+            metrics = scored()
             comparison = self._measure(content)
         watch.lap("latency")
         counted = costs.density is not None
         if counted:
             self._first = comparison
         return Outcome(
-            accuracy=accuracy,
+            accuracy=metrics[self._task.score.name],
+            metrics=metrics,
             latency_ms=comparison.candidate.level_ms,
             latency_ratio=comparison.ratio,
             macs=costs.macs,
@@ -136,21 +142,25 @@ class Evaluator:
             watch.lap("retrain")
         return model
 
-    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> float:
+    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> dict[str, float]:
         model = self._recover(plan, watch)
-        accuracy = score(model, self._batches())
+        metrics = metrics_of(model, self._batches(), self._task)
         watch.lap("accuracy")
-        return accuracy
+        return metrics
 
-    def _score_file(self, content: bytes, watch: "_Watch") -> float:
-        accuracy = score_file(content, self._batches())
+    def _score_file(self, content: bytes, watch: "_Watch") -> dict[str, float]:
+        if self._outputs is None:
+            example, _ = next(iter(self._split.batches(1)))
+            with torch.inference_mode():
+                self._outputs = self._recovery.model(example)
+        metrics = metrics_of_file(content, self._batches(), self._task, self._outputs)
         watch.lap("accuracy")
-        return accuracy
+        return metrics
 
     def _measure(self, content: bytes) -> "Comparison":
         return self._device.compare(content, self._baseline)
 
-    def _batches(self) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+    def _batches(self) -> Iterable[tuple[torch.Tensor, Targets]]:
         if self._cached is not None:
             return self._cached
         place = self._recovery.execution.place

@@ -1,8 +1,8 @@
 """The process in which a model file from anywhere is run; see `edgeprune.export.isolation`.
 
 A message is one line of JSON, then as many bytes as its ``bytes`` says. The first tells what to
-run; each of those that follow holds images, and is answered with outputs, or with why there are
-none.
+run; each of those that follow holds images, and is answered with the number of outputs and each
+of them, or with why there are none.
 """
 
 import json
@@ -101,7 +101,10 @@ def _serve(source: BinaryIO, sink: BinaryIO) -> None:
     run = form.run(Path(job["path"]))
     send(sink, {"ready": True})
     while True:
-        send(sink, *described(run(array_of(*receive(source)))))
+        outputs = [described(one) for one in run(array_of(*receive(source)))]
+        send(sink, {"outputs": len(outputs)})
+        for header, content in outputs:
+            send(sink, header, content)
 
 
 def main() -> None:

@@ -70,10 +70,10 @@ class _Apart:
         self._questions: Any = self._process.stdin
         self._answers: Any = self._process.stdout
 
-    def run(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        header, content = self.ask(*described(images))
+    def run(self, images: NDArray[np.float32]) -> list[NDArray[Any]]:
+        count, _ = self.ask(*described(images))
         try:
-            return array_of(header, content)
+            return [array_of(*receive(self._answers)) for _ in range(int(count["outputs"]))]
         except (ValueError, KeyError, TypeError) as error:
             raise VerificationError(self._text(f"gives outputs that are none: {error}")) from error
 

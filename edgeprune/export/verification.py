@@ -1,9 +1,8 @@
 """Does a written file compute what the torch model computes?"""
 
 import os
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from edgeprune.errors import VerificationError
+from edgeprune.tasks import Classification, Task
+from edgeprune.tensors import flattened_outputs, rebuilt_outputs
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Split
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 #: two orders of magnitude below it.
 TOLERANCE = 1e-3
 
-#: Runs a file on images, (N, C, H, W) float32, in portions that its runtime takes: (N, classes).
-Runner = Callable[[NDArray[np.float32]], NDArray[Any]]
+#: Runs a file on images, (N, C, H, W) float32, in portions that its runtime takes: its outputs,
+#: (N, ...) each, in the order of the torch model's.
+Runner = Callable[[NDArray[np.float32]], list[NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,16 @@ class Verification:
     """How a written file did over a whole split, in its own runtime.
 
     Attributes:
-        accuracy: of the file, 0 to 1.
+        accuracy: the task's score of the file, 1 at best.
         images: how many images it was run on.
         max_abs_difference: largest difference of any output to torch's.
         mean_abs_difference: mean over all outputs of all images.
         output_scale: largest magnitude of torch's outputs, to judge the difference by.
-        top1_agreement: share of images on which file and torch name the same class.
-        by_class: of each class how many images it has, and how many of them the file gets right.
+        top1_agreement: share of images (of segmentation: pixels) for which file and torch name the
+            same class; of tasks without classes, of numbers that are the same within a hundredth.
+        by_class: of each class how much there is, and how much of that the file gets right: images
+            of classification; union and intersection, in pixels, of segmentation.
+        metrics: all metrics of the task by name.
     """
 
     accuracy: float
@@ -45,6 +50,7 @@ class Verification:
     output_scale: float
     top1_agreement: float
     by_class: tuple[tuple[int, int], ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the manifest."""
@@ -52,7 +58,12 @@ class Verification:
 
 
 def verify_onnx(
-    path: Path, model: torch.nn.Module, split: "Split", *, batch_size: int = 64
+    path: Path,
+    model: torch.nn.Module,
+    split: "Split",
+    *,
+    task: Task | None = None,
+    batch_size: int = 64,
 ) -> Verification:
     """Run a float32 ONNX file over a split, and hold it to what torch computes.
 
@@ -60,6 +71,7 @@ def verify_onnx(
         path: the written file.
         model: the torch model, in eval mode.
         split: the images; each is used exactly once.
+        task: what the network is for; classification unless given.
         batch_size: images per forward pass.
 
     Returns:
@@ -69,7 +81,7 @@ def verify_onnx(
         VerificationError: the file does not load, gives NaN, or differs from torch by more
             than `TOLERANCE` of the output scale.
     """
-    found = compare_onnx(path, model, split, batch_size=batch_size)
+    found = compare_onnx(path, model, split, task=task, batch_size=batch_size)
     if wrong := inexact(found):
         msg = f"{path} {wrong}"
         raise VerificationError(msg)
@@ -88,10 +100,15 @@ def inexact(found: Verification) -> str:
 
 
 def compare_onnx(
-    path: Path, model: torch.nn.Module, split: "Split", *, batch_size: int = 64
+    path: Path,
+    model: torch.nn.Module,
+    split: "Split",
+    *,
+    task: Task | None = None,
+    batch_size: int = 64,
 ) -> Verification:
     """`compare_file` of an ONNX file."""
-    return compare_file(path, onnx_runner(path), model, split, batch_size=batch_size)
+    return compare_file(path, onnx_runner(path), model, split, task=task, batch_size=batch_size)
 
 
 def compare_file(
@@ -100,6 +117,7 @@ def compare_file(
     model: torch.nn.Module,
     split: "Split",
     *,
+    task: Task | None = None,
     batch_size: int = 64,
 ) -> Verification:
     """Run a written file of any format and precision over a split, beside the torch model.
@@ -109,6 +127,7 @@ def compare_file(
         run: the file, opened from disk in its own runtime.
         model: the torch model it was made from, in eval mode.
         split: the images; each is used exactly once.
+        task: what the network is for; classification unless given.
         batch_size: images per forward pass of the torch model.
 
     Returns:
@@ -117,40 +136,56 @@ def compare_file(
     Raises:
         VerificationError: the file does not run on these images, or gives NaN.
     """
-    correct = agree = images = values = 0
-    seen: Counter[int] = Counter()
-    right: Counter[int] = Counter()
-    difference = scale = total = 0.0
-    model = model.eval()
-    for inputs, labels in split.batches(batch_size):
+    task = task or Classification()
+    meter, model = task.meter(), model.eval()
+    images = values = 0
+    agreement = difference = scale = total = 0.0
+    for inputs, targets in split.batches(batch_size):
         with torch.inference_mode():
-            expected = model(inputs).float().numpy()
-        outputs = run(inputs.numpy())
-        if outputs.shape != expected.shape:
-            msg = f"{path} gives outputs of shape {outputs.shape}; torch gives {expected.shape}"
-            raise VerificationError(msg)
-        if not np.isfinite(outputs).all():
-            msg = f"{path} gives NaN or infinite outputs"
-            raise VerificationError(msg)
-        hits = outputs.argmax(1) == labels.numpy()
-        images += len(labels)
-        correct += int(hits.sum())
-        seen.update(labels.tolist())
-        right.update(labels.numpy()[hits].tolist())
-        agree += int((outputs.argmax(1) == expected.argmax(1)).sum())
-        difference = max(difference, float(np.abs(outputs - expected).max()))
-        total += float(np.abs(outputs - expected).sum())
-        values += outputs.size
-        scale = max(scale, float(np.abs(expected).max()))
+            outputs = model(inputs)
+        wanted = [one.float().numpy() for one in flattened_outputs(outputs).values()]
+        found = run(inputs.numpy())
+        _check_outputs(path, found, wanted)
+        answers = rebuilt_outputs(outputs, [torch.from_numpy(one) for one in found])
+        meter.update(answers, targets)
+        images += len(targets)
+        agreement += len(targets) * task.agreement(answers, outputs)
+        for one, expected in zip(found, wanted, strict=True):
+            difference = max(difference, float(np.abs(one - expected).max(initial=0.0)))
+            total += float(np.abs(one - expected).sum())
+            values += one.size
+            scale = max(scale, float(np.abs(expected).max(initial=0.0)))
+    metrics = meter.compute()
     return Verification(
-        accuracy=correct / images,
+        accuracy=metrics[task.score.name],
         images=images,
         max_abs_difference=difference,
         mean_abs_difference=total / values,
         output_scale=scale,
-        top1_agreement=agree / images,
-        by_class=tuple((seen[label], right[label]) for label in range(max(seen) + 1)),
+        top1_agreement=agreement / images,
+        by_class=meter.by_class(),
+        metrics=metrics,
     )
+
+
+def _check_outputs(
+    path: Path, found: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]
+) -> None:
+    """Hold the outputs to the form of torch's.
+
+    Raises:
+        VerificationError: there are more or fewer, of other shapes, or with NaN.
+    """
+    if len(found) != len(wanted):
+        msg = f"{path} gives {len(found)} outputs; torch gives {len(wanted)}"
+        raise VerificationError(msg)
+    for one, expected in zip(found, wanted, strict=True):
+        if one.shape != expected.shape:
+            msg = f"{path} gives outputs of shape {one.shape}; torch gives {expected.shape}"
+            raise VerificationError(msg)
+        if not np.isfinite(one).all():
+            msg = f"{path} gives NaN or infinite outputs"
+            raise VerificationError(msg)
 
 
 def open_onnx(path: Path) -> Any:
@@ -185,13 +220,13 @@ def onnx_runner(path: Path) -> Runner:
         msg = f"{path} takes {fixed} images at a time"
         raise VerificationError(msg)
 
-    def run(images: NDArray[np.float32]) -> NDArray[Any]:
+    def run(images: NDArray[np.float32]) -> list[NDArray[Any]]:
         portions = [images] if fixed is None else np.split(images, range(fixed, len(images), fixed))
         try:
-            found = [session.run(None, {entry.name: one})[0] for one in portions]
+            found = [session.run(None, {entry.name: one}) for one in portions]
         except Exception as error:
             msg = f"{path} does not run on images of shape {images.shape[1:]}: {error}"
             raise VerificationError(msg) from error
-        return np.concatenate(found)
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     return run

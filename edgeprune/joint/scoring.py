@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, score
+from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of
 from edgeprune.evaluation.batch_norm import recalibrate
 from edgeprune.evaluation.execution import Execution
 from edgeprune.pruning import ChannelSpace, Plan
 from edgeprune.search import Widths
+from edgeprune.tasks import Classification
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Splits
@@ -59,14 +60,18 @@ class Scorer:
         pruned = self.plan(widths).apply(self._model)
         self._model.train(training)
         recalibrate(pruned, self._few, self._execution)
-        return score(pruned, self._reward)
+        return self._accuracy(pruned)
 
     def dense(self) -> float:
         """Accuracy of the whole network, with its own statistics."""
         training = self._model.training
-        found = score(self._model, self._reward)
+        found = self._accuracy(self._model)
         self._model.train(training)
         return found
+
+    def _accuracy(self, model: nn.Module) -> float:
+        task = Classification()
+        return metrics_of(model, self._reward, task)[task.score.name]
 
 
 class Alignment:

@@ -40,6 +40,7 @@ def trained_for_int8(session: Session, source: Source, epochs: int) -> Source:
             weight_decay=recipe.weight_decay,
             clip=recipe.clip or None,
             seed=session.config.search.seed,
+            task=session.workload.task,
             teacher=source.model,
             temperature=recipe.temperature,
             checkpoint=session.directory.contender("result-int8", "checkpoint"),

@@ -47,7 +47,7 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
     if config.jointly:
         return workload
     recipe = base_recipe(config)
-    with reporter.task("train base", recipe.epochs) as task:
+    with reporter.task("train base", recipe.epochs) as shown:
         fit(
             workload.model,
             workload.splits.train,
@@ -56,8 +56,9 @@ def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporte
             batch_size=recipe.batch_size,
             weight_decay=recipe.weight_decay,
             seed=config.workload.data.seed,
+            task=workload.task,
             checkpoint=directory.contender("base", "checkpoint"),
-            on_epoch=lambda epoch, loss: task.advance(note=f"loss {loss:.3f}"),
+            on_epoch=lambda epoch, loss: shown.advance(note=f"loss {loss:.3f}"),
             mode=config.training_mode,
         )
     workload.model.eval()

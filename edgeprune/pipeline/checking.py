@@ -24,6 +24,7 @@ from edgeprune.pipeline.precision import check_precision
 from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
+from edgeprune.tasks import Task
 from edgeprune.workloads import Workload, load_workload
 
 #: Reward images that given weights are tried on.
@@ -106,17 +107,27 @@ def _look_at_model(opened: _Opened) -> Iterator[Link]:
     yield Link("data", "warning" if few else "ok", text, mend)
     if workload.trained:
         tried = splits.reward.subset(min(_TRIED, len(splits.reward)), 0)
-        right = accuracy(workload.model, tried)
-        if is_chance(right, len(tried), workload.classes):
+        right = accuracy(workload.model, tried, task=workload.task)
+        if is_chance(right, len(tried), workload.task.chance(workload.classes)):
             mend = (
                 "no better than chance: are classes in the order of the training, and mean, std "
                 "and image size those of the training?"
             )
-            yield Link("weights", "warning", f"{right:.1%} of {len(tried)} images right", mend)
+            yield Link(
+                "weights", "warning", _reached(workload.task, right, f"{len(tried)} images"), mend
+            )
         else:
-            yield Link("weights", "ok", f"{right:.1%} of {len(tried)} reward images right")
+            yield Link(
+                "weights", "ok", _reached(workload.task, right, f"{len(tried)} reward images")
+            )
     else:
         yield Link("weights", "ok", f"to be trained, {base_recipe(config).epochs} epochs")
+
+
+def _reached(task: Task, score: float, images: str) -> str:
+    if task.score.called == "accuracy":
+        return f"{score:.1%} of {images} right"
+    return f"{task.score.called} {score:.1%} on {images}"
 
 
 def _look_at_space(opened: _Opened) -> Iterator[Link]:
@@ -177,14 +188,14 @@ def _estimate(opened: _Opened) -> Iterator[Link]:
 
 def _times(config: PipelineConfig, workload: Workload) -> tuple[float, float]:
     """Seconds of a training step, and of a forward pass of one image."""
-    images, labels = next(iter(workload.splits.train.batches(config.finetune.batch_size)))
+    images, targets = next(iter(workload.splits.train.batches(config.finetune.batch_size)))
     model = copy.deepcopy(workload.model)
     with torch.inference_mode():
         passes = _fastest(lambda: model(images)) / len(images)
 
     def step() -> None:
         model.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss = workload.task.loss(model(images), targets)
         loss.backward()  # type: ignore[no-untyped-call]
 
     return _fastest(step), passes

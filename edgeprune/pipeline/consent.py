@@ -77,10 +77,12 @@ def refusal(directory: RunDirectory, found: list[str]) -> str:
 
 
 def _code(config: PipelineConfig) -> Iterator[str]:
-    model, data, search = config.workload.model, config.workload.data, config.search
+    workload, search = config.workload, config.search
+    model, data = workload.model, workload.data
     for setting, name, given in (
         ("workload.model.name", model.name, model.args),
         ("workload.data.name", data.name, data.args),
+        ("workload.task", workload.task, workload.task_args),
         ("search.sampler", search.sampler, search.options),
         ("search.reward", search.reward, {}),
     ):

@@ -13,6 +13,7 @@ from edgeprune.evaluation import Recovery, accuracy
 from edgeprune.pipeline.problems import channel_problem
 from edgeprune.pruning import CandidatePlan, ChannelSpace
 from edgeprune.search import SearchProblem, Widths
+from edgeprune.tasks import Task
 from edgeprune.workloads import Split
 
 
@@ -52,7 +53,12 @@ def problem(
 
 
 def evaluate(
-    model: nn.Module, plan: CandidatePlan, split: Split, *, repair: Split | None = None
+    model: nn.Module,
+    plan: CandidatePlan,
+    split: Split,
+    *,
+    repair: Split | None = None,
+    task: Task | None = None,
 ) -> float:
     """Accuracy of a pruned model before any fine-tuning.
 
@@ -62,13 +68,14 @@ def evaluate(
         split: what it is scored on. For a search, images that no weights have seen.
         repair: training images, some of which repair the pruned model (least squares, batch
             norms) as every search does; None: it is scored as it was cut.
+        task: what the model is for; classification where not given.
 
     Returns:
-        Share of the images that are classified correctly.
+        The task's score: the share of the images that are classified correctly.
     """
     if repair is None:
-        return accuracy(plan.apply(model).eval(), split)
-    return accuracy(Recovery(model, repair, RecoverConfig()).recover(plan), split)
+        return accuracy(plan.apply(model).eval(), split, task=task)
+    return accuracy(Recovery(model, repair, RecoverConfig()).recover(plan), split, task=task)
 
 
 def measure(

@@ -231,7 +231,7 @@ def write_contender(
         macs=costs.macs,
         parameters=costs.parameters,
         bytes=len(content),
-        verification=verify_onnx(path, model, test),
+        verification=verify_onnx(path, model, test, task=session.workload.task),
     )
     density = session.density(content)
     if density is None:
@@ -243,6 +243,6 @@ def write_contender(
         "compressed": deflated(content),
         "sparse_bytes": len(sparse),
         "sparse_compressed": deflated(sparse),
-        "sparse_verification": verify_onnx(path, model, test),
+        "sparse_verification": verify_onnx(path, model, test, task=session.workload.task),
     }
     return record.model_copy(update=of_weights)

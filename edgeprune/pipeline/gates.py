@@ -11,7 +11,7 @@ _SURE = 3.0
 
 
 def accuracy_reasons(
-    found: Verification, precision: str, accuracy: float, classes: int, settings: ExportConfig
+    found: Verification, precision: str, accuracy: float, chance: float, settings: ExportConfig
 ) -> list[str]:
     """What speaks against a file's outputs.
 
@@ -19,7 +19,7 @@ def accuracy_reasons(
         found: how it did on the test split.
         precision: float32 has to compute what torch computes.
         accuracy: of the float32 ONNX file, 0 to 1.
-        classes: of the data.
+        chance: the score of a network that learned nothing.
         settings: how much may be lost.
     """
     reasons = []
@@ -29,15 +29,14 @@ def accuracy_reasons(
     if drop > settings.accuracy_drop:
         allowed = f"allowed: {settings.accuracy_drop:g}"
         reasons.append(f"loses {drop:.2f} points to float32; {allowed}")
-    at_chance = is_chance(found.accuracy, found.images, classes)
-    if at_chance and not is_chance(accuracy, found.images, classes):
-        reasons.append(f"its accuracy, {found.accuracy:.2%}, is that of chance ({1 / classes:.2%})")
+    at_chance = is_chance(found.accuracy, found.images, chance)
+    if at_chance and not is_chance(accuracy, found.images, chance):
+        reasons.append(f"its accuracy, {found.accuracy:.2%}, is that of chance ({chance:.2%})")
     return reasons
 
 
-def is_chance(accuracy: float, images: int, classes: int) -> bool:
+def is_chance(accuracy: float, images: int, chance: float) -> bool:
     """Whether guessing does as well, within three standard deviations."""
-    chance = 1 / classes
     return accuracy <= chance + _SURE * math.sqrt(chance * (1 - chance) / images)
 
 

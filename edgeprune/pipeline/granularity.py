@@ -15,6 +15,12 @@ def check_settings(config: PipelineConfig) -> None:
     """
     if config.training_mode is not None:
         mode_named(config.training_mode)
+    if config.jointly and config.workload.task != "classification":
+        msg = (
+            f"workload.train.mode is joint, but workload.task is {config.workload.task}; allowed "
+            "there: classification"
+        )
+        raise ConfigError(msg)
     check_granularity(config)
 
 

@@ -87,18 +87,22 @@ class Judge:
         self, path: Path, made: Made, known: ArtifactRecord
     ) -> tuple[ArtifactRecord, Verification]:
         """The written file over the test split, in its own runtime."""
-        split = self.session.workload.splits.test
         if made.stand_in is None:
-            return known, compare_file(path, self.format.run(path), self.source.model, split)
+            return known, self._verified(path, self.format.run(path))
         folder = self.session.directory.path / "contenders" / "stand-in"
         try:
             own = _write(folder / path.name, made.stand_in)
             run = self.format.run(own)
-            found = compare_file(own, run, self.source.model, split)
+            found = self._verified(own, run)
             there = self._compared_there(path, run, known)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return there.also(verified_on="the same network compiled for this machine"), found
+
+    def _verified(self, path: Path, run: Runner) -> Verification:
+        workload = self.session.workload
+        model, split = self.source.model, workload.splits.test
+        return compare_file(path, run, model, split, task=workload.task)
 
     def _compared_there(self, path: Path, run: Runner, known: ArtifactRecord) -> ArtifactRecord:
         """One image on the target, beside what the stand-in computes here."""
@@ -108,13 +112,17 @@ class Judge:
             return known.also(not_run_there=str(error))
         shape = tuple(self.source.example.shape)
         here = run(example_input({"shape": shape, "dtype": "float32"}))
-        difference = float(np.abs(there - here).max() / max(float(np.abs(here).max()), 1e-9))
+        difference = max(
+            float(np.abs(one - other).max() / max(float(np.abs(other).max()), 1e-9))
+            for one, other in zip(there, here, strict=True)
+        )
         return known.also(difference_there=difference)
 
     def _wrong(self, record: ArtifactRecord, found: Verification) -> list[str]:
         """What speaks against its outputs."""
-        classes = self.session.workload.classes
-        reasons = accuracy_reasons(found, record.precision, self.accuracy, classes, self.settings)
+        workload = self.session.workload
+        chance = workload.task.chance(workload.classes)
+        reasons = accuracy_reasons(found, record.precision, self.accuracy, chance, self.settings)
         difference, allowed = record.difference_there, _ALLOWED_THERE[record.precision]
         if difference is not None and not difference <= allowed:
             reasons.append(

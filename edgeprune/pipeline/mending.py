@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 from edgeprune.errors import DivergedError
-from edgeprune.evaluation import accuracy
 from edgeprune.pipeline.field import Contender
 from edgeprune.pipeline.finishing import fine_tune
 from edgeprune.pipeline.networks import GENTLE, Networks
@@ -28,10 +27,10 @@ def mend(
         error: how far chance moves an accuracy on the reward split.
     """
     session, mended = networks.session, Mended()
-    reward, recipe = session.workload.splits.reward, session.config.finetune
+    recipe = session.config.finetune
     for one in alive:
         plan, after = networks.plan(one), last.scores[one.name]
-        before = accuracy(session.recovery.recover(plan), reward)
+        before = session.score(session.recovery.recover(plan))
         if before - after <= error(before):
             continue
         lr = GENTLE * recipe.lr
@@ -45,7 +44,7 @@ def mend(
         with suppress(DivergedError):
             name = f"{one.name}-gentle"
             seconds = fine_tune(session, name, model, checkpoint, hold, lr_share=GENTLE)
-            scores[GENTLE] = accuracy(model, reward)
+            scores[GENTLE] = session.score(model)
         best = max(scores, key=lambda share: scores[share])
         mended.lr_shares[one.name], mended.scores[one.name] = best, scores[best]
         mended.seconds[one.name] = seconds + last.seconds[one.name]

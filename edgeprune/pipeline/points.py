@@ -6,7 +6,6 @@ from pydantic import ValidationError
 
 from edgeprune.config import BudgetConfig
 from edgeprune.errors import ConfigError, UserError
-from edgeprune.evaluation import accuracy
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.after import open_finished
 from edgeprune.pipeline.field import FINALISTS, Contender, Field, trial_words
@@ -147,7 +146,7 @@ def _another_budget(
         raise UserError(msg)
     result = _raced(session, goal, kernels, passed)
     if accuracy_drop is not None and result.reward_accuracy is not None:
-        base = accuracy(session.workload.model, session.workload.splits.reward)
+        base = session.score(session.workload.model)
         lost = 100 * (base - result.reward_accuracy)
         met = result.met and lost <= accuracy_drop
         result = result.model_copy(update={"lost": lost, "met": met})

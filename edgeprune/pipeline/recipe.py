@@ -44,6 +44,7 @@ def train(
         batch_size=recipe.batch_size,
         weight_decay=recipe.weight_decay,
         seed=session.config.search.seed,
+        task=session.workload.task,
         teacher=session.workload.model if recipe.distill else None,
         temperature=recipe.temperature,
         distill_weight=recipe.distill_weight,

@@ -24,6 +24,7 @@ from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.pipeline.session import open_session
 from edgeprune.pipeline.stages.order import run_stages
 from edgeprune.pipeline.stages.report import write_run_report
+from edgeprune.tasks import make_task
 from edgeprune.workloads import Dataset, Workload, given_workload
 
 #: Where nothing can be written into the user's data folder.
@@ -110,7 +111,9 @@ def prune(
         file.write_text("workload: {model: {name: given}, data: {name: given}}\n")
         first = (f"target={target}", f"budget.latency={budget}")
         config = load_pipeline(file, [*first, *settings], unknown_names)
-    workload = given_workload(model, data, config.workload.data)
+    chosen = config.workload
+    task = make_task(chosen.task, chosen.metrics, chosen.task_args)
+    workload = given_workload(model, data, chosen.data, task)
     directory = _created(config, run_dir, type(model).__name__.lower())
     with _gone_unless_begun(directory):
         return _execute(config, directory, progress, listener, workload)

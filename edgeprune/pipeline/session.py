@@ -12,7 +12,7 @@ from edgeprune.config import PipelineConfig, TargetConfig, load_target
 from edgeprune.devices import Comparison, Device, compare_on, open_patiently
 from edgeprune.devices.runtimes import runtime_of, runtimes
 from edgeprune.errors import TargetError, WorkloadError
-from edgeprune.evaluation import Reconstruction, Recovery
+from edgeprune.evaluation import Reconstruction, Recovery, accuracy
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
@@ -107,7 +107,8 @@ class Session:
             refits = recovery.reconstruction or Reconstruction(model, train)
             return obs_scores(self.channels, model, refits).scores
         images = self.workload.splits.train.subset(IMPORTANCE_IMAGES, self.config.search.seed)
-        return self.channels.importance(criterion, images.batches(64))
+        loss = self.workload.task.loss
+        return self.channels.importance(criterion, images.batches(64), loss)
 
     @cached_property
     def recovery(self) -> Recovery:
@@ -146,6 +147,10 @@ class Session:
         """The float32 ONNX file of a model that a plan has pruned, whatever its weights are now."""
         widths = plan.widths if self.counted is None else None
         return self.template.candidate(model.state_dict(), widths)
+
+    def score(self, model: "nn.Module") -> float:
+        """The task's score of a torch model on the reward split."""
+        return accuracy(model, self.workload.splits.reward, task=self.workload.task)
 
     def density(self, content: bytes) -> float | None:
         """The density of a file, where the budget is on it; counted in the file itself."""
@@ -220,7 +225,9 @@ def _check_traced(workload: Workload, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(content)
-        found = compare_file(path, onnx_runner(path), workload.model, images, batch_size=1)
+        found = compare_file(
+            *(path, onnx_runner(path), workload.model, images), task=workload.task, batch_size=1
+        )
     if inexact(found):
         msg = (
             "the model computes something else on other images than its traced form, by up to "

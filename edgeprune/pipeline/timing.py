@@ -31,7 +31,7 @@ class ArtifactTimer:
         """
         return self._device(form).compare(candidate, baseline)
 
-    def outputs(self, form: str, content: bytes) -> NDArray[Any]:
+    def outputs(self, form: str, content: bytes) -> list[NDArray[Any]]:
         """What a file computes on the device from the runtimes' fixed example input.
 
         Raises:
@@ -42,7 +42,7 @@ class ArtifactTimer:
         if not isinstance(device, PatientDevice):
             msg = f"target {self._session.target.name!r} computes no outputs"
             raise TargetError(msg)
-        return device.outputs(content)[0]
+        return device.outputs(content)
 
     def _device(self, form: str) -> Device:
         if form not in self._devices:

@@ -22,6 +22,7 @@ from edgeprune.pipeline.finishing import finished_source
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.records import FileCheck
 from edgeprune.pipeline.run_directory import RunDirectory
+from edgeprune.tasks import Task, make_task
 from edgeprune.workloads import Split
 from edgeprune.workloads.datasets import open_dataset
 from edgeprune.workloads.splitting import make_splits
@@ -42,12 +43,14 @@ class _Beside:
         onnx: its float32 file.
         images: its test split.
         classes: number of them.
+        task: what the network is for.
     """
 
     model: torch.nn.Module
     onnx: bytes
     images: Split
     classes: int
+    task: Task
 
 
 def verify_file(
@@ -93,7 +96,9 @@ def verify_file(
             return _verified(path, form, local, beside, target, quiet, (_BY_GRAPH,))
     with open_finished(directory, progress, trust=trust) as (session, _):
         source, workload = finished_source(session, "result"), session.workload
-        beside = _Beside(source.model, source.onnx, workload.splits.test, workload.classes)
+        beside = _Beside(
+            source.model, source.onnx, workload.splits.test, workload.classes, workload.task
+        )
         return _verified(path, form, session.target, beside, target, session.reporter.say)
 
 
@@ -109,9 +114,9 @@ def _verified(
     opened = form.open(own, quiet)
     lint = opened.lint(path)
     with run_apart(form, path, own, own.measure.timeout_s) as run:
-        found = compare_file(path, run, beside.model, beside.images)
+        found = compare_file(path, run, beside.model, beside.images, task=beside.task)
     told = [*warnings, *lint.warnings()]
-    if is_chance(found.accuracy, found.images, beside.classes):
+    if is_chance(found.accuracy, found.images, beside.task.chance(beside.classes)):
         told.append("its accuracy is that of chance")
     comparison = None
     if target is not None:
@@ -131,14 +136,18 @@ def _by_graph(
         RunError: the images come from code, or a file of the bundle was changed.
     """
     data = config.workload.data
-    if ":" in data.name:
+    chosen = config.workload
+    if ":" in data.name or ":" in chosen.task:
         raise RunError(refusal(directory, found))
+    task = make_task(chosen.task, chosen.metrics, chosen.task_args)
     read_manifest(directory.path)
     dataset = open_dataset(data)
     splits = make_splits(dataset, data, trained=config.workload.model.weights is not None)
     path = directory.path / "model.onnx"
     with run_apart(format_named("onnx"), path, local, local.measure.timeout_s) as run:
-        yield _Beside(_Graph(run), path.read_bytes(), splits.test, len(dataset.classes))
+        # What prepares a task is training images, which the run's own data has.
+        task.prepare(splits.train)
+        yield _Beside(_Graph(run), path.read_bytes(), splits.test, len(dataset.classes), task)
 
 
 class _Graph(torch.nn.Module):
@@ -148,6 +157,7 @@ class _Graph(torch.nn.Module):
         super().__init__()
         self._run = run
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The file's outputs."""
-        return torch.from_numpy(self._run(images.numpy()))
+    def forward(self, images: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """The file's outputs: one, or all of them in their order."""
+        found = tuple(torch.from_numpy(one) for one in self._run(images.numpy()))
+        return found[0] if len(found) == 1 else found

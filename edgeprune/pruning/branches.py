@@ -152,7 +152,9 @@ def _branch(
     entry = _entry(flow, numbers)
     out = flow.value(addition.inputs[side])
     stride, channels = 1, None
-    if len(out.shape) == 4 and entry is not None and len(entry) == 4:
+    rank = len(out.shape)
+    images = rank == 4 or (rank in (3, 5) and out.axes[1] is not None)
+    if images and entry is not None and len(entry) == rank:
         channels = out.axes[1]
         stride = max(1, round(entry[2] / max(out.shape[2], 1)))
     return Branch(

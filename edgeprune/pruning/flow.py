@@ -294,7 +294,7 @@ class Flow:
         if constant is not None and np.issubdtype(constant.dtype, np.integer):
             ints = Integers.literal(constant)
         why = "a constant in the model's code"
-        if name == self.graph.input:
+        if name in self.graph.inputs:
             why = "the model's input"
         elif name in self.graph.unsaved and constant is not None:
             why = f"the buffer {name!r}, which no state dict holds"
@@ -305,7 +305,7 @@ class Flow:
                 )
                 self.labels.parameters[name] = self.spread[name]
                 return Value(shape, self.spread[name], why)
-        return Value(shape, (None,) * len(shape), why, ints, batched=name == self.graph.input)
+        return Value(shape, (None,) * len(shape), why, ints, batched=name in self.graph.batched)
 
 
 def _repeats(array: NDArray[Any], axis: int) -> bool:

@@ -55,6 +55,8 @@ class Graph:
         parameters: names in the torch model's state dict.
         unsaved: values of buffers that no state dict holds, by name.
         numbers: whole numbers that the torch modules keep, by module and attribute.
+        inputs: names of what the model is given.
+        batched: names of those inputs whose first axis is the batch.
     """
 
     def __init__(
@@ -63,6 +65,9 @@ class Graph:
         parameters: Iterable[str],
         unsaved: Mapping[str, NDArray[Any]],
         numbers: Mapping[str, Numbers] | None = None,
+        *,
+        inputs: Iterable[str] = ("input",),
+        batched: Iterable[str] = ("input",),
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -77,7 +82,9 @@ class Graph:
         self.modules = frozenset(self.numbers) | {
             one.rpartition(".")[0] for one in names | unsaved.keys()
         }
-        self.input: str = model.graph.input[0].name
+        given = set(inputs)
+        self.inputs = tuple(one.name for one in model.graph.input if one.name in given)
+        self.batched = frozenset(batched)
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}
         self._shapes: dict[str, Shape] = {}

@@ -8,7 +8,7 @@ The layers of a group are all its convolutions and linear layers, those that mak
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,8 +19,10 @@ from edgeprune.errors import SpaceError, nearest
 from edgeprune.pruning.groups import ChannelGroup, Member
 
 Scores: TypeAlias = NDArray[np.float64]
-#: Images (N, C, H, W) float32 and labels (N,) int64.
-Batches: TypeAlias = Iterable[tuple[torch.Tensor, torch.Tensor]]
+#: Images (N, C, H, W) float32 and their targets, such as labels (N,) int64.
+Batches: TypeAlias = Iterable[tuple[torch.Tensor, Any]]
+#: Of a model's outputs and the targets.
+Loss: TypeAlias = Callable[[Any, Any], torch.Tensor]
 Tensors: TypeAlias = Mapping[str, torch.Tensor]
 
 CRITERIA = ("l1", "l2", "fpgm", "bn_scale", "taylor")
@@ -31,6 +33,7 @@ def importance(
     groups: Sequence[ChannelGroup],
     model: nn.Module,
     batches: Batches | None = None,
+    loss: Loss = nn.functional.cross_entropy,
 ) -> dict[str, Scores]:
     """Score every unit of some groups.
 
@@ -39,10 +42,11 @@ def importance(
             ``fpgm`` (sum of distances to the layer's other filters; He et al., CVPR'19, sec. 3.3),
             ``bn_scale`` (absolute batch-norm scales; Liu et al., ICCV'17; ``l1`` for groups
             without batch normalisation) or ``taylor`` (squared sum of weight times gradient of
-            the cross entropy; Molchanov et al., CVPR'19, eq. 8).
+            the loss; Molchanov et al., CVPR'19, eq. 8).
         groups: the groups to score.
         model: the base model; neither its weights nor its gradients are touched.
         batches: labelled images; needed, and used, by ``taylor`` only.
+        loss: whose gradient that takes.
 
     Returns:
         Per group a float64 array (units,), larger is more important, 1 on average.
@@ -61,7 +65,7 @@ def importance(
         if batches is None:
             msg = "importance 'taylor' needs labelled images: importance('taylor', batches)"
             raise SpaceError(msg)
-        return _taylor(groups, model, batches)
+        return _taylor(groups, model, batches, loss)
     measure = {"l1": l1, "l2": l2, "fpgm": fpgm}[criterion]
     return {group.name: _combined(group, weights, measure) for group in groups}
 
@@ -135,7 +139,7 @@ def _batch_norm_scales(model: nn.Module) -> set[str]:
 
 
 def _taylor(
-    groups: Sequence[ChannelGroup], model: nn.Module, batches: Batches
+    groups: Sequence[ChannelGroup], model: nn.Module, batches: Batches, loss: Loss
 ) -> dict[str, Scores]:
     parameters = dict(model.named_parameters(remove_duplicate=False))
     chosen = {
@@ -148,9 +152,9 @@ def _taylor(
     try:
         for one in frozen:
             one.requires_grad_(True)
-        for images, labels in batches:
-            loss = nn.functional.cross_entropy(model(images), labels)
-            gradients = torch.autograd.grad(loss, list(chosen.values()), allow_unused=True)
+        for images, targets in batches:
+            harm = loss(model(images), targets)
+            gradients = torch.autograd.grad(harm, list(chosen.values()), allow_unused=True)
             products = {
                 name: torch.zeros_like(weight) if gradient is None else weight.detach() * gradient
                 for (name, weight), gradient in zip(chosen.items(), gradients, strict=True)

@@ -26,7 +26,7 @@ def propagate(graph: Graph, labels: Labels) -> Flow:
     Raises:
         UnknownShapeError: the size of a tensor cannot be found; the message names the module.
     """
-    flow = Flow(graph, labels)
+    flow = Flow(graph, labels, batch_first=bool(graph.batched))
     for node in graph.nodes:
         _step(flow, node)
     for name in graph.outputs:

@@ -45,7 +45,7 @@ def remaining_nodes(flow: Flow, gone: Sequence[Branch]) -> tuple[list[Node], set
         if name in stands_for:  # the file's output keeps its name
             nodes.append(_identity(stands_for[name], name))
     made = {name for node in nodes for name in node.outputs}
-    return nodes, wanted - made - {graph.input}
+    return nodes, wanted - made - set(graph.inputs)
 
 
 def literal(flow: Flow, name: str) -> bool:

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.pruning.branches import Branch, find_branches
 from edgeprune.pruning.costs import CostModel, Lengths
-from edgeprune.pruning.flow import Flow, UnknownShapeError
+from edgeprune.pruning.flow import Flow, UnknownShapeError, Value
 from edgeprune.pruning.groups import ChannelGroup, form_groups
 from edgeprune.pruning.labels import Axes, Classes, Ids, Labels
 from edgeprune.pruning.propagation import propagate
 from edgeprune.pruning.tracing import trace, trace_training_heads
+from edgeprune.tensors import Inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +65,19 @@ class Structure:
         return list(found.values())
 
 
-def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
+def read_structure(model: nn.Module, inputs: Inputs, *, batched: bool = True) -> Structure:
     """Trace a model and find its channel groups.
 
     Args:
         model: in eval mode.
-        image: (1, C, H, W).
+        inputs: an example of what it is given.
+        batched: whether its first axis is the batch, of 1.
 
     Raises:
         SpaceError: the model cannot be traced, or it has no layers to cut.
     """
     labels = Labels()
-    graph = trace(model, image)
+    graph = trace(model, inputs, batched=batched)
     try:
         flow = propagate(graph, labels)
     except UnknownShapeError as error:
@@ -86,11 +87,11 @@ def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
         msg = "the model has no convolution or linear layer"
         raise SpaceError(msg)
     aliases = _aliases(model)
-    _follow_training_heads(model, image, set(graph.parameters), labels)
+    _follow_training_heads(model, inputs, set(graph.parameters), labels)
     classes = labels.solve()
     parameters, never_cut = _counted(model, labels)
     groups = form_groups(flow, classes, labels.parameters)
-    shape = graph.shape(graph.outputs[0]) or ()
+    made = [flow.value(name) for name in graph.outputs]
     structure = Structure(
         flow=flow,
         classes=classes,
@@ -98,10 +99,15 @@ def read_structure(model: nn.Module, image: torch.Tensor) -> Structure:
         parameters=parameters,
         never_cut=never_cut,
         aliases=aliases,
-        dynamic_batch=flow.batch_first and len(shape) > 1 and shape[0] == 1,
+        dynamic_batch=flow.batch_first and all(_of_one(one) for one in made if one.batched),
         branches=find_branches(flow, (name for name, _ in model.named_modules())),
     )
     return replace(structure, groups=_with_shares(structure))
+
+
+def _of_one(value: Value) -> bool:
+    """Whether an output has one row for the one example."""
+    return value.shape[:1] == (1,)
 
 
 def _with_shares(structure: Structure) -> tuple[ChannelGroup, ...]:
@@ -118,7 +124,7 @@ def _with_shares(structure: Structure) -> tuple[ChannelGroup, ...]:
 
 
 def _follow_training_heads(
-    model: nn.Module, image: torch.Tensor, used: set[str], labels: Labels
+    model: nn.Module, inputs: Inputs, used: set[str], labels: Labels
 ) -> None:
     """Label the heads that only exist in training, so that they are cut with what they read.
 
@@ -126,7 +132,7 @@ def _follow_training_heads(
     """
     if all(name in used for name, _ in model.named_parameters()):
         return
-    graph = trace_training_heads(model, image)
+    graph = trace_training_heads(model, inputs)
     if graph is not None:
         with contextlib.suppress(UnknownShapeError):  # what was followed so far counts
             propagate(graph, labels)

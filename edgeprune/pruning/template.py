@@ -37,10 +37,10 @@ _REMAINDERS = 64
 class Template:
     """Makes ONNX files by filling in weights that are already sliced.
 
-    The files have one float32 input ``input`` (batch, channels, height, width) and one output
-    ``output`` (batch, classes). The batch is free where the model allows it; sizes that the
-    model computes from its channels are written in as numbers. Branches whose weights are not
-    given are left out.
+    The files have the inputs and outputs of the model by their names (``input`` and ``output``
+    where there is one of each; see `edgeprune.tensors`). The batch is free where the model
+    allows it; sizes that the model computes from its channels are written in as numbers.
+    Branches whose weights are not given are left out.
 
     Args:
         flow: the pass over the model's graph.
@@ -276,19 +276,20 @@ def _joined(
 
 
 def _interface(flow: Flow, dynamic_batch: bool) -> onnx.GraphProto:
-    """The graph with nothing but its name, input and output."""
+    """The graph with nothing but its name, inputs and outputs."""
     graph = flow.graph.proto.graph
     interface = onnx.GraphProto(name="edgeprune")
-    interface.input.append(graph.input[0])
-    interface.output.append(graph.output[0])
-    shape = flow.graph.shape(graph.output[0].name) or ()
-    output = interface.output[0].type.tensor_type
-    output.ClearField("shape")
-    for size in shape:
-        output.shape.dim.add(dim_value=size)
+    interface.input.extend(one for one in graph.input if one.name in flow.graph.inputs)
+    interface.output.extend(graph.output)
+    for output in interface.output:
+        output.type.tensor_type.ClearField("shape")
+        output.type.tensor_type.shape.SetInParent()  # a shape without axes is one, too
+        for size in flow.value(output.name).shape:
+            output.type.tensor_type.shape.dim.add(dim_value=size)
     if dynamic_batch:
         for value in (*interface.input, *interface.output):
-            value.type.tensor_type.shape.dim[0].dim_param = "batch"
+            if flow.value(value.name).batched:
+                value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return interface
 
 

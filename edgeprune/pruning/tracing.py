@@ -1,8 +1,8 @@
-"""Export a model to an ONNX graph once, and name the module at fault where that fails."""
+"""Export a model to an ONNX graph once."""
 
+import inspect
 import io
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,49 +10,59 @@ import onnx
 import torch
 from torch import nn
 
-from edgeprune.errors import SpaceError
+from edgeprune.errors import FormError, SpaceError
+from edgeprune.pruning.adaptive_pooling import any_adaptive_pooling
 from edgeprune.pruning.attributes import numbers_of
+from edgeprune.pruning.blame import (
+    OPSET,
+    failing_export,
+    failing_forward,
+    first_line,
+    quiet_export,
+)
 from edgeprune.pruning.graph import Graph
-
-#: Newest opset of PyTorch's tracing exporter that every runtime of the project reads.
-OPSET = 17
+from edgeprune.tensors import Inputs, call, flattened_inputs, flattened_outputs
 
 
-def trace(model: nn.Module, image: torch.Tensor) -> Graph:
+def trace(model: nn.Module, inputs: Inputs, *, batched: bool = True) -> Graph:
     """Export a model and read its graph.
 
     Args:
         model: in eval mode; left untouched.
-        image: (1, C, H, W) float32; the graph's shapes are those of this image.
+        inputs: what it is given; the graph's shapes are those of this example.
+        batched: whether the first axis of the inputs is the batch, of 1; inputs that have
+            another size there do not belong to it.
 
     Returns:
         The graph, with parameters under their state-dict names.
 
     Raises:
-        SpaceError: the model does not run, returns no single tensor, or cannot be traced; the
-            message names the module.
+        SpaceError: the model does not run, gives back something else than tensors, or cannot be
+            traced; the message names the module or the output.
     """
+    outputs = run_once(model, inputs)
+    saved = model.state_dict(keep_vars=True)
+    names = []
+    for name in outputs:
+        while name in saved or name in names:
+            name += "_"
+        names.append(name)
     try:
-        exported = _export(model, image)
+        exported = _export(model, inputs, output_names=names)
     except Exception as error:
-        run_once(model, image)  # if the model does not even run, that is the thing to say
-        culprit = _failing_export(model, image)
-        msg = f"{culprit} cannot be traced: {_first_line(error)}"
+        culprit = failing_export(model, inputs)
+        msg = f"{culprit} cannot be traced: {first_line(error)}"
         raise SpaceError(msg) from error
-    if len(exported.graph.output) > 1:
-        run_once(model, image)
-        msg = f"the model returns {len(exported.graph.output)} tensors; allowed: one"
-        raise SpaceError(msg)
-    return _graph(model, exported)
+    return _graph(model, exported, inputs, batched=batched)
 
 
-def trace_training_heads(model: nn.Module, image: torch.Tensor) -> Graph | None:
+def trace_training_heads(model: nn.Module, inputs: Inputs) -> Graph | None:
     """The graph with the heads that a model only has in training, such as GoogLeNet's.
 
     Args:
         model: left untouched: only containers are told that they are training, so that no
             statistics change.
-        image: (1, C, H, W) float32.
+        inputs: what it is given.
 
     Returns:
         The graph, which is not meant to be run, or None where it cannot be traced.
@@ -64,24 +74,35 @@ def trace_training_heads(model: nn.Module, image: torch.Tensor) -> Graph | None:
             module.training = True
         # Falling through: what ONNX does not have is no obstacle to following channels.
         kind = torch.onnx.OperatorExportTypes.ONNX_FALLTHROUGH
-        exported = _export(model, image, output_names=None, operator_export_type=kind)
+        exported = _export(model, inputs, output_names=None, operator_export_type=kind)
     except Exception:
         return None
     finally:
         for module, mode in zip(containers, modes, strict=True):
             module.training = mode
-    return _graph(model, exported)
+    return _graph(model, exported, inputs, batched=True)
 
 
-def _graph(model: nn.Module, exported: onnx.ModelProto) -> Graph:
-    exported.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
-    saved = model.state_dict(keep_vars=True)
-    unsaved = {
-        name: buffer.detach().cpu().numpy()
-        for name, buffer in model.named_buffers(remove_duplicate=False)
-        if name not in saved
-    }
-    return Graph(exported, saved, unsaved, numbers_of(model))
+def run_once(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tensor]:
+    """Run a model and name its outputs, with errors that name the module or output at fault.
+
+    Raises:
+        SpaceError: it fails, or gives back something else than tensors.
+    """
+    try:
+        with torch.no_grad():
+            outputs = call(model, inputs)
+    except Exception as error:
+        culprit = failing_forward(model, inputs)
+        shapes = [tuple(one.shape) for one in flattened_inputs(inputs).values()]
+        of = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {shapes}"
+        msg = f"{culprit} fails on {of}: {first_line(error)}"
+        raise SpaceError(msg) from error
+    try:
+        return flattened_outputs(outputs)
+    except FormError as error:
+        msg = f"what the model returns in eval mode cannot be used: {error}"
+        raise SpaceError(msg) from error
 
 
 @contextmanager
@@ -96,125 +117,52 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _export(model: nn.Module, image: torch.Tensor, **settings: Any) -> onnx.ModelProto:
+def _graph(model: nn.Module, exported: onnx.ModelProto, inputs: Inputs, *, batched: bool) -> Graph:
+    given = _in_order(model, inputs)
+    for value in exported.graph.input:
+        for axis, size in enumerate(given[value.name].shape if value.name in given else ()):
+            value.type.tensor_type.shape.dim[axis].dim_value = size
+    saved = model.state_dict(keep_vars=True)
+    unsaved = {
+        name: buffer.detach().cpu().numpy()
+        for name, buffer in model.named_buffers(remove_duplicate=False)
+        if name not in saved
+    }
+    of_images = [name for name, one in given.items() if batched and one.shape[:1] == (1,)]
+    return Graph(exported, saved, unsaved, numbers_of(model), inputs=given, batched=of_images)
+
+
+def _export(model: nn.Module, inputs: Inputs, **settings: Any) -> onnx.ModelProto:
     buffer: Any = io.BytesIO()  # a file object is fine, only the annotation says otherwise
+    given = _in_order(model, inputs)
+    by_name = isinstance(inputs, Mapping)
     asked: dict[str, Any] = {
         "dynamo": False,  # the tracer: keeps parameter names, and is three times faster
         "export_params": False,  # weights are filled in for each candidate
         "training": torch.onnx.TrainingMode.PRESERVE,
         "do_constant_folding": False,
         "opset_version": OPSET,
-        "input_names": ["input"],
-        "output_names": ["output"],
-        "dynamic_axes": {"input": {0: "batch"}},
+        "input_names": list(given),
+        "dynamic_axes": {name: {0: "batch"} for name, one in given.items() if one.ndim},
+        "kwargs": given if by_name else None,
     }
-    with _quiet():
-        torch.onnx.export(model, (image,), buffer, **(asked | settings))
+    positional = () if by_name else tuple(given.values())
+    # The tracer knows tuples of tensors; whatever else a model gives back is made one here.
+    flattening = model.register_forward_hook(
+        lambda _, given, found: tuple(flattened_outputs(found).values())
+    )
+    try:
+        with quiet_export(), any_adaptive_pooling(OPSET):
+            torch.onnx.export(model, positional, buffer, **(asked | settings))
+    finally:
+        flattening.remove()
     return onnx.load_from_string(buffer.getvalue())
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings, and no dump of the whole graph to stdout when an export fails."""
-    log = getattr(torch._C, "_jit_onnx_log", None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if log is not None:
-            torch._C._jit_onnx_log = lambda *_: None
-        try:
-            yield
-        finally:
-            if log is not None:
-                torch._C._jit_onnx_log = log
-
-
-def run_once(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Run a model, with errors that name the module at fault.
-
-    Raises:
-        SpaceError: it fails, or returns something else than one tensor.
-    """
-    try:
-        with torch.no_grad():
-            output = model(images)
-    except Exception as error:
-        culprit = _failing_forward(model, images)
-        msg = f"{culprit} fails on an input of shape {tuple(images.shape)}: {_first_line(error)}"
-        raise SpaceError(msg) from error
-    if not isinstance(output, torch.Tensor):
-        msg = (
-            f"the model returns {type(output).__name__}; allowed: one tensor of class scores in "
-            f"eval mode"
-        )
-        raise SpaceError(msg)
-    return output
-
-
-def _failing_forward(model: nn.Module, images: torch.Tensor) -> str:
-    """The innermost module that was running when the forward pass failed."""
-    running: list[nn.Module] = []
-    handles = []
-    for module in model.modules():
-        handles.append(module.register_forward_pre_hook(lambda one, _: running.append(one)))
-        handles.append(module.register_forward_hook(lambda *_: _drop_last(running)))
-    try:
-        with torch.no_grad():
-            model(images)
-    except Exception:
-        return _named(model, running[-1] if running else model)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return _named(model, model)
-
-
-def _drop_last(running: list[nn.Module]) -> None:
-    running.pop()
-
-
-def _failing_export(model: nn.Module, images: torch.Tensor) -> str:
-    """The innermost module that cannot be exported by itself on the inputs it gets."""
-    inputs: dict[nn.Module, Any] = {}
-
-    def remember(module: nn.Module, given: tuple[Any, ...]) -> None:
-        if all(isinstance(one, torch.Tensor) for one in given):
-            inputs.setdefault(module, given)
-
-    handles = [module.register_forward_pre_hook(remember) for module in model.modules()]
-    try:
-        with torch.no_grad():
-            model(images)
-    except Exception:
-        return _named(model, model)
-    finally:
-        for handle in handles:
-            handle.remove()
-    culprit = model
-    while True:
-        inner = next((one for one in culprit.children() if not _exports(one, inputs)), None)
-        if inner is None:
-            return _named(model, culprit)
-        culprit = inner
-
-
-def _exports(module: nn.Module, inputs: dict[nn.Module, Any]) -> bool:
-    if module not in inputs:
-        return True
-    try:
-        target: Any = io.BytesIO()
-        with _quiet():
-            torch.onnx.export(module, inputs[module], target, dynamo=False, opset_version=OPSET)
-    except Exception:
-        return False
-    return True
-
-
-def _named(model: nn.Module, module: nn.Module) -> str:
-    name = next((name for name, one in model.named_modules() if one is module), "")
-    kind = type(module).__name__
-    return f"module {name!r} ({kind})" if name else f"the model itself ({kind})"
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+def _in_order(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tensor]:
+    """The inputs by name, those given by an argument's name in the order of the arguments."""
+    given = flattened_inputs(inputs)
+    if not isinstance(inputs, Mapping):
+        return given
+    arguments = [*inspect.signature(model.forward).parameters, *given]
+    return {name: given[name] for name in sorted(given, key=arguments.index)}

@@ -44,11 +44,12 @@ class TfliteFile:
             msg = f"ai-edge-litert cannot load it: {error}"
             raise VerificationError(msg) from error
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._outputs = self._interpreter.get_output_details()
 
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, images: NDArray[np.float32]) -> list[NDArray[Any]]:
         """Outputs of images, (N, C, H, W) float32; the file takes them one by one."""
-        return np.concatenate([self._real(self._output) for _ in self._runs(images)])
+        found = [[self._real(one) for one in self._outputs] for _ in self._runs(images)]
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def tensors(self, images: NDArray[np.float32], names: list[str]) -> Iterator[list[Any]]:
         """For each image what is computed inside, as real numbers, by the tensors' names."""

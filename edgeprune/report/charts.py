@@ -65,7 +65,7 @@ def trials_figure(summary: Summary) -> Figure:
             "range": [low - pad, high + pad],
             **({"ticksuffix": "x"} if channels else {"tickformat": ".0%"}),
         },
-        "yaxis": {"title": {"text": "accuracy"}, "tickformat": ".0%"},
+        "yaxis": {"title": {"text": summary.judged.name}, "tickformat": ".0%"},
         # The base model itself is far to the right: its accuracy is what matters here.
         "shapes": [*_budget_shapes(summary.budget.ratio, high + pad), _base_shape(base)],
         "annotations": [
@@ -129,7 +129,9 @@ def progress_figure(summary: Summary) -> Figure:
                 "line": {"shape": "hv", "color": colour, "width": 2.5},
             }
         )
-    y_axis: dict[str, Any] = {"title": {"text": "best accuracy so far" if plain else "best reward"}}
+    y_axis: dict[str, Any] = {
+        "title": {"text": f"best {summary.judged.name} so far" if plain else "best reward"}
+    }
     if plain:
         y_axis["tickformat"] = ".0%"
     layout = {"xaxis": {"title": {"text": "trials"}, "rangemode": "tozero"}, "yaxis": y_axis}

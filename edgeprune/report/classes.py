@@ -27,14 +27,19 @@ def most_changed(classes: Sequence[ClassAccuracy]) -> list[ClassAccuracy]:
     return sorted(changed, key=lambda one: one.after - one.before)
 
 
-def classes_sentence(classes: Sequence[ClassAccuracy]) -> str:
-    """How many there are, and which one lost most."""
+def classes_sentence(classes: Sequence[ClassAccuracy], of: str = "images") -> str:
+    """How many there are, and which one lost most.
+
+    Args:
+        classes: all of them.
+        of: what is counted in each.
+    """
     worst = min(classes, key=lambda one: one.after - one.before)
     shown = f"The {SHOWN} of {len(classes)} classes that changed most. "
     lost = f"{100 * (worst.before - worst.after):.1f}"
     return (
-        f"{shown if len(classes) > SHOWN else ''}Test images that the written files get right. "
-        f"“{worst.name}” lost most: {lost} points, of {worst.images} images."
+        f"{shown if len(classes) > SHOWN else ''}Test {of} that the written files get right. "
+        f"“{worst.name}” lost most: {lost} points, of {worst.images} {of}."
         if worst.after < worst.before
         else f"{shown if len(classes) > SHOWN else ''}No class lost accuracy."
     )

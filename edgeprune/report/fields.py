@@ -13,6 +13,8 @@ def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
 
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+#: The score of a model: 1 at best, and below 0 where it is worse than a constant answer.
+Score = Annotated[float, Field(le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

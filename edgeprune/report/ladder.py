@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from edgeprune.report.fields import Score
 from edgeprune.report.fronts import frontier
 
 #: Names and colours of the lines of a frontier.
@@ -23,7 +24,7 @@ class Point:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    accuracy: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Score
     cost: Annotated[float, Field(gt=0)]
 
 
@@ -34,7 +35,7 @@ class Rung:
     Attributes:
         regime: as a person writes it: ``0.8x`` of the latency, or ``90%`` sparsity.
         path: of its bundle, in the run directory.
-        accuracy: of its file on the test split, 0 to 1.
+        accuracy: of its file on the test split.
         cost: what the regime limits: the latency ratio, or the share of weights that is kept.
         ratio: latency relative to the base model.
         bytes: size of its file.
@@ -49,7 +50,7 @@ class Rung:
 
     regime: str
     path: str
-    accuracy: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Score
     cost: Annotated[float, Field(gt=0)]
     ratio: Annotated[float, Field(gt=0)]
     bytes: Annotated[int, Field(ge=0)]
@@ -70,7 +71,11 @@ class Beside:
 
 
 def ladder_figure(
-    rungs: Sequence[Rung], others: Sequence[Beside], axis: str, base_accuracy: float
+    rungs: Sequence[Rung],
+    others: Sequence[Beside],
+    axis: str,
+    base_accuracy: float,
+    score: str = "accuracy",
 ) -> dict[str, Any]:
     """Accuracy over cost: the frontier of the finished models, and others beside it.
 
@@ -81,6 +86,7 @@ def ladder_figure(
         others: models that the ladder is compared with.
         axis: what cost is.
         base_accuracy: of the unpruned model, drawn as a line.
+        score: what accuracy is called.
     """
     best = frontier(rungs, lambda rung: rung.cost)
     line = {
@@ -112,16 +118,19 @@ def ladder_figure(
         "hovertemplate": "%{text}: %{y:.1%} at %{x:.3f}<extra></extra>",
         "marker": {"color": "var(--uniform)", "symbol": "diamond", "size": 10},
     }
-    return {"data": [line, points, beside], "layout": _layout(axis, base_accuracy)}
+    return {"data": [line, points, beside], "layout": _layout(axis, base_accuracy, score)}
 
 
-def frontier_figure(rungs: Sequence[Rung], axis: str, base_accuracy: float) -> dict[str, Any]:
+def frontier_figure(
+    rungs: Sequence[Rung], axis: str, base_accuracy: float, score: str = "accuracy"
+) -> dict[str, Any]:
     """Accuracy over measured latency, a line each for the result and the baselines.
 
     Args:
         rungs: one a budget.
         axis: what cost is.
         base_accuracy: of the unpruned model, drawn as a line.
+        score: what accuracy is called.
     """
     traces = []
     for role, (name, colour) in _METHODS.items():
@@ -149,16 +158,16 @@ def frontier_figure(rungs: Sequence[Rung], axis: str, base_accuracy: float) -> d
                 },
             }
         )
-    layout = _layout(axis, base_accuracy)
+    layout = _layout(axis, base_accuracy, score)
     # What lies between the points is what is to be seen.
     layout["xaxis"] = {"title": {"text": axis}, "ticksuffix": "x"}
     return {"data": traces, "layout": layout}
 
 
-def _layout(axis: str, base_accuracy: float) -> dict[str, Any]:
+def _layout(axis: str, base_accuracy: float, score: str) -> dict[str, Any]:
     return {
         "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": "test accuracy, fine-tuned"}, "tickformat": ".3~p"},
+        "yaxis": {"title": {"text": f"test {score}, fine-tuned"}, "tickformat": ".3~p"},
         "shapes": [
             {
                 "type": "line",

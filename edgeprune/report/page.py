@@ -115,7 +115,9 @@ def _context(summary: Summary) -> dict[str, Any]:
         "result_ratio": result_ratio(summary),
         "latency_pair": numbers.alike(base.median_ms, result.median_ms),
         "latency_sentence": latency_sentence(summary),
-        "loss_warning": loss_warning(base.accuracy, result.accuracy, summary.verification.images),
+        "loss_warning": loss_warning(
+            *(base.accuracy, result.accuracy, summary.verification.images), summary.judged
+        ),
         "verdicts": verdicts(summary),
         "estimator_sentence": estimator_sentence(summary),
         "clusters": summary.clusters[0].members if summary.clusters else [],
@@ -126,7 +128,9 @@ def _context(summary: Summary) -> dict[str, Any]:
         "race_sentences": race_sentences(summary.race),
         "curves_sentences": curves_sentences(summary.curves) if summary.curves else [],
         "classes_shown": most_changed(summary.classes),
-        "classes_sentence": classes_sentence(summary.classes) if summary.classes else "",
+        "classes_sentence": classes_sentence(summary.classes, summary.judged.of)
+        if summary.classes
+        else "",
         "run_dir": shlex.quote(summary.directory),
         "files": [*_FILES, *(one.path for one in summary.artifacts if one.kept)],
         "charts": charts,
@@ -149,11 +153,11 @@ def _context(summary: Summary) -> dict[str, Any]:
 def _ladder(summary: Summary) -> dict[str, Any]:
     axis, accuracy = cost_axis(summary), summary.row("base").accuracy
     if summary.frontier:
-        return frontier_figure(summary.ladder, axis, accuracy)
+        return frontier_figure(summary.ladder, axis, accuracy, summary.judged.name)
     beside = [
         Beside(row.name, row.cost, row.accuracy) for row in map(summary.row, summary.roles[2:])
     ]
-    return ladder_figure(summary.ladder, beside, axis, accuracy)
+    return ladder_figure(summary.ladder, beside, axis, accuracy, summary.judged.name)
 
 
 @cache

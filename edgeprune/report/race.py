@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgeprune.report import numbers
-from edgeprune.report.fields import EXACT, Count, NotNegative, Share
+from edgeprune.report.fields import EXACT, Count, NotNegative, Score
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Raced:
 
     name: str
     found_by: str
-    reward_accuracy: dict[int, Share]
+    reward_accuracy: dict[int, Score]
     epochs: Count
     seconds: NotNegative
     widths: dict[str, Count] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import math
 
 from edgeprune.report import numbers
+from edgeprune.report.judged import Judged
 from edgeprune.report.race import winner
 from edgeprune.report.summary import Role, Row, Summary
 
@@ -12,6 +13,7 @@ SAME_LATENCY = 0.03
 _MUCH_LOST = 0.05
 #: Half-width of a 95 % interval of a normal distribution, in standard deviations.
 _Z = 1.959964
+_ACCURACY = Judged()
 
 
 def headline(summary: Summary) -> str:
@@ -27,7 +29,8 @@ def headline(summary: Summary) -> str:
         sizes = f"{numbers.size(base.compressed or 0)} → {numbers.size(result.compressed or 0)}"
         saved = f"{zeros(result)} zeros ({sizes} deflated)"
     outcome = "met" if summary.budget.met else "missed"
-    return f"{saved} {_for_accuracy(difference)}; budget {summary.budget.text} {outcome}"
+    paid = _for_accuracy(difference, summary.judged.name)
+    return f"{saved} {paid}; budget {summary.budget.text} {outcome}"
 
 
 def result_ratio(summary: Summary) -> str:
@@ -65,26 +68,30 @@ def verdicts(summary: Summary) -> list[str]:
             for role, name in names.items()
             if role in summary.roles
         ),
-        _resolution(result.accuracy, summary.verification.images),
+        _resolution(result.accuracy, summary.verification.images, summary.judged),
     ]
 
 
-def loss_warning(before: float, after: float, images: int) -> str:
+def loss_warning(before: float, after: float, images: int, judged: Judged = _ACCURACY) -> str:
     """What nobody must overlook: the result has lost much accuracy, and not by chance.
 
     Args:
         before: accuracy of the base model.
         after: of the result.
         images: that both were measured on.
+        judged: what accuracy is.
 
     Returns:
         A sentence; empty where at most 5 points are lost, or no more than chance explains.
     """
-    surely = accuracy_interval(after, images)[1] < accuracy_interval(before, images)[0]
+    surely = (
+        not judged.counted
+        or accuracy_interval(after, images)[1] < accuracy_interval(before, images)[0]
+    )
     if before - after <= _MUCH_LOST or not surely:
         return ""
     return (
-        f"The result gets {numbers.percent(after)} right where the base model gets "
+        f"The result gets {_reached(after, judged)} where the base model gets "
         f"{numbers.percent(before)}: a met budget does not make it a good network. A looser "
         "budget, more epochs of fine-tuning (finetune.epochs) or more trials may keep more."
     )
@@ -159,11 +166,16 @@ def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def _for_accuracy(difference: float) -> str:
+def _reached(score: float, judged: Judged) -> str:
+    shown = numbers.percent(score)
+    return f"{shown} right" if judged.counted else f"{shown} {judged.name}"
+
+
+def _for_accuracy(difference: float, score: str) -> str:
     text = numbers.points(difference)
     if text == "±0.0":
-        return "at the same accuracy"
-    return f"for {text} {numbers.points_noun(difference)} of accuracy"
+        return f"at the same {score}"
+    return f"for {text} {numbers.points_noun(difference)} of {score}"
 
 
 def _is_result(name: str, row: Row) -> str:
@@ -190,7 +202,9 @@ def _comparison(name: str, other: Row, result: Row) -> str:
     return f"{name} reaches {numbers.percent(other.accuracy)} at {latency}: {outcome}."
 
 
-def _resolution(accuracy: float, images: int) -> str:
+def _resolution(accuracy: float, images: int, judged: Judged) -> str:
+    if not judged.counted:
+        return f"The {judged.name} is of {images:,} test images."
     step = 100 / images
     worth = f"{step:.2f}" if step >= 0.005 else "less than 0.01"
     sentence = f"Accuracy is of {images:,} test images: one image is worth {worth} points"

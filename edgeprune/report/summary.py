@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
@@ -24,8 +24,10 @@ from edgeprune.report.fields import (
     Interval,
     NotNegative,
     Positive,
+    Score,
     Share,
 )
+from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
 from edgeprune.report.limits import Limited
 from edgeprune.report.race import Raced
@@ -96,7 +98,7 @@ class Row:
     Attributes:
         name: shown as it is.
         role: exactly one row of each role belongs to a summary.
-        accuracy: of the written file on the test split, 0 to 1.
+        accuracy: of the written file on the test split: the task's score, 1 at best.
         median_ms: median latency.
         interval_ms: 95 % interval of that median.
         ratio: latency relative to the base, timed interleaved with it; 1 for the base.
@@ -110,13 +112,14 @@ class Row:
         compressed: size of the file after deflate, where weights are cut.
         sparse_bytes: size of the file with sparse initialisers, where weights are cut.
         note: anything a reader must know about this row.
+        also: further metrics of the written file on the test split, as they are shown, by name.
     """
 
     __pydantic_config__ = EXACT
 
     name: str
     role: Role
-    accuracy: Share
+    accuracy: Score
     median_ms: Positive
     interval_ms: Interval
     ratio: Positive
@@ -124,12 +127,13 @@ class Row:
     macs: Count
     parameters: Count
     bytes: Count
-    reward_accuracy: Share | None = None
+    reward_accuracy: Score | None = None
     trials: Count | None = None
     density: Share | None = None
     compressed: Count | None = None
     sparse_bytes: Count | None = None
     note: str = ""
+    also: dict[str, str] = field(default_factory=dict)
 
     @property
     def cost(self) -> float:
@@ -144,7 +148,7 @@ class Trial:
     Attributes:
         number: of the trial within its sampler's search, from 0.
         sampler: which search it belongs to.
-        accuracy: on the reward split, before fine-tuning, 0 to 1.
+        accuracy: on the reward split, before fine-tuning.
         ratio: latency relative to the base.
         latency_ms: level of its latency, see `edgeprune.devices.Measurement`.
         macs: multiply-accumulate operations of one image.
@@ -159,7 +163,7 @@ class Trial:
 
     number: Count
     sampler: str
-    accuracy: Share
+    accuracy: Score
     ratio: Positive
     latency_ms: Positive
     macs: Count
@@ -243,7 +247,7 @@ class Artifact:
     kept: bool
     reason: str
     bytes: Count
-    accuracy: Share | None = None
+    accuracy: Score | None = None
     agreement: Share | None = None
     ratio: Positive | None = None
     calibration: str | None = None
@@ -278,6 +282,7 @@ class Summary:
         curves: what cutting each group alone costs; None where it was not measured.
         notes: anything else the reader must know.
         classes: accuracy class by class, where it was counted.
+        judged: what ``accuracy`` is on this page.
         directory: where the run is, for commands that the reader may copy; "" where not known.
         deploy: commands that bring the model onto the device.
     """
@@ -307,6 +312,7 @@ class Summary:
     curves: Curves | None = None
     notes: tuple[str, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
+    judged: Judged = field(default_factory=Judged)
     directory: str = ""
     deploy: tuple[str, ...] = ()
 
@@ -352,7 +358,7 @@ class Summary:
 _ADAPTER = TypeAdapter(Summary)
 
 _KEYS = {
-    field.name
+    one.name
     for kind in (
         Summary,
         Target,
@@ -368,8 +374,9 @@ _KEYS = {
         Raced,
         Curves,
         ClassAccuracy,
+        Judged,
     )
-    for field in dataclasses.fields(kind)
+    for one in dataclasses.fields(kind)
 }
 
 

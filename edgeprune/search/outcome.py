@@ -9,7 +9,7 @@ class Outcome:
     """Everything measured about one candidate.
 
     Attributes:
-        accuracy: top-1 on the reward split, 0 to 1.
+        accuracy: the task's score on the reward split, 1 at best; of classification top-1.
         latency_ms: latency of one inference that nothing disturbed, milliseconds: the level of
             `edgeprune.devices.Measurement`, of which the ratio is made too.
         latency_ratio: latency as a ratio to the base model timed in between.
@@ -20,6 +20,7 @@ class Outcome:
         density: share of the prunable weights that is kept, where the budget is on it.
         amounts: what it takes beside latency, where that is limited, by the quantity's name.
         used: the same, as a share of what is allowed.
+        metrics: all of the task's chosen metrics by name, the score among them.
     """
 
     accuracy: float
@@ -32,6 +33,7 @@ class Outcome:
     density: float | None = None
     amounts: dict[str, float] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
     @property
     def cost(self) -> float:
@@ -52,6 +54,7 @@ class Outcome:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read back what `to_json` wrote; other keys are left aside."""
-        # 0.1 kept the density among the details.
-        value = {"density": value["details"].get("density"), "amounts": {}, "used": {}, **value}
+        # 0.1 kept the density among the details, and knew of no metrics and no other budgets.
+        old = {"density": value["details"].get("density"), "metrics": {}}
+        value = {**old, "amounts": {}, "used": {}, **value}
         return cls(**{item.name: value[item.name] for item in fields(cls)})

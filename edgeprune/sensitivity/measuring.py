@@ -3,14 +3,14 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from edgeprune.evaluation import Recovery, flush_denormals
 from edgeprune.sensitivity.curves import Curves, interpolated
+from edgeprune.tasks import Classification, Task
 
 if TYPE_CHECKING:
     from edgeprune.pruning import CandidatePlan, ChannelSpace, Widths
@@ -34,6 +34,7 @@ def measure_curves(
     recovery: Recovery,
     split: "Split",
     *,
+    task: Task | None = None,
     images: int = IMAGES,
     seed: int = 0,
     seconds: float = 300.0,
@@ -45,8 +46,9 @@ def measure_curves(
     """Measure the sensitivity of every free group.
 
     A group is cut alone to one width, the candidate repaired as every candidate is, and its
-    answers compared with the base model's: the mean Kullback-Leibler divergence over training
-    images needs no labels and tells small harm that accuracy does not show. The narrowest width
+    answers compared with the base model's: the task's mean divergence over training images (of
+    classification Kullback and Leibler's) needs no labels and tells small harm that accuracy does
+    not show. The narrowest width
     of every group and the removal of every branch are measured first, widths between them while
     time remains; the others are interpolated.
 
@@ -56,6 +58,7 @@ def measure_curves(
         plan: chooses the channels that given widths keep.
         recovery: repairs candidates.
         split: training images; never those of the reward.
+        task: what the model is for; classification unless given.
         images: how many of them.
         seed: of their choice.
         seconds: no further width is begun after so long, but for those measured first.
@@ -70,7 +73,8 @@ def measure_curves(
     flush_denormals()
     started = time.monotonic()
     measured: Measured = {group: dict(points) for group, points in (known or {}).items()}
-    meter = _Meter(model, recovery, split.subset(min(images, len(split)), seed))
+    few = split.subset(min(images, len(split)), seed)
+    meter = _Meter(model, recovery, few, task or Classification())
     first = list(_first_points(space))
     for group, width in (*first, *_further_points(space, useful)):
         if width in measured.get(group, {}):
@@ -94,22 +98,25 @@ def points_wanted(space: "ChannelSpace", useful: Mapping[str, Sequence[int]] | N
 class _Meter:
     """Compares candidates with the base model on the same images."""
 
-    def __init__(self, model: nn.Module, recovery: Recovery, split: "Split") -> None:
-        self._recovery = recovery
+    def __init__(self, model: nn.Module, recovery: Recovery, split: "Split", task: Task) -> None:
+        self._recovery, self._task = recovery, task
         place = recovery.execution.place
         self._batches = [place(inputs) for inputs, _ in split.batches(_BATCH)]
         self.images = len(split)
         self._expected = self._answers(model)
 
     def loss(self, plan: "CandidatePlan") -> float:
-        """Divergence of a plan's recovered candidate, in nats; not finite if its answers are."""
+        """Divergence of a plan's recovered candidate; not finite if its answers are not."""
         found = self._answers(self._recovery.recover(plan))
-        return float(F.kl_div(found, self._expected, reduction="batchmean", log_target=True))
+        total = 0.0
+        for images, given, expected in zip(self._batches, found, self._expected, strict=True):
+            total += len(images) * float(self._task.divergence(given, expected))
+        return total / self.images
 
-    def _answers(self, model: nn.Module) -> torch.Tensor:
-        """Log-probabilities (images, classes)."""
+    def _answers(self, model: nn.Module) -> list[Any]:
+        """Outputs of every batch."""
         with torch.inference_mode(), self._recovery.execution.autocast():
-            return torch.cat([F.log_softmax(model(one).float(), 1) for one in self._batches])
+            return [model(one) for one in self._batches]
 
 
 def _first_points(space: "ChannelSpace") -> Iterator[tuple[str, int]]:

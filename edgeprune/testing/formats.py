@@ -165,6 +165,6 @@ def _difference(form: Format, source: Source, path: Path) -> float:
     images = next(iter(_split().batches(8)))[0]
     with torch.inference_mode():
         expected: NDArray[np.float32] = source.model(images).numpy()
-    found = form.run(path)(images.numpy())
+    (found,) = form.run(path)(images.numpy())
     assert found.shape == expected.shape
     return float(np.abs(found - expected).max() / np.abs(expected).max())

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 from edgeprune.errors import DivergedError
 from edgeprune.evaluation import flush_denormals
+from edgeprune.tasks import Classification, Targets, Task
 from edgeprune.training.average import Average
 from edgeprune.training.checkpoint import Progress, Recipe, load, save
 from edgeprune.training.losses import training_loss
@@ -51,6 +53,7 @@ def fit(
     batch_size: int,
     weight_decay: float,
     seed: int,
+    task: Task | None = None,
     teacher: nn.Module | None = None,
     temperature: float = 4.0,
     distill_weight: float = 0.5,
@@ -83,9 +86,10 @@ def fit(
         batch_size: images per step.
         weight_decay: L2 coefficient.
         seed: of order, augmentation and dropout.
-        teacher: distil from this model's logits as well; put into eval mode, else left alone.
+        task: whose loss is minimised; classification unless given.
+        teacher: distil from this model's outputs as well; put into eval mode, else left alone.
         temperature: of the distillation.
-        distill_weight: of the distillation beside the labels, from 0 to 1; see `training_loss`.
+        distill_weight: of the distillation beside the targets, from 0 to 1; see `training_loss`.
         schedule: how the learning rate falls to 0, ``cosine`` or ``linear``.
         warmup: share of the steps in which it rises first.
         ema: decay of a moving average of the weights; the model is left with the average, also at
@@ -131,7 +135,9 @@ def fit(
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
     optimizer = _optimizer(model, lr, weight_decay)
-    session = _Fit(model, split, recipe, optimizer, teacher, penalty, after_step)
+    session = _Fit(
+        model, split, recipe, optimizer, task or Classification(), teacher, penalty, after_step
+    )
     if checkpoint is not None and checkpoint.exists():
         progress = load(checkpoint, recipe, model, optimizer, session.average)
         session.mode = mode_named(progress.mode)
@@ -165,6 +171,7 @@ class _Fit:
         split: "Split",
         recipe: Recipe,
         optimizer: torch.optim.Optimizer,
+        task: Task,
         teacher: nn.Module | None,
         penalty: Callable[[], torch.Tensor] | None,
         after_step: Callable[[], None] | None,
@@ -172,7 +179,7 @@ class _Fit:
         self._penalty, self._after_step = penalty, after_step
         self.mode = MODES["float32"]
         self._model, self._split, self._recipe = model, split, recipe
-        self._optimizer, self._teacher = optimizer, teacher
+        self._optimizer, self._task, self._teacher = optimizer, task, teacher
         self._schedule = Schedule(recipe.schedule, recipe.warmup)
         self.average = None if recipe.ema is None else Average(model, recipe.ema)
         self._steps = recipe.epochs * sum(1 for _ in _sizes(len(split), recipe.batch_size))
@@ -189,9 +196,9 @@ class _Fit:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_derived(recipe.seed, epoch, "model"))
             self._move(self.mode.device)
-            for inputs, labels in self._batches(order):
+            for inputs, targets in self._batches(order):
                 self._set_lr(done)
-                loss = self._step(self._model, self._optimizer, self.mode, inputs, labels)
+                loss = self._step(self._model, self._optimizer, self.mode, inputs, targets)
                 if self._after_step is not None:
                     self._after_step()
                 if self.average is not None:
@@ -202,8 +209,8 @@ class _Fit:
                         f"{recipe.epochs} with lr {recipe.lr}; use a smaller lr"
                     )
                     raise DivergedError(msg)
-                total += loss * len(labels)
-                images += len(labels)
+                total += loss * len(targets)
+                images += len(targets)
                 done += 1
                 if on_batch:
                     on_batch(done, self._steps)
@@ -226,12 +233,12 @@ class _Fit:
         """The mode a short trial finds fastest; plain float32 for short trainings."""
         if self._steps < _TRIAL_WORTH_STEPS:
             return MODES["float32"]
-        inputs, labels = next(iter(self._split.batches(self._recipe.batch_size)))
+        inputs, targets = next(iter(self._split.batches(self._recipe.batch_size)))
 
         def step(trial: nn.Module, mode: Mode) -> None:
             trial.train()
             optimizer = _optimizer(trial, 0.0, self._recipe.weight_decay)
-            self._step(trial, optimizer, mode, inputs, labels)
+            self._step(trial, optimizer, mode, inputs, targets)
 
         with torch.random.fork_rng(devices=[]):
             return fastest_mode(self._model, step)
@@ -242,7 +249,7 @@ class _Fit:
         optimizer: torch.optim.Optimizer,
         mode: Mode,
         inputs: torch.Tensor,
-        labels: torch.Tensor,
+        targets: Targets,
     ) -> float:
         inputs = mode.place(inputs)
         taught = None
@@ -251,11 +258,10 @@ class _Fit:
                 with torch.no_grad():
                     taught = self._teacher(inputs)
             outputs = model(inputs)
-        # Models with auxiliary heads give a tuple in training; the first is the classifier's.
-        logits = outputs if isinstance(outputs, torch.Tensor) else outputs[0]
-        recipe = self._recipe
+        recipe, device = self._recipe, inputs.device
+        targets = tree_map_only(torch.Tensor, lambda one: one.to(device), targets)
         loss = training_loss(
-            logits, labels.to(logits.device), taught, recipe.temperature, recipe.distill_weight
+            self._task, outputs, targets, taught, recipe.temperature, recipe.distill_weight
         )
         if self._penalty is not None:
             loss = loss + self._penalty()
@@ -266,12 +272,12 @@ class _Fit:
         optimizer.step()
         return loss.item()
 
-    def _batches(self, order: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _batches(self, order: torch.Generator) -> Iterator[tuple[torch.Tensor, Targets]]:
         """Augmented batches; one that is too small for a batch norm is left out."""
         batch_size = self._recipe.batch_size
-        for inputs, labels in self._split.batches(batch_size, generator=order, augment=True):
-            if len(labels) > 1 or batch_size == 1 or len(self._split) == 1:
-                yield inputs, labels
+        for inputs, targets in self._split.batches(batch_size, generator=order, augment=True):
+            if len(targets) > 1 or batch_size == 1 or len(self._split) == 1:
+                yield inputs, targets
 
     def _set_lr(self, done: int) -> None:
         lr = self._recipe.lr * self._schedule.factor(done, self._steps)

@@ -1,15 +1,17 @@
 """A workload: a model, its example input and its splits."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import nn
 
 from edgeprune.config import DataConfig, ModelConfig, WorkloadConfig
-from edgeprune.errors import WorkloadError
+from edgeprune.errors import FormError, WorkloadError
+from edgeprune.tasks import Classification, Targets, Task, make_task
+from edgeprune.tensors import flattened_outputs
 from edgeprune.workloads.datasets import Dataset, open_dataset
 from edgeprune.workloads.models import build_model, models
 from edgeprune.workloads.models.torchvision_models import pretrained_state
@@ -30,6 +32,7 @@ class Workload:
         example_input: (1, C, H, W) float32, the first training image, normalised.
         splits: train, reward and test.
         build: makes the same architecture again, with fresh weights.
+        task: what the model is for.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Workload:
     example_input: torch.Tensor
     splits: Splits
     build: Callable[[], nn.Module]
+    task: Task = field(default_factory=Classification)
 
     @property
     def classes(self) -> int:
@@ -55,45 +59,57 @@ def load_workload(config: WorkloadConfig) -> Workload:
     Raises:
         WorkloadError: model, weights or data cannot be used, or do not fit each other.
     """
-    # The cheap part first: a misspelt model should not wait for 60,000 images.
+    # The cheap parts first: a misspelt model should not wait for 60,000 images.
+    task = make_task(config.task, config.metrics, config.task_args)
     build = partial(build_model, config.model, seed=config.data.seed)
     model = build()
     trained = config.model.weights is not None
     _load_given_weights(model, config.model)
     name = f"{config.model.name} on {config.data.name}"
     told, dataset = config.model.num_classes, open_dataset(config.data)
-    return _tried(name, model, dataset, config.data, build, trained=trained, told=told)
+    return _tried(name, model, dataset, config.data, build, task, trained=trained, told=told)
 
 
-def given_workload(model: nn.Module, dataset: Dataset, config: DataConfig) -> Workload:
+def given_workload(
+    model: nn.Module, dataset: Dataset, config: DataConfig, task: Task | None = None
+) -> Workload:
     """The workload of a trained model and a dataset that are at hand.
 
     Args:
         model: trained; it is put into eval mode.
         dataset: with reward images, which no weights have seen.
         config: how the dataset is split.
+        task: what the model is for; classification where not given.
 
     Raises:
         WorkloadError: there are no reward or test images, or model and images do not fit.
     """
     name, build = f"{type(model).__name__} on given data", partial(copy.deepcopy, model)
-    return _tried(name, model.eval(), dataset, config, build, trained=True)
+    task = task or Classification()
+    return _tried(name, model.eval(), dataset, config, build, task, trained=True)
 
 
 def check_forward(
-    model: nn.Module, example_input: torch.Tensor, classes: int, told: int | None = None
+    model: nn.Module,
+    example_input: torch.Tensor,
+    targets: Targets,
+    task: Task,
+    classes: Sequence[str],
+    told: int | None = None,
 ) -> None:
-    """Run a model once and check that it is a classifier of these images.
+    """Run a model once and check that it does its task on these images.
 
     Args:
         model: in eval mode.
         example_input: (1, C, H, W) float32.
-        classes: how many logits it has to give.
+        targets: of that image.
+        task: what the model is for.
+        classes: names of the data's classes.
         told: ``workload.model.num_classes``, where it is set.
 
     Raises:
-        WorkloadError: the forward pass fails, gives something else than one tensor of shape
-            (1, classes), or gives NaN.
+        WorkloadError: the forward pass fails, gives something else than the task's outputs, or
+            gives NaN.
     """
     shape = "x".join(str(size) for size in example_input.shape)
     try:
@@ -102,30 +118,28 @@ def check_forward(
     except Exception as error:  # a model's own code may raise anything
         msg = f"the model's forward fails on a {shape} image: {type(error).__name__}: {error}"
         raise WorkloadError(msg) from error
-    if not isinstance(output, torch.Tensor):
-        msg = (
-            f"the model's forward gives a {type(output).__name__}; allowed: one tensor of shape "
-            f"(images, {classes}). Wrap the model so that it returns only the logits"
-        )
-        raise WorkloadError(msg)
-    if output.ndim == 2 and output.shape[1] != classes:
+    count = len(classes)
+    if (
+        task.classes_named
+        and isinstance(output, torch.Tensor)
+        and output.ndim > 1
+        and output.shape[1] != count
+    ):
         mend = (
-            f"set workload.model.num_classes: {classes}"
-            if told != classes
-            else f"workload.model.num_classes is {classes} already, which the model's function "
+            f"set workload.model.num_classes: {count}"
+            if told != count
+            else f"workload.model.num_classes is {count} already, which the model's function "
             "does not heed"
         )
-        msg = (
-            f"the model gives {output.shape[1]} outputs, but the data has {classes} classes: {mend}"
-        )
+        msg = f"the model gives {output.shape[1]} outputs, but the data has {count} classes: {mend}"
         raise WorkloadError(msg)
-    if tuple(output.shape) != (1, classes):
-        msg = (
-            f"the model's forward gives the shape {tuple(output.shape)} on a {shape} image; "
-            f"allowed: (1, {classes})"
-        )
-        raise WorkloadError(msg)
-    if not output.isfinite().all():
+    try:
+        task.check(output, targets, classes)
+        tensors = flattened_outputs(output)
+    except FormError as error:
+        msg = f"the model's forward: {error}"
+        raise WorkloadError(msg) from error
+    if not all(one.isfinite().all() for one in tensors.values()):
         msg = f"the model's forward gives NaN or infinite outputs on a {shape} image"
         raise WorkloadError(msg)
 
@@ -136,14 +150,16 @@ def _tried(
     dataset: Dataset,
     config: DataConfig,
     build: Callable[[], nn.Module],
+    task: Task,
     *,
     trained: bool,
     told: int | None = None,
 ) -> Workload:
     """A model and its splits, after one forward pass."""
     splits = make_splits(dataset, config, trained=trained)
-    example_input, _ = next(iter(splits.train.batches(1)))
-    check_forward(model, example_input, len(dataset.classes), told)
+    example_input, targets = next(iter(splits.train.batches(1)))
+    check_forward(model, example_input, targets, task, dataset.classes, told)
+    task.prepare(splits.train)
     return Workload(
         name=name,
         model=model,
@@ -152,6 +168,7 @@ def _tried(
         example_input=example_input,
         splits=splits,
         build=build,
+        task=task,
     )
 
 

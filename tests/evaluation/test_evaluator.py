@@ -126,11 +126,11 @@ def test_a_remote_device_measures_while_this_machine_scores(
 ) -> None:
     device = Far()
 
-    def scored(*_: object) -> float:
+    def scored(*_: object) -> dict[str, float]:
         device.scored.set()
-        return 0.5
+        return {"top-1": 0.5}
 
-    monkeypatch.setattr(room, "score", scored)
+    monkeypatch.setattr(room, "metrics_of", scored)
     outcome = Evaluator(device=device, remote=True, **parts)(parts["space"].scaled(0.5))
     assert outcome.accuracy == 0.5 and len(device.seen) == 1
     assert set(outcome.details["seconds"]) == {"candidate", "recover", "accuracy", "latency"}
@@ -144,11 +144,11 @@ def test_a_remote_device_that_is_lost_is_told(parts: dict[str, object]) -> None:
 def test_an_interruption_does_not_wait_for_the_device(
     parts: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> float:
+    def interrupted(*_: object) -> dict[str, float]:
         raise KeyboardInterrupt
 
     device = Far()
-    monkeypatch.setattr(room, "score", interrupted)
+    monkeypatch.setattr(room, "metrics_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Evaluator(device=device, remote=True, **parts)(parts["space"].full)
     assert device.closed.is_set()

@@ -24,9 +24,25 @@ def test_the_model_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 3, 16), (1, 1, 3, 16, 16)])
-def test_inputs_of_another_rank_are_named(shape: tuple[int, ...]) -> None:
-    with pytest.raises(SpaceError, match=r"example input has shape .*batch, channels"):
+def test_inputs_of_a_rank_that_the_model_does_not_take_are_blamed_on_the_module(
+    shape: tuple[int, ...],
+) -> None:
+    with pytest.raises(SpaceError, match=r"'stem\.0' \(Conv2d\) fails on an input of shape \(1, "):
         ChannelSpace.from_model(build("residual"), torch.randn(shape))
+
+
+@pytest.mark.parametrize(
+    "example", [None, "image", [torch.zeros(IMAGE), 3], torch.zeros(0, 3, 4, 4)]
+)
+def test_an_example_that_holds_no_numbers_is_named(example: object) -> None:
+    with pytest.raises(SpaceError, match="the example input"):
+        ChannelSpace.from_model(build("residual"), example)
+
+
+@pytest.mark.parametrize("axis", [4, -5])
+def test_a_batch_axis_that_the_example_lacks_is_named(axis: int) -> None:
+    with pytest.raises(SpaceError, match=rf"the batch axis is {axis}.*allowed: one of its axes"):
+        ChannelSpace.from_model(build("residual"), torch.zeros(IMAGE), axis)
 
 
 def test_integer_inputs_are_named() -> None:
@@ -56,20 +72,14 @@ def test_a_model_that_cannot_be_traced_is_blamed_on_the_module(
     assert capfd.readouterr().out == ""  # the exporter likes to print the whole graph
 
 
-class _Two(Residual):
+class _Counting(Residual):
     def forward(self, x: torch.Tensor) -> object:
-        return super().forward(x), x
+        return {"scores": [super().forward(x), len(x)]}
 
 
-class _Named(Residual):
-    def forward(self, x: torch.Tensor) -> object:
-        return {"scores": super().forward(x)}
-
-
-@pytest.mark.parametrize(("kind", "found"), [(_Two, "tuple"), (_Named, "dict")])
-def test_outputs_that_are_no_single_tensor_are_named(kind: type[nn.Module], found: str) -> None:
-    with pytest.raises(SpaceError, match=f"returns {found}"):
-        _open(kind())
+def test_an_output_that_is_no_tensor_is_named_by_its_path() -> None:
+    with pytest.raises(SpaceError, match=r"outputs\['scores'\]\[1\] is int 1; allowed: tensors"):
+        _open(_Counting())
 
 
 def test_a_model_without_layers_is_refused() -> None:

@@ -27,7 +27,8 @@ def images(count: int = 32, **recipe: object) -> CalibrationImages:
 
 
 def outputs(content: bytes) -> np.ndarray:
-    return TfliteFile(content)(all_images(noise_split(16, 32)).numpy())
+    (found,) = TfliteFile(content)(all_images(noise_split(16, 32)).numpy())
+    return found
 
 
 @pytest.fixture(scope="module")

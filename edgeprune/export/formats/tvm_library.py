@@ -127,7 +127,7 @@ def library_runner(path: Path) -> Runner:
     (entry,) = unpack(content)[0]["inputs"]
     shape, device = tuple(entry["shape"]), tvm.cpu()
 
-    def run(images: NDArray[np.float32]) -> NDArray[Any]:
+    def run(images: NDArray[np.float32]) -> list[NDArray[Any]]:
         if (1, *images.shape[1:]) != shape:
             msg = f"{path} takes {shape}; the images are {(1, *images.shape[1:])}"
             raise VerificationError(msg)
@@ -138,8 +138,9 @@ def library_runner(path: Path) -> Runner:
             except Exception as error:  # whatever a library of another maker raises
                 msg = f"{path} does not run: {error}"
                 raise VerificationError(msg) from error
-            found.append((output if hasattr(output, "numpy") else output[0]).numpy())
-        return np.concatenate(found)
+            several = [output] if hasattr(output, "numpy") else list(output)
+            found.append([one.numpy() for one in several])
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     return run
 

@@ -8,6 +8,7 @@ from edgeprune.export.manifest import BundleManifest
 from edgeprune.pipeline.records.artifact import ArtifactRecord
 from edgeprune.pipeline.records.finished import Finished
 from edgeprune.report import Budget, Group, Layer
+from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
 from edgeprune.report.race import Raced
 
@@ -20,6 +21,9 @@ class _Made(BundleManifest):
         seed: of the search.
         sampler: its name.
         granularity: what was cut.
+        task: what the model is for.
+        judged: what its accuracy is.
+        units: of all metrics by name; ``%`` for shares.
         target: where latency was measured: the profile's name and the device's conditions.
         host: where it was trained.
         race: how it was chosen.
@@ -31,6 +35,9 @@ class _Made(BundleManifest):
     seed: int
     sampler: str
     granularity: Literal["channels", "weights"] = "channels"
+    task: str = "classification"
+    judged: Judged = Judged()
+    units: dict[str, str] = Field(default_factory=dict)
     target: dict[str, Any]
     host: dict[str, Any]
     race: tuple[Raced, ...] = ()

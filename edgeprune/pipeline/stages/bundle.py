@@ -23,9 +23,11 @@ from edgeprune.pipeline.session import Session
 from edgeprune.pruning import Part
 from edgeprune.records import write_record
 from edgeprune.report import Budget, Group, Layer
+from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
 from edgeprune.report.limits import Limited
 from edgeprune.report.numbers import points_noun
+from edgeprune.tasks import Classification, Task
 
 #: The file with sparse initialisers, beside ``model.onnx``; written where it is smaller.
 SPARSE = "model.sparse.onnx"
@@ -147,6 +149,13 @@ def _notes(session: Session) -> tuple[str, ...]:
     )
 
 
+def judged(task: Task) -> Judged:
+    """What a report calls the task's score."""
+    counted = isinstance(task, Classification) and task.score.name.startswith("top-")
+    of = "images" if isinstance(task, Classification) else "pixels"
+    return Judged(task.score.called, counted, of)
+
+
 def manifest_head(session: Session) -> dict[str, Any]:
     """What every manifest begins with: versions, model, target, host."""
     config = session.config
@@ -156,6 +165,9 @@ def manifest_head(session: Session) -> dict[str, Any]:
         "seed": config.search.seed,
         "sampler": config.finder,
         "granularity": config.prune.granularity,
+        "task": config.workload.task,
+        "judged": judged(session.workload.task),
+        "units": {one.name: one.unit for one in session.workload.task.metrics},
         "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
         "target": {"name": config.target, **session.device.conditions()},
         "host": {

@@ -46,6 +46,7 @@ def _measure(session: Session, useful: Useful) -> Curves:
             session.plan,
             session.recovery,
             session.workload.splits.train,
+            task=session.workload.task,
             seed=session.config.search.seed,
             seconds=session.config.search.curves_s,
             useful=useful,

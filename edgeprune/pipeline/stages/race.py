@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from edgeprune.errors import DivergedError
-from edgeprune.evaluation import accuracy
 from edgeprune.pipeline.field import BASELINES, Contender, Field
 from edgeprune.pipeline.finishing import copy_contender, finish_contender, finished
 from edgeprune.pipeline.goals import Goal
@@ -198,11 +197,12 @@ class _Race:
 
     def _score(self, one: Contender) -> float:
         """Accuracy on the reward split, as it is now."""
-        return accuracy(self.networks.model(one), self.session.workload.splits.reward)
+        return self.session.score(self.networks.model(one))
 
     def _error(self, score: float) -> float:
-        """Standard error of an accuracy on the reward split."""
-        return math.sqrt(score * (1 - score) / len(self.session.workload.splits.reward))
+        """Standard error of an accuracy on the reward split: of a mean of shares, at most this."""
+        share = min(max(score, 0.0), 1.0)
+        return math.sqrt(share * (1 - share) / len(self.session.workload.splits.reward))
 
     def mended(self, alive: Sequence[Contender]) -> list[Contender]:
         """Those that ran to the end, each with the training that serves it best.
@@ -333,7 +333,7 @@ class _Race:
         allowed = self.session.config.budget.accuracy_drop
         if allowed is None:
             return None
-        base = accuracy(self.session.workload.model, self.session.workload.splits.reward)
+        base = self.session.score(self.session.workload.model)
         lost = 100 * (base - score)
         if lost > allowed:
             self.session.reporter.say(

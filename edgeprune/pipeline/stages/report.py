@@ -20,6 +20,7 @@ from edgeprune.report.curves import Curves as CurvesShown
 from edgeprune.report.summary import ROLES, Artifact, Role
 from edgeprune.search import SearchTrial, SetAside, read_entries
 from edgeprune.sensitivity import Curves
+from edgeprune.tasks import Metric
 
 _NAMES: dict[Role, str] = {
     "base": "base model",
@@ -86,6 +87,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         curves=None if curves is None else CurvesShown(**asdict(curves)),
         notes=(*_notes(manifest), *_set_aside(aside)),
         classes=tuple(_classes(manifest)),
+        judged=manifest.judged,
         directory=str(directory.path),
         deploy=deploy_commands(directory),
     )
@@ -177,7 +179,14 @@ def _rows(manifest: Manifest, trials: dict[str, int]) -> Iterator[Row]:
             compressed=record.compressed,
             sparse_bytes=record.sparse_bytes,
             note=_note(record, manifest.budget.ratio),
+            also=_also(record, manifest),
         )
+
+
+def _also(record: Finished, manifest: Manifest) -> dict[str, str]:
+    """The metrics beside the score, which comes first."""
+    others = list(record.verification.metrics.items())[1:]
+    return {name: Metric(name, manifest.units.get(name, "")).shown(value) for name, value in others}
 
 
 def _note(record: Finished, limit: float) -> str:

@@ -6,7 +6,6 @@ its latency, all between 0 and 2 % before, fine-tuning made 11 to 87 %. Their ac
 short training ranks them (docs/results.md, "What fine-tuning makes of a plan").
 """
 
-from edgeprune.evaluation import accuracy
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.problems import search_problem
@@ -52,17 +51,16 @@ def _tried(session: Session, goal: Goal, kernels: NetModel | None) -> Scoring:
     if not images:
         return Scoring(retrain_images=0)
     problem = search_problem(session, goal.probed, goal.probed.estimator(session, kernels))
-    reward = workload.splits.reward
     best = max(
-        accuracy(session.recovery.recover(session.plan(widths)), reward)
+        session.score(session.recovery.recover(session.plan(widths)))
         for widths in allocations(problem)
     )
-    base = accuracy(workload.model, reward)
+    base = session.score(workload.model)
     if best >= TELLING * base:
         return Scoring(retrain_images=0, best=best, base=base)
     session.reporter.say(
-        f"within {goal.text}, candidates get {best:.1%} right before fine-tuning at best "
-        f"(base {base:.1%}), which says little: each is trained on {images:,} images before it "
-        "is scored (recover.retrain_images)"
+        f"within {goal.text}, candidates reach {best:.1%} {workload.task.score.called} before "
+        f"fine-tuning at best (base {base:.1%}), which says little: each is trained on {images:,} "
+        "images before it is scored (recover.retrain_images)"
     )
     return Scoring(retrain_images=images, best=best, base=base)

@@ -164,6 +164,7 @@ def session_evaluator(
         recovery=session.recovery,
         split=session.workload.splits.reward,
         device=session.device,
+        task=session.workload.task,
         remote=session.target.remote,
         artifact=session.artifact,
         baseline=session.baseline,

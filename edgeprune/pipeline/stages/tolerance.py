@@ -10,7 +10,6 @@ import math
 from functools import partial
 
 from edgeprune.errors import DivergedError
-from edgeprune.evaluation import accuracy
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.finishing import fine_tune
 from edgeprune.pipeline.goals import Goal
@@ -90,10 +89,9 @@ def _try(
     """Fine-tune the most promising allocation within a latency."""
     probed = probed.model_copy(update={"budget": limit})
     problem = search_problem(session, probed, probed.estimator(session, kernels))
-    reward = session.workload.splits.reward
 
     def promised(widths: Widths) -> float:
-        score = accuracy(session.recovery.recover(session.plan(widths)), reward)
+        score = session.score(session.recovery.recover(session.plan(widths)))
         return promise(score, session.channels.macs(widths), max(session.worths))
 
     widths = max(allocations(problem), key=promised)
@@ -103,10 +101,10 @@ def _try(
     kept = 0.0
     try:
         fine_tune(session, name, model, checkpoint, partial(plan.hold, model))
-        kept = accuracy(model, reward)
+        kept = session.score(model)
     except DivergedError as error:
         session.reporter.say(f"{name}: {error}")
     checkpoint.unlink(missing_ok=True)
-    lost = 100 * (accuracy(session.workload.model, reward) - kept)
+    lost = 100 * (session.score(session.workload.model) - kept)
     session.reporter.log(f"{name}: {lost:.2f} points lost at an expected {limit:g}x")
     return Tolerance(limit=limit, widths=widths, lost=lost)

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import torch
 from torch import nn
 
 from edgeprune.errors import SpaceError
@@ -19,10 +18,11 @@ from edgeprune.pruning.edits import Edit, removed_by
 from edgeprune.pruning.features import NAMES, feature_table
 from edgeprune.pruning.graph import module_of
 from edgeprune.pruning.groups import ChannelGroup
-from edgeprune.pruning.importance import Batches, Scores
+from edgeprune.pruning.importance import Batches, Loss, Scores
 from edgeprune.pruning.memory import MemoryModel
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
-from edgeprune.pruning.soundness import culprits, problem_with, template_runs
+from edgeprune.pruning.spaces.checking import checked
+from edgeprune.pruning.spaces.example import one_example
 from edgeprune.pruning.spaces.protocol import Costs, Part
 from edgeprune.pruning.structure import Structure, read_structure
 from edgeprune.pruning.template import Template
@@ -36,6 +36,7 @@ from edgeprune.pruning.widths import (
     fix_unwanted,
     multiple_of,
 )
+from edgeprune.tensors import Inputs
 
 
 class ChannelSpace:
@@ -112,7 +113,8 @@ class ChannelSpace:
     def from_model(
         cls,
         model: nn.Module,
-        example_input: torch.Tensor,
+        example_input: Inputs,
+        batch_axis: int | None = 0,
         *,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
@@ -125,9 +127,14 @@ class ChannelSpace:
         """Find the channel groups of a model.
 
         Args:
-            model: a float32 network of images to class scores. It is kept, as the source of
-                weights, and left as it is; it is looked at in eval mode.
-            example_input: (N, C, H, W) float32; its first image is used.
+            model: a float32 network. It is kept, as the source of weights, and left as it is; it
+                is looked at in eval mode, where it gives tensors, or lists, tuples, dicts and
+                dataclasses of them.
+            example_input: what the model is given, of any rank: a tensor, several in the order
+                of the model's arguments, or a dict by the arguments' names; its first example is
+                used.
+            batch_axis: the axis on which examples stand in it; files take any number of them
+                where it is 0. None: there is none.
             include: patterns of group names; only these may be cut.
             exclude: patterns of group names that may not be cut.
             multiple: widths are multiples of this number of channels (or full); one number, or
@@ -141,13 +148,13 @@ class ChannelSpace:
 
         Raises:
             SpaceError: an argument is out of range, a pattern matches nothing, the input has
-                another form, or the model does not run, returns no single tensor or cannot be
-                traced (the message names the module).
+                another form, or the model does not run, returns something else than tensors or
+                cannot be traced (the message names the module or the output).
         """
         check_settings(multiple, min_keep)
-        image = _first_image(example_input)
+        example = one_example(example_input, batch_axis)
         with evaluating(model):
-            structure = read_structure(model, image)
+            structure = read_structure(model, example, batched=batch_axis == 0)
             groups = fix_unwanted(structure.groups, include, exclude)
             kinds = {layer.name: layer.kind for layer in structure.flow.layers}
             steps = {
@@ -170,7 +177,7 @@ class ChannelSpace:
                 for group in groups
             )
             space = cls(model, structure, groups, choices, branches)
-            return space._checked(image) if check else space
+            return checked(space, model, example) if check else space
 
     @cached_property
     def template(self) -> Template:
@@ -266,15 +273,21 @@ class ChannelSpace:
         keep = check_ratio("ratio", ratio)
         return self.snap({name: keep * channels for name, channels in self.full.items()})
 
-    def importance(self, criterion: str, batches: Batches | None = None) -> dict[str, Scores]:
+    def importance(
+        self,
+        criterion: str,
+        batches: Batches | None = None,
+        loss: Loss = nn.functional.cross_entropy,
+    ) -> dict[str, Scores]:
         """Score every unit of every free group; see `edgeprune.pruning.importance`.
 
         Args:
             criterion: ``l1``, ``l2``, ``fpgm``, ``bn_scale`` or ``taylor``.
             batches: labelled images, for ``taylor``.
+            loss: whose gradient that takes.
         """
         with evaluating(self._model):
-            return criteria.importance(criterion, self.free, self._model, batches)
+            return criteria.importance(criterion, self.free, self._model, batches, loss)
 
     def plan(
         self,
@@ -371,95 +384,16 @@ class ChannelSpace:
                     slices.setdefault(name, {})[axis] = positions
         return slices
 
-    def _checked(self, image: torch.Tensor) -> "Self":
-        """This space, without the groups and branches that turn out not to be sound."""
-        if self._problem([group.name for group in self.free], image) is not None:
-            return self._without_culprits(image)._with_sound_branches(image)
-        return self._with_sound_branches(image)
-
-    def _with_sound_branches(self, image: torch.Tensor) -> "Self":
-        """This space, without the branches whose removal breaks the model."""
-        by_name = {branch.groups[0]: branch for branch in self.branches}
-
-        def problem(names: Sequence[str]) -> str | None:
-            gone = {group: 0 for name in names for group in by_name[name].groups}
-            return self._trial_cut(gone, image)
-
-        if not by_name or problem(list(by_name)) is None:
-            return self
-        wrong = culprits(list(by_name), problem)
-        sound = [branch for name, branch in by_name.items() if name not in wrong]
-        may_go = {name for branch in sound for name in branch.groups}
-        groups = [
-            group.but_fixed("it has no other width, and its branch cannot go")
-            if group.name not in may_go and len(self._widths[group.name]) == 1
-            else group
-            for group in self.groups
-        ]
-        return type(self)(self._model, self._structure, groups, self._widths, sound)
-
-    def _without_culprits(self, image: torch.Tensor) -> "Self":
-        uncut = self.plan(self.full, scores=self._arbitrary_scores())
-        if not template_runs(self.template, uncut, self._model, image):
-            self._structure = replace(self._structure, dynamic_batch=False)
-            del self.template
-            if not template_runs(self.template, uncut, self._model, image):
-                reason = problem_with(
-                    uncut, self._model, lambda: self.template.base, image, batch=1
-                )
-                msg = f"the exported graph does not compute what the model computes: {reason}"
-                raise SpaceError(msg)
-        reasons = culprits(
-            [group.name for group in self.free], lambda names: self._problem(names, image)
-        )
-        groups = [
-            group.but_fixed(reasons[group.name]) if group.name in reasons else group
-            for group in self.groups
-        ]
-        fixed = {group.name for group in groups if group.fixed is not None}
-        branches = [one for one in self.branches if not fixed & set(one.groups)]
-        return type(self)(self._model, self._structure, groups, self._widths, branches)
-
-    def _problem(self, names: Sequence[str], image: torch.Tensor) -> str | None:
-        """Cut some groups a little and compare torch with ONNX Runtime.
-
-        Each group by another share: sizes that only agree when all are cut alike must not pass.
-        """
-        keep = np.random.default_rng(0).uniform(0.6, 0.95, len(self.free))
-        shares = dict(zip(self.full, keep.tolist(), strict=True))
-        widths = {
-            name: _below(self._widths[name], shares[name] * self.full[name]) for name in names
-        }
-        return self._trial_cut(widths, image)
-
-    def _trial_cut(self, widths: Mapping[str, int], image: torch.Tensor) -> str | None:
-        plan = self.plan(widths, scores=self._arbitrary_scores())
-        batch = 2 if self.template.dynamic_batch else 1
-        return problem_with(
-            *(plan, self._model),
-            lambda: self.template.candidate(self.slice_state(plan)),
-            image,
-            batch=batch,
-        )
-
-    def _arbitrary_scores(self) -> dict[str, Scores]:
-        """Scores that keep units from all over a group."""
-        generator = np.random.default_rng(0)
-        return {group.name: generator.random(group.units) for group in self.free}
-
-
-def _first_image(example_input: torch.Tensor) -> torch.Tensor:
-    if not isinstance(example_input, torch.Tensor) or example_input.ndim != 4:
-        shape = tuple(getattr(example_input, "shape", ()))
-        msg = f"the example input has shape {shape}; allowed: (batch, channels, height, width)"
-        raise SpaceError(msg)
-    if example_input.dtype != torch.float32 or example_input.numel() == 0:
-        msg = (
-            f"the example input is {example_input.dtype} of shape {tuple(example_input.shape)}; "
-            f"allowed: float32 with at least one image"
-        )
-        raise SpaceError(msg)
-    return example_input[:1].detach()
+    def but(
+        self,
+        groups: Sequence[ChannelGroup],
+        branches: Sequence[Branch],
+        *,
+        dynamic_batch: bool,
+    ) -> Self:
+        """The same model's space with other groups fixed and other branches that may go."""
+        structure = replace(self._structure, dynamic_batch=dynamic_batch)
+        return type(self)(self._model, structure, groups, self._widths, branches)
 
 
 def _fix_rigid(group: ChannelGroup, choices: Sequence[int], multiple: int) -> ChannelGroup:
@@ -470,11 +404,6 @@ def _fix_rigid(group: ChannelGroup, choices: Sequence[int], multiple: int) -> Ch
         step = math.lcm(multiple, group.unit)
         return group.but_fixed(f"no width below {group.channels} is an allowed multiple of {step}")
     return group
-
-
-def _below(choices: Sequence[int], width: float) -> int:
-    """The largest choice up to a width, or the smallest one."""
-    return max((one for one in choices if one <= width), default=choices[0])
 
 
 def _top(group: ChannelGroup, width: int, scores: Scores | None) -> np.ndarray:
