@@ -1,4 +1,4 @@
-"""The budget: latency, size, memory, MACs and energy that a finished model may take; or sparsity."""
+"""The budget: latency, size, memory, MACs and energy a model may take; or sparsity."""
 
 import math
 import re

@@ -37,8 +37,8 @@ def meter_of(device: object, target: TargetConfig) -> Meter:
     """
     if not isinstance(device, Meter):
         msg = (
-            f"target {target.name!r} tells latency alone; allowed for a budget on memory or energy: "
-            "a target with a worker (kind local, ssh, command or board)"
+            f"target {target.name!r} tells latency alone; allowed for a budget on memory or "
+            "energy: a target with a worker (kind local, ssh, command or board)"
         )
         raise TargetError(msg)
     return device

@@ -31,7 +31,7 @@ class Calibration:
         places = (np.arange(supposed) + 0.5) / max(supposed, 1)
         scores = sorted([*norm.ppf((1 + places) / 2).tolist(), *self._seen])
         place = math.ceil(COVERAGE * (len(scores) + 1)) - 1
-        return scores[min(place, len(scores) - 1)]
+        return float(scores[min(place, len(scores) - 1)])
 
     def learn(self, error: float, deviation: float) -> None:
         """Take in how far a prediction was off.

@@ -90,7 +90,7 @@ class LatencyEstimator:
         return ratio * math.exp(-half), ratio * math.exp(half)
 
     def bound(self, widths: dict[str, int]) -> float:
-        """A ratio that the measurement will rather not exceed: some of the way to the interval's end.
+        """A ratio that will rather not be exceeded: some of the way to the interval's end.
 
         Held against the budget, it keeps more proposals inside than the plain estimate, which
         would let half of those at the limit miss it.

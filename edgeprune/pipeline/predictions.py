@@ -62,9 +62,7 @@ def _layouts(threads: int) -> Iterator[Layout]:
         yield Layout(False, scratch=scratch)
 
 
-def _calibrated(
-    space: ChannelSpace, layout: Layout, seen: Sequence[Taken]
-) -> Iterator[Prediction]:
+def _calibrated(space: ChannelSpace, layout: Layout, seen: Sequence[Taken]) -> Iterator[Prediction]:
     """As it is but for what the runtime adds, or in proportion; the base comes out right."""
     counted = _BYTES * space.activation_elements(seen[0].widths, layout)
     base = seen[0].values["peak_memory"]

@@ -1,4 +1,4 @@
-"""A graph as a runtime executes it: layers with what is fused into them, and the tensors between."""
+"""A graph as a runtime executes it: layers with what is fused into them, and tensors."""
 
 import math
 from collections import Counter

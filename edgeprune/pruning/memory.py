@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeprune.pruning.arena import Layout, most_at_once
 from edgeprune.pruning.branches import Branch
 from edgeprune.pruning.costs import Floats, Lengths
-from edgeprune.pruning.arena import Layout, most_at_once
 from edgeprune.pruning.execution import Execution, execution_of
 from edgeprune.pruning.flow import Flow
 from edgeprune.pruning.remainder import remaining_nodes

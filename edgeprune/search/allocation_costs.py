@@ -38,7 +38,7 @@ class Costs:
 
     def weighted(self, widths: Widths, weights: Sequence[float]) -> float:
         """The costs of all budgets as one sum."""
-        return sum(map(operator.mul, weights, self.each(widths)))
+        return float(sum(map(operator.mul, weights, self.each(widths))))
 
 
 class Linearised:

@@ -113,7 +113,7 @@ class SearchProblem:
 
     def at(self, target: float) -> Self:
         """This problem with another target; further budgets stay where they are."""
-        if not self.shares:
+        if self.first is None:
             return replace(self, target=target)
         alone = replace(self, cost=self.first, first=None, shares=(), target=target)
         return alone.holding(*self.shares)

@@ -13,7 +13,9 @@ from tests.devices.targets import local, simulated
 
 def _tflite(xnnpack: bool) -> TargetConfig:
     target = local().model_copy(update={"runtime": "tflite"})
-    return target.model_copy(update={"tflite": target.tflite.model_copy(update={"xnnpack": xnnpack})})
+    return target.model_copy(
+        update={"tflite": target.tflite.model_copy(update={"xnnpack": xnnpack})}
+    )
 
 
 def test_tflites_arena_holds_what_its_kernels_need() -> None:
@@ -29,7 +31,7 @@ def test_a_delegates_memory_is_told_by_nobody() -> None:
     pytest.importorskip("ai_edge_litert")
     with open_device(_tflite(True)) as device:
         assert isinstance(device, Meter)
-        with pytest.raises(TargetError, match="allowed: tflite.xnnpack false"):
+        with pytest.raises(TargetError, match=r"allowed: tflite\.xnnpack false"):
             device.peak_memory(small_tflite_net(16))
 
 

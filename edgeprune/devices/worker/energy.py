@@ -70,8 +70,8 @@ def _counted(packages: list[str]) -> Callable[[], float]:
 
     def end() -> float:
         total = 0.0
-        for path, first in zip(packages, before):
-            spent = _number(path + "/energy_uj") - first
+        for number, path in enumerate(packages):
+            spent = _number(path + "/energy_uj") - before[number]
             if spent < 0:  # the counter has begun anew
                 spent += _number(path + "/max_energy_range_uj")
             total += spent
@@ -122,10 +122,15 @@ def _integrated(shunts: list[Callable[[], float]]) -> Callable[[], float]:
 
     def end() -> float:
         stop.set()
-        watcher.join()
         read()
-        steps = zip(readings, readings[1:])
-        return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in steps)
+        last = time.perf_counter()
+        watcher.join()
+        seen = sorted(one for one in readings if one[0] <= last)
+        total = 0.0
+        for number in range(1, len(seen)):
+            (earlier, before), (later, after) = seen[number - 1 : number + 1]
+            total += (later - earlier) * (before + after) / 2
+        return total
 
     return end
 

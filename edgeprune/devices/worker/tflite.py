@@ -81,10 +81,11 @@ class Runtime:
             RuntimeMissing: activations lie in a delegate's own memory, which it tells nobody.
         """
         if self._xnnpack or self._delegates:
-            raise RuntimeMissing(
+            msg = (
                 "the memory of activations is told by nobody where a delegate runs the network: "
                 "allowed: tflite.xnnpack false in the profile, and no tflite.delegates"
             )
+            raise RuntimeMissing(msg)
         interpreter, run = self._open(model)
         run()
         file = _address(np.frombuffer(model, np.uint8))

@@ -128,7 +128,9 @@ def _contradiction(session: Session, goal: Goal, away: str) -> str:
     """Which budget cannot be held, and which ones could have been."""
     holds = [f"{goal.limit:.3g}x of the latency"] if goal.probed.reachable else []
     names = session.config.budget.amounts
-    holds += [f"budget.{name} {one.text}" for name, one in names.items() if f"budget.{name} " not in away]
+    holds += [
+        f"budget.{name} {one.text}" for name, one in names.items() if f"budget.{name} " not in away
+    ]
     would = f"; what binds is that alone: {' and '.join(holds)} could be held" if holds else ""
     return (
         f"even the smallest candidate is over the budget of {away}{would}: writing that one, "
