@@ -8,7 +8,7 @@ import numpy as np
 from edgeprune.errors import MeasurementError
 from edgeprune.latency.calibration import Calibration
 from edgeprune.latency.costs import Floats, LayerCosts
-from edgeprune.latency.model import StepModel
+from edgeprune.latency.model import MEASUREMENT_ERROR, StepModel
 from edgeprune.latency.net_model import NetModel
 from edgeprune.latency.scales import KernelScales
 
@@ -104,12 +104,14 @@ class LatencyEstimator:
         """Half the interval, as a share of the ratio."""
         return self._calibration.reach * self._predictor.deviation(widths)
 
-    def observe(self, widths: dict[str, int], ratio: float) -> None:
+    def observe(self, widths: dict[str, int], ratio: float, error: float = 0.0) -> None:
         """Learn a measured latency ratio.
 
         Args:
             widths: what was measured.
             ratio: its latency as a ratio to the base model, above 0.
+            error: standard deviation of that, as a share of it, where the measurement tells: what
+                was measured in a bad moment counts less.
 
         Raises:
             MeasurementError: the ratio is no positive number.
@@ -118,12 +120,14 @@ class LatencyEstimator:
             msg = f"a latency ratio must be a positive number, got {ratio}"
             raise MeasurementError(msg)
         self._errors.append(abs(self.ratio(widths) / ratio - 1))
-        deviation = self._predictor.deviation(widths)
+        deviation = math.hypot(self._predictor.deviation(widths), error)
         self._calibration.learn(math.log(ratio / self.ratio(widths)), deviation)
-        self._predictor.learn(widths, ratio)
+        self._predictor.learn(widths, ratio, error)
         left = math.log(ratio / self._predictor.predict(widths)) - math.log(self._drift)
-        most = _LARGEST_ERROR * deviation
-        self._drift *= math.exp(_NEWEST * min(max(left, -most), most))
+        usual = self._predictor.noise
+        most = _LARGEST_ERROR * usual
+        share = _NEWEST * usual**2 / (usual**2 + error**2)
+        self._drift *= math.exp(share * min(max(left, -most), most))
 
 
 class _FromKernels:
@@ -143,8 +147,12 @@ class _FromKernels:
     def deviation(self, widths: dict[str, int]) -> float:
         return self._scales.deviation(self._row(widths))
 
-    def learn(self, widths: dict[str, int], ratio: float) -> None:
-        self._scales.learn(self._row(widths), ratio)
+    def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
+        self._scales.learn(self._row(widths), ratio, error)
+
+    @property
+    def noise(self) -> float:
+        return self._scales.noise
 
     def _row(self, widths: dict[str, int]) -> Floats:
         return self._kernels.parts_ms(widths) / self._base_ms
@@ -168,9 +176,11 @@ class _FromCosts:
     def deviation(self, widths: dict[str, int]) -> float:
         return self._models[self.step].deviation(self._costs(widths, self.step))
 
-    def learn(self, widths: dict[str, int], ratio: float) -> None:
+    noise = MEASUREMENT_ERROR
+
+    def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
         for step, model in self._models.items():
-            model.learn(self._costs(widths, step), ratio)
+            model.learn(self._costs(widths, step), ratio, error)
         # The smaller step wins a tie: it claims less.
         self.step = max(STEPS, key=lambda step: (self._models[step].evidence, -step))
 

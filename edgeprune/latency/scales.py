@@ -1,5 +1,6 @@
 """What whole nets take beside what their kernels say: a scale of each layer, learned from few."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -16,6 +17,8 @@ _COMMON, _OFFSET = 0.15, 0.1
 #: the pair under which the measurements are most likely is used.
 _OWN = (0.02, 0.06, 0.15)
 _NOISE = (0.006, 0.012, 0.025, 0.05, 0.1)
+#: Where noise is expected, and the factor that it is off by mostly.
+_LIKELY_NOISE, _NOISE_SPREAD = 0.015, 1.6
 #: The base's ratio is exact but for rounding.
 _BASE_ERROR = 0.001
 #: Errors beyond so many standard deviations count as if they were there (Huber).
@@ -39,16 +42,19 @@ class KernelScales:
     base: Floats
     _rows: list[Floats] = field(default_factory=list)
     _ratios: list[float] = field(default_factory=list)
+    _errors: list[float] = field(default_factory=list)
 
-    def learn(self, row: Floats, ratio: float) -> None:
+    def learn(self, row: Floats, ratio: float, error: float = 0.0) -> None:
         """Take in one measurement.
 
         Args:
             row: what the layers take, as shares of the base's time.
             ratio: what was measured.
+            error: its own standard deviation, as a share of it, where the measurement tells.
         """
         self._rows.append(np.append(row, 1.0))
         self._ratios.append(ratio)
+        self._errors.append(error)
         self.__dict__.pop("_fitted", None)
 
     def predict(self, row: Floats) -> float:
@@ -62,11 +68,17 @@ class KernelScales:
         ratio = max(float(whole @ fitted.scales), 1e-6)
         return float(np.hypot(np.sqrt(max(of_scales, 0.0)) / ratio, fitted.noise))
 
+    @property
+    def noise(self) -> float:
+        """Standard deviation of what no scale explains, as a share of a ratio."""
+        return self._fitted.noise
+
     @cached_property
     def _fitted(self) -> "_Fit":
         rows = np.array([np.append(self.base, 1.0), *self._rows[-_MOST:]])
         ratios = np.array([1.0, *self._ratios[-_MOST:]])
-        fits = (_fit(rows, ratios, own, noise) for own, noise in product(_OWN, _NOISE))
+        errors = np.array([0.0, *self._errors[-_MOST:]])
+        fits = (_fit(rows, ratios, errors, own, noise) for own, noise in product(_OWN, _NOISE))
         return max(fits, key=lambda one: one.evidence)
 
 
@@ -78,26 +90,29 @@ class _Fit:
     evidence: float
 
 
-def _fit(rows: Floats, ratios: Floats, own: float, noise: float) -> _Fit:
+def _fit(rows: Floats, ratios: Floats, errors: Floats, own: float, noise: float) -> _Fit:
     layers = rows.shape[1] - 1
     prior = np.append(np.ones(layers), 0.0)
     covariance = np.zeros((layers + 1, layers + 1))
     covariance[:layers, :layers] = _COMMON**2 + own**2 * np.eye(layers)
     covariance[layers, layers] = _OFFSET**2
     inverse = np.linalg.inv(covariance)
-    errors = np.append(_BASE_ERROR, noise * ratios[1:])
+    expected = np.append(_BASE_ERROR, np.hypot(noise, errors[1:]) * ratios[1:])
+    errors = expected
     surprise = ratios - rows @ prior
     for _ in range(2):
         scaled = rows / errors[:, None]
         factor = cho_factor(inverse + scaled.T @ scaled, lower=True, check_finite=False)
         change = cho_solve(factor, scaled.T @ (surprise / errors), check_finite=False)
-        left = np.abs(surprise - rows @ change) / np.append(_BASE_ERROR, noise * ratios[1:])
+        left = np.abs(surprise - rows @ change) / expected
         # Those that something disturbed count less; how unlikely they are is seen below.
-        errors = np.append(_BASE_ERROR, noise * ratios[1:]) * np.sqrt(np.maximum(left / _HUBER, 1))
+        errors = expected * np.sqrt(np.maximum(left / _HUBER, 1))
     fit = float(((surprise / errors) ** 2).sum() - (surprise / errors) @ scaled @ change)
     log_determinant = 2 * float(np.log(np.diag(factor[0])).sum())
     log_prior = float(np.linalg.slogdet(covariance)[1])
     evidence = -0.5 * (fit + log_determinant + log_prior) - float(np.log(errors).sum())
+    # A few measurements are explained by so many scales without any noise.
+    evidence -= 0.5 * (math.log(noise / _LIKELY_NOISE) / math.log(_NOISE_SPREAD)) ** 2
     precision = inverse + scaled.T @ scaled
     return _Fit(_not_negative(prior + change, precision), factor, noise, evidence)
 

@@ -64,7 +64,7 @@ def search_problem(
         allowances = Allowances(session, estimator)
 
     def observe(widths: Widths, outcome: Outcome) -> None:
-        estimator.observe(widths, outcome.latency_ratio)
+        estimator.observe(widths, outcome.latency_ratio, outcome.latency_error)
         if allowances is not None:
             allowances.observe(widths, outcome.amounts)
 

@@ -4,6 +4,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 
+#: Half a 95 % interval, in standard deviations.
+_DEVIATIONS = 1.96
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Everything measured about one candidate.
@@ -45,6 +49,15 @@ class Outcome:
             return self.density
         worst = max(self.used.values(), default=0.0)
         return self.latency_ratio if worst <= 1 else max(self.latency_ratio, worst)
+
+    @property
+    def latency_error(self) -> float:
+        """Standard deviation of the latency ratio, as a share of it; 0 where it is not known."""
+        interval = self.details.get("ratio_interval")
+        if interval is None:
+            return 0.0
+        low, high = interval
+        return float((high - low) / 2 / _DEVIATIONS / self.latency_ratio)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON of this outcome."""

@@ -107,7 +107,8 @@ def settler_of(
     estimator = goal.probed.estimator(session, kernels)
     for found in searches:
         for trial in found.trials:
-            estimator.observe(trial.widths, trial.outcome.latency_ratio)
+            one = trial.outcome
+            estimator.observe(trial.widths, one.latency_ratio, one.latency_error)
     compare, observe, log = session.compare, estimator.observe, session.reporter.log
     if not session.config.budget.amounts:
         problem = search_problem(session, goal.probed, estimator)
