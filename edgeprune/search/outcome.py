@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-
 #: Half a 95 % interval, in standard deviations.
 _DEVIATIONS = 1.96
 
