@@ -50,7 +50,7 @@ def layer_times(
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
         before = found[name].ms if name in found else 0.0
-        found[name] = LayerTime(name, layer_operator, before + _undisturbed(microseconds) / 1e3)
+        found[name] = LayerTime(name, layer_operator, before + mean_ms(microseconds))
     return list(found.values())
 
 
@@ -99,9 +99,9 @@ class _Names:
         return start
 
 
-def _undisturbed(values: Sequence[float]) -> float:
-    """The mean of the fastest runs, see decision 006."""
-    ordered = sorted(values)
+def mean_ms(microseconds: Sequence[float]) -> float:
+    """The mean of a kernel's fastest runs in milliseconds, see decision 006."""
+    ordered = sorted(microseconds)
     count = max(1, int(len(ordered) * _FASTEST))
     kept = [one for one in ordered if one <= ordered[count - 1] + _RESOLUTION]
-    return sum(kept) / len(kept)
+    return sum(kept) / len(kept) / 1e3

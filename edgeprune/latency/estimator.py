@@ -1,6 +1,7 @@
 """An estimate of latency that gets better with every measurement on the target."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -58,7 +59,7 @@ class LatencyEstimator:
         self._predictor: _FromKernels | _FromCosts = (
             _FromCosts(layer_costs, full) if kernels is None else _FromKernels(kernels, full)
         )
-        self._errors: list[float] = []
+        self._errors: deque[float] = deque(maxlen=_RECENT)
         self._calibration = Calibration()
         self._drift = 1.0
 
@@ -70,7 +71,7 @@ class LatencyEstimator:
     @property
     def error(self) -> float | None:
         """Median relative error of recent predictions, made before their measurement came."""
-        return float(np.median(self._errors[-_RECENT:])) if self._errors else None
+        return float(np.median(self._errors)) if self._errors else None
 
     def ratio(self, widths: dict[str, int]) -> float:
         """Estimated latency as a ratio to the base model.
