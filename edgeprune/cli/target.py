@@ -49,10 +49,10 @@ def check(target: Target, as_json: Json = False) -> None:
     """
     from edgeprune.cli.target_views import tell_links
     from edgeprune.config import load_target
-    from edgeprune.devices.check import check_target
+    from edgeprune.devices.check import check_boards
 
     with exit_for_errors():
-        tell_links(check_target(load_target(target)), "trusted", as_json=as_json)
+        tell_links(check_boards(load_target(target).boards), "trusted", as_json=as_json)
 
 
 @app.command()

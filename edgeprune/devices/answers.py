@@ -38,6 +38,7 @@ class _Missing(_Answer):
 class _Start(_Answer):
     pid: Annotated[int, Field(ge=0)]
     machine: _Text
+    device_id: _Text | None = None
     runtime: _Text
     version: _Text
     threads: Annotated[int, Field(ge=1)]

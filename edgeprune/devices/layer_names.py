@@ -47,7 +47,7 @@ def layer_times(
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
         before = found[name].ms if name in found else 0.0
-        found[name] = LayerTime(name, layer_operator, before + _mean(microseconds) / 1e3)
+        found[name] = LayerTime(name, layer_operator, before + mean_ms(microseconds))
     return list(found.values())
 
 
@@ -96,8 +96,9 @@ class _Names:
         return start
 
 
-def _mean(values: Sequence[float]) -> float:
-    ordered = sorted(values)
+def mean_ms(microseconds: Sequence[float]) -> float:
+    """The 10 % trimmed mean of a kernel's times, in milliseconds."""
+    ordered = sorted(microseconds)
     cut = int(len(ordered) * _TRIM)
     kept = ordered[cut : len(ordered) - cut]
-    return sum(kept) / len(kept)
+    return sum(kept) / len(kept) / 1e3

@@ -44,7 +44,12 @@ class PatientDevice:
 
     def __init__(self, device: Device, target: TargetConfig, note: Note = quiet) -> None:
         self._device, self._target, self._note = device, target, note
-        self._closed = threading.Event()
+        self._closed, self._turn = threading.Event(), threading.RLock()
+
+    @property
+    def size(self) -> int:
+        """How many boards there are; threads that ask at the same time wait for one another."""
+        return 1
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
         """See `Device.compare`."""
@@ -82,6 +87,10 @@ class PatientDevice:
         self.close()
 
     def _patiently(self, action: Callable[[], Result]) -> Result:
+        with self._turn:
+            return self._in_turn(action)
+
+    def _in_turn(self, action: Callable[[], Result]) -> Result:
         patience = self._target.patience
         pause_s = patience.pause_s
         for left in range(patience.retries, 0, -1):

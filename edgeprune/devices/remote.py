@@ -19,7 +19,6 @@ from edgeprune.devices.connection import (
 )
 from edgeprune.devices.facts import with_mend, wrong_device
 from edgeprune.devices.interpreter import Interpreter
-from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.runtimes import runtime_of
 from edgeprune.errors import (
@@ -93,15 +92,17 @@ class RemoteDevice:
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""
-        content = self._artifact(model).content
+        cut_up = self._runtime.profiled
+        content = self._artifact(model).content if cut_up is None else cut_up(model)
         digest = _digest(content)
 
         def kernels(ask: protocol.Ask) -> Any:
-            ask("build", model=digest)
+            if cut_up is None:
+                ask("build", model=digest)
             return ask("profile", model=digest, runs=_PROFILE_RUNS)["kernels"]
 
         found = self._with_restart(kernels, {digest: content})
-        return layer_times(model, found) if found else []
+        return self._runtime.layers(model, found) if found else []
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""

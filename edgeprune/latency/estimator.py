@@ -1,5 +1,6 @@
 """An estimate of latency that gets better with every measurement on the target."""
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -53,7 +54,8 @@ class LatencyEstimator:
         self._predictor: _FromKernels | _FromCosts = (
             _FromCosts(layer_costs, full) if kernels is None else _FromKernels(kernels, full)
         )
-        self._errors: list[float] = []
+        self._errors: deque[float] = deque(maxlen=_RECENT)
+        self._error: float | None = None
         self._drift = 1.0
 
     @property
@@ -64,7 +66,7 @@ class LatencyEstimator:
     @property
     def error(self) -> float | None:
         """Median relative error of recent predictions, made before their measurement came."""
-        return float(np.median(self._errors[-_RECENT:])) if self._errors else None
+        return self._error
 
     def ratio(self, widths: dict[str, int]) -> float:
         """Estimated latency as a ratio to the base model.
@@ -99,6 +101,7 @@ class LatencyEstimator:
             msg = f"a latency ratio must be a positive number, got {ratio}"
             raise MeasurementError(msg)
         self._errors.append(abs(self.ratio(widths) / ratio - 1))
+        self._error = float(np.median(self._errors))  # here, as every cost of a plan asks for it
         self._predictor.learn(widths, ratio)
         left = ratio / self._predictor.predict(widths)
         self._drift = float(self._drift ** (1 - _NEWEST) * left**_NEWEST)

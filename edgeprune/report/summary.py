@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
 from edgeprune.export import Verification
+from edgeprune.report.boards import BoardRow
 from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch, Past
 from edgeprune.report.curves import Curves
@@ -199,7 +200,7 @@ class Layer:
 
     Attributes:
         name: of the layer.
-        op: its ONNX operator.
+        op: its operator, as the runtime calls it.
         before_ms: in the base model; None where the runtime has no such layer there.
         after_ms: in the result; None where the runtime has no such layer there.
         before_channels: ``"16->32"``, input to output channels, where known.
@@ -277,6 +278,7 @@ class Summary:
         curves: what cutting each group alone costs; None where it was not measured.
         notes: anything else the reader must know.
         classes: accuracy class by class, where it was counted.
+        boards: of a pool, in its order.
         judged: what ``accuracy`` is on this page.
         directory: where the run is, for commands that the reader may copy; "" where not known.
         deploy: commands that bring the model onto the device.
@@ -307,6 +309,7 @@ class Summary:
     curves: Curves | None = None
     notes: tuple[str, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
+    boards: tuple[BoardRow, ...] = ()
     judged: Judged = field(default_factory=Judged)
     directory: str = ""
     deploy: tuple[str, ...] = ()
@@ -369,6 +372,7 @@ _KEYS = {
         Raced,
         Curves,
         ClassAccuracy,
+        BoardRow,
         Judged,
     )
     for one in dataclasses.fields(kind)

@@ -8,6 +8,26 @@ from edgeprune.pipeline.records.compact import Compact, Measured
 _CHOSEN = {"searched": "the search", "magnitude": "global magnitude"}
 
 
+class BoardLatency(Compact):
+    """What one board of a pool measured of a model.
+
+    Attributes:
+        board: its name.
+        device_id: tells it from others of its make.
+        ratio: latency to the base model's on the same board.
+        ratio_interval: 95 % interval of that.
+        latency_ms: of the model.
+        baseline_ms: of the base model.
+    """
+
+    board: str
+    device_id: str | None = None
+    ratio: float
+    ratio_interval: tuple[float, float]
+    latency_ms: float
+    baseline_ms: float
+
+
 class Finished(Compact):
     """What is known of a model that was written, verified and measured.
 
@@ -33,6 +53,8 @@ class Finished(Compact):
         ratio_interval: 95 % interval of that.
         candidate: its own measurement.
         baseline: the base model's, taken beside it.
+        boards: of a pool, each that measured it; `ratio`, `candidate` and `baseline` are of the
+            board with the largest ratio.
     """
 
     name: str
@@ -56,6 +78,7 @@ class Finished(Compact):
     ratio_interval: tuple[float, float] = (1.0, 1.0)
     candidate: Measured | None = None
     baseline: Measured | None = None
+    boards: tuple[BoardLatency, ...] | None = None
 
     @property
     def cost(self) -> float:

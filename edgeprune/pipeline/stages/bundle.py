@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from edgeprune import __version__
+from edgeprune.devices import DevicePool
+from edgeprune.devices.pool.status import status_of
 from edgeprune.export import FILES
 from edgeprune.export.manifest import FileEntry
 from edgeprune.files import deflated, sha256, write_atomic
@@ -118,7 +120,7 @@ def _layers(session: Session, before: bytes, after: bytes) -> tuple[Layer, ...]:
     """Latency layer by layer, which zeros do not change."""
     if session.counted is not None:
         return ()
-    profiles = [session.device.profile(content) for content in (before, after)]
+    profiles = [session.profile(content) for content in (before, after)]
     return layer_rows(before, after, *profiles)
 
 
@@ -151,13 +153,24 @@ def manifest_head(session: Session) -> dict[str, Any]:
         "judged": judged(session.workload.task),
         "units": {one.name: one.unit for one in session.workload.task.metrics},
         "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
-        "target": {"name": config.target, **session.device.conditions()},
+        "target": {
+            "name": ", ".join(config.targets),
+            **session.device.conditions(),
+            **_pool(session),
+        },
         "host": {
             "python": platform.python_version(),
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
         },
     }
+
+
+def _pool(session: Session) -> dict[str, Any]:
+    """The boards, where there are several: how each did."""
+    if not isinstance(session.device, DevicePool):
+        return {}
+    return {"boards": [vars(line) for line in status_of(session.device).boards]}
 
 
 def copy_bundle(directory: RunDirectory, contender: str, folder: Path) -> dict[str, FileEntry]:

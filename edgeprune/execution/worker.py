@@ -1,0 +1,59 @@
+"""What runs in a worker's process: it holds what it was built with, and works with it.
+
+Its source is sent to the worker, where another edgeprune may be installed, or none: it imports
+the standard library alone before that has been looked at.
+"""
+
+import os
+import pickle
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+#: The number of this boot of the machine: equal where two processes share its processors.
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Worker:
+    """Holds one object, and calls its methods."""
+
+    def __init__(self) -> None:
+        self._held: Any = None
+
+    def about(self) -> dict[str, Any]:
+        """Who answers: its machine, its process, and its edgeprune's version, None without one."""
+        try:
+            import edgeprune
+
+            version = getattr(edgeprune, "__version__", None)
+        except ImportError:
+            version = None
+        return {
+            "machine": machine(),
+            "host": platform.node(),
+            "process": os.getpid(),
+            "edgeprune": version,
+        }
+
+    def hold(self, content: bytes, path: list[str]) -> None:
+        """Take what the work is done with.
+
+        Args:
+            content: a pickle of the object.
+            path: where the driver finds modules.
+        """
+        sys.path += [folder for folder in path if folder not in sys.path]
+        self._held = pickle.loads(content)
+
+    def work(self, method: str, *args: Any, **settings: Any) -> Any:
+        """Call a method of the object."""
+        return getattr(self._held, method)(*args, **settings)
+
+
+def machine() -> str:
+    """What tells this machine from others."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return platform.node()
