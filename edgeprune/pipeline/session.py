@@ -20,12 +20,15 @@ from edgeprune.devices import (
 )
 from edgeprune.devices.pool.status import keep_status
 from edgeprune.errors import WorkloadError
-from edgeprune.evaluation import Reconstruction, Recovery, accuracy
+from edgeprune.evaluation import Reconstruction, Recovery, Turns, accuracy
+from edgeprune.execution import Crew
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
+from edgeprune.pipeline.amounts import refuse_untold
 from edgeprune.pipeline.base_model import open_base
 from edgeprune.pipeline.device_files import DeviceFiles
+from edgeprune.pipeline.execution import hire_crew, reach_cluster
 from edgeprune.pipeline.multiples import learned_multiples
 from edgeprune.pipeline.precision import candidate_form, check_precision, device_files
 from edgeprune.pipeline.progress import Reporter
@@ -73,6 +76,7 @@ class Session:
         counted: single weights, where those are cut and the budget is on their density.
         curves: what cutting each group alone costs, once it is measured.
         retrain_images: training images that a candidate is trained on before it is scored.
+        crew: workers that score and train in place of this process, where there are some.
     """
 
     config: PipelineConfig
@@ -87,6 +91,17 @@ class Session:
     counted: CountedSpace | None = None
     curves: Curves | None = None
     retrain_images: int = 0
+    crew: Crew | None = None
+
+    @property
+    def devices(self) -> int:
+        """How many measure at once: a pool's size, or one."""
+        return len(self.boards)
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Keeps what computes and what is measured apart, whichever threads do it."""
+        return Turns(local=not self.remote, devices=self.devices)
 
     @property
     def target(self) -> TargetConfig:
@@ -217,7 +232,7 @@ def open_session(
 ) -> Iterator[Session]:
     """Open a run: train or load the base, find its channel groups, reach the device.
 
-    The device is opened before the base is trained, so that a broken target costs no time.
+    Device and cluster are reached before the base is trained: a broken one costs no time.
 
     Args:
         config: the pipeline.
@@ -228,6 +243,7 @@ def open_session(
     Raises:
         TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
             extra that a format needs is not installed.
+        ExecutionError: see `reach_cluster` and `hire_crew`.
     """
     boards = load_boards(config)
     target = boards[0]
@@ -241,12 +257,16 @@ def open_session(
     with ExitStack() as stack:
         device = open_boards(boards, reporter.say)
         stack.callback(device.close)
+        refuse_untold(config.budget, device, boards[0].name)
         if isinstance(device, DevicePool):
             stack.enter_context(keep_status(device, directory.boards))
         if history is not None:
             stack.enter_context(history)
+        cluster = stack.enter_context(reach_cluster(config))
         given = workload or open_base(config, directory, reporter)
-        yield _trace(config, directory, reporter, given, boards, device, history)
+        session = _trace(config, directory, reporter, given, boards, device, history)
+        session.crew = stack.enter_context(hire_crew(session, cluster))
+        yield session
 
 
 def open_boards(

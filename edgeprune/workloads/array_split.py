@@ -1,7 +1,7 @@
 """A split whose images lie in an array, in memory or mapped from a file."""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from edgeprune.errors import WorkloadError
+from edgeprune.folders import CACHE_VARIABLE
 from edgeprune.workloads.augmentation import Augmentation
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
@@ -27,7 +28,7 @@ class ArraySplit(IndexedSplit):
         *,
         rows: Rows | None = None,
         names: Sequence[str] | None = None,
-        targets: npt.NDArray[np.float32] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         image_size: int | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
@@ -75,6 +76,28 @@ class ArraySplit(IndexedSplit):
             msg = f"split {name!r} has {len(self._rows)} images but {len(self)} labels"
             raise WorkloadError(msg)
         self._image_size = image_size
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: the split's own images, or the name of the file they lie in."""
+        state, images = dict(vars(self)), self._images
+        if isinstance(images, np.memmap):
+            place = (str(images.filename), images.offset, images.shape)
+            return {**state, "_images": place}
+        return {**state, "_images": images[self._rows], "_rows": np.arange(len(self))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the file of images again, where there is one."""
+        vars(self).update(state)
+        if isinstance(state["_images"], tuple):
+            path, offset, shape = state["_images"]
+            try:
+                self._images = np.memmap(path, np.uint8, "r", offset, shape)
+            except OSError as error:
+                msg = (
+                    f"split {self.name!r}: {path} is not here ({error.strerror}); allowed: a cache "
+                    f"({CACHE_VARIABLE}) that all machines share"
+                )
+                raise WorkloadError(msg) from error
 
     def select(self, rows: Rows, name: str) -> Self:
         """The split of some rows of this one; the images stay shared."""

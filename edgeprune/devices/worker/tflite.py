@@ -112,6 +112,36 @@ class Runtime:
             found.append((name, operator, times[index][-runs:]))
         return found
 
+    def memory(self, model: bytes, folder: str) -> int:
+        """Size of the arena that activations lie in: from its first byte to its last.
+
+        Args:
+            model: TFLite file.
+            folder: not needed.
+
+        Raises:
+            RuntimeMissing: activations lie in a delegate's own memory, which it tells nobody.
+        """
+        if self._xnnpack or self._delegates:
+            msg = (
+                "the memory of activations is told by nobody where a delegate runs the network: "
+                "allowed: tflite.xnnpack false in the profile, and no tflite.delegates"
+            )
+            raise RuntimeMissing(msg)
+        interpreter, run = self._open(model)
+        run()
+        file = _address(np.frombuffer(model, np.uint8))
+        places = []
+        for entry in interpreter.get_tensor_details():
+            try:
+                array = interpreter.tensor(entry["index"])()
+            except ValueError:  # it has no memory: what made it was fused away
+                continue
+            begin = _address(array)
+            if not file <= begin < file + len(model):  # weights lie in the file
+                places.append((begin, begin + array.nbytes))
+        return _largest_block(places)
+
     def _open(self, model: bytes) -> tuple[Any, Callable[[], object]]:
         # The interpreter ends the process on some broken files: this is what it looks at first.
         if model[4:8] != b"TFL3":
@@ -151,6 +181,22 @@ class Runtime:
             raise RuntimeMissing("the delegate " + path + " cannot be loaded: " + str(error)) from (
                 error
             )
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _largest_block(places: list[tuple[int, int]]) -> int:
+    """Bytes of the largest block in which tensors lie; a gap in it is smaller than they are."""
+    largest = begin = end = 0
+    gap = max(stop - start for start, stop in places)
+    for start, stop in sorted(places):
+        if start > end + gap:
+            begin = end = start
+        end = max(end, stop)
+        largest = max(largest, end - begin)
+    return largest
 
 
 def _example(entry: dict[str, Any]) -> Any:
