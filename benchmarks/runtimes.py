@@ -1,7 +1,8 @@
 """Searching on the runtime that ships: TFLite candidates, and whole pipelines on a target.
 
-    python benchmarks/runtimes.py [--candidates] [--model NAME] [--pipeline] [--target local-tflite] [--quick]
-                                  [--set KEY=VALUE ...] [--keep DIR] [--json]
+    python benchmarks/runtimes.py [--candidates] [--pipeline] [--model NAME] [--quick]
+                                  [--target local-tflite] [--set KEY=VALUE ...] [--keep DIR]
+                                  [--json]
 
 ``--candidates``: from a plan to the TFLite bytes that a device is sent, for several networks, in
 one thread's CPU time, and how far the outputs are from torch's, removed blocks among the plans.
