@@ -35,6 +35,8 @@ class PrunableNet:
         called: Mapping[str, str] | None = None,
     ) -> None:
         layers = read_layers(base)
+        #: Whether a profile tells single operators, none fused over layers.
+        self.by_operator = called is not None
         names = called or {}
         self.nodes = tuple(names.get(layer.node, layer.node) for layer in layers)
         self.full = dict(full)

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from edgeprune.latency.alignment import Paths
 from edgeprune.latency.costs import Floats
+from edgeprune.latency.features import Shapes
 from edgeprune.latency.kernel_model import KernelModel, times_of
 from edgeprune.latency.net import PrunableNet
 from edgeprune.latency.rest import RestModel, rest_features
@@ -28,7 +30,7 @@ class NetModel:
         for rest in table.rests:
             if rest.net == net.signature:
                 shapes = net.shapes_of(rest.channels)
-                rows.append(rest_features(shapes, self.kernels.paths(shapes)))
+                rows.append(self._rest_features(shapes, self.kernels.paths(shapes)))
                 times.append(rest.ms)
         self._rest = RestModel(rows, np.array(times, np.float64))
 
@@ -49,7 +51,7 @@ class NetModel:
         """
         shapes = self._net.shapes(widths)
         paths = self.kernels.paths(shapes)
-        beside = self._rest.predict(rest_features(shapes, paths))
+        beside = self._rest.predict(self._rest_features(shapes, paths))
         return np.append(times_of(shapes, paths, self._weights), beside)
 
     def ms(self, widths: dict[str, int]) -> float:
@@ -59,3 +61,6 @@ class NetModel:
             widths: kept channels per group.
         """
         return float(self.parts_ms(widths).sum())
+
+    def _rest_features(self, shapes: Shapes, paths: Paths) -> Floats:
+        return rest_features(shapes, paths, by_layer=self._net.by_operator)

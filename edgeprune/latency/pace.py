@@ -8,7 +8,7 @@ import numpy as np
 from edgeprune.config import TargetConfig
 from edgeprune.devices import Device
 from edgeprune.errors import MeasurementError, TargetError
-from edgeprune.latency.chains import chain
+from edgeprune.latency.tflite_chains import chain_for
 
 #: Comparisons of a network with itself.
 _REPEATS = 5
@@ -39,7 +39,7 @@ def noise_floor(device: Device, repeats: int = _REPEATS) -> float:
     Raises:
         MeasurementError: as `Device.compare`.
     """
-    net = chain("conv", 64)
+    net = chain_for(str(device.conditions()["runtime"]))("conv", 64)
     ratios = [device.compare(net, net).ratio for _ in range(repeats)]
     return float(np.abs(np.log(ratios)).max())
 
@@ -62,7 +62,7 @@ def thread_times(
         What could be timed; a count that the device refuses is left out.
     """
     wanted = sorted({*_doubled(cores), cores}) if counts is None else list(counts)
-    net, found = chain("conv", _CHANNELS, _LAYERS), []
+    net, found = chain_for(target.runtime)("conv", _CHANNELS, _LAYERS), []
     for count in wanted:
         try:
             with open_with(target.model_copy(update={"threads": count})) as device:

@@ -34,13 +34,16 @@ class RestModel:
         return 0.0 if self._weights is None else float(row @ self._weights)
 
 
-def rest_features(shapes: Shapes, paths: Paths) -> Floats:
+def rest_features(shapes: Shapes, paths: Paths, *, by_layer: bool = False) -> Floats:
     """What the time beside the layers is a non-negative combination of.
 
     Args:
         shapes: of the layers, in the order in which they run.
         paths: of the same.
+        by_layer: also what each layer writes for itself: where a runtime fuses little, what is
+            slow beside the layers (a shortcut that is cut out and padded) hangs on some of them.
     """
+    own = shapes.written * shapes.out_pixels if by_layer else np.empty(0)
     there = shapes.written > 0  # the layers of removed branches have no channels
     read = (shapes.read * shapes.pixels)[there]
     written = (shapes.written * shapes.out_pixels)[there]
@@ -49,7 +52,7 @@ def rest_features(shapes: Shapes, paths: Paths) -> Floats:
     after_slow = np.concatenate([[False], slow[:-1]])
     changed = np.concatenate([[False], paths[1:] != paths[:-1]])
     into, back = read * (slow & ~after_slow), read * (~slow & after_slow)
-    return np.array(
+    sums = np.array(
         [
             1.0,
             written.sum(),
@@ -66,3 +69,4 @@ def rest_features(shapes: Shapes, paths: Paths) -> Floats:
             (back**2).sum() * 1e-6,
         ]
     )
+    return np.concatenate([sums, own])

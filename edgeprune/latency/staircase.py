@@ -13,7 +13,7 @@ from edgeprune.devices import Device
 from edgeprune.history import History, KernelLatency, Staircase
 from edgeprune.latency.chains import LENGTH, chain
 from edgeprune.latency.kernels import read_layers
-from edgeprune.latency.tflite_chains import tflite_chain
+from edgeprune.latency.tflite_chains import chain_for
 
 #: Kinds of layers that are tried.
 KINDS = ("conv", "depthwise", "grouped", "linear")
@@ -126,9 +126,7 @@ def _gain(ms: Mapping[int, float], multiple: int) -> float:
 def _sweep(
     device: Device, kind: str, advance: Callable[[str, int], None]
 ) -> tuple[Sweep, list[KernelLatency]]:
-    channels, made = tuple(_RANGES[kind]), chain
-    if device.conditions()["runtime"] == "tflite":
-        made = tflite_chain
+    channels, made = tuple(_RANGES[kind]), chain_for(str(device.conditions()["runtime"]))
     reference = made(kind, channels[len(channels) // 2])
     ratios, levels, records = [], [], []
     for count in channels:

@@ -37,7 +37,7 @@ def learn_kernels(session: Session) -> NetModel | None:
     limit_s, space = session.target.measure.probe_s, session.channels
     if session.history is None or limit_s == 0 or session.counted is not None:
         return None
-    called: dict[str, str] = {}
+    called: dict[str, str] | None = None
     if (files := session.artifact) is not None:
         if files.nodes is None:
             return None
