@@ -184,9 +184,11 @@ class TargetConfig(Section):
     def remote(self) -> bool:
         """Whether its work takes nothing from this machine's processor, or does not show there.
 
-        A virtual board counts instructions: what else this machine does changes no latency.
+        A virtual board counts instructions: what else this machine does changes no latency. A
+        simulated one that takes time stands for a board elsewhere.
         """
-        return self.kind == "ssh" or self.virtual
+        waits = self.simulated is not None and self.simulated.takes_s > 0
+        return self.kind == "ssh" or self.virtual or waits
 
     @property
     def virtual(self) -> bool:

@@ -1,6 +1,5 @@
 """Which layers can make up for cut input channels, and which of them see the same input."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,12 +105,9 @@ def _by_its_weights(module: Mixer, tensor: torch.Tensor, output: torch.Tensor) -
         return False
     if type(module).forward in _FORWARDS:
         return True
-    plain: torch.Tensor = _plain(module)(module, tensor)
+    forward: Any = next(kind.forward for kind in _KINDS if isinstance(module, kind))
+    plain: torch.Tensor = forward(module, tensor)
     return plain.shape != output.shape or torch.allclose(plain, output, rtol=1e-3, atol=1e-5)
-
-
-def _plain(module: Mixer) -> Callable[[Mixer, torch.Tensor], torch.Tensor]:
-    return next(kind.forward for kind in _KINDS if isinstance(module, kind))
 
 
 def _identity(tensor: torch.Tensor) -> tuple[int, int]:

@@ -11,23 +11,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.onnx import register_custom_op_symbolic, symbolic_helper, unregister_custom_op_symbolic
+from torch.onnx import symbolic_helper
+
+_EXPORTER: Any = torch.onnx  # what it has of the tracing exporter is not in its typed names
 
 
 @contextmanager
 def missing_operators(opset: int) -> Iterator[None]:
     """Inside, torch's tracing exporter knows them."""
-    known = {"aten::rms_norm": _rms_norm, "aten::pixel_unshuffle": _pixel_unshuffle}
+    known: dict[str, Any] = {"aten::rms_norm": _rms_norm, "aten::pixel_unshuffle": _pixel_unshuffle}
     for rank in (1, 2, 3):
         known[f"aten::adaptive_avg_pool{rank}d"] = _mean
         known[f"aten::adaptive_max_pool{rank}d"] = _maximum
     for name, spelt in known.items():
-        register_custom_op_symbolic(name, spelt, opset)
+        _EXPORTER.register_custom_op_symbolic(name, spelt, opset)
     try:
         yield
     finally:
         for name in known:
-            unregister_custom_op_symbolic(name, opset)
+            _EXPORTER.unregister_custom_op_symbolic(name, opset)
 
 
 def _rms_norm(g: Any, features: Any, shape: Any, weight: Any, epsilon: Any) -> Any:

@@ -29,7 +29,7 @@ def assigned(dense: DenseBoxes, boxes: torch.Tensor) -> torch.Tensor:
     if not len(boxes):
         return free
     sides = areas(boxes).clamp_min(1e-6).sqrt()
-    maps = dense.strides.unique()
+    maps = torch.unique(dense.strides)
     nearest = ((maps * SIDE).log()[:, None] - sides.log()).abs().argmin(0)
     own = dense.strides[:, None] == maps[nearest]
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2

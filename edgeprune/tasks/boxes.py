@@ -44,7 +44,8 @@ def unsuppressed(boxes: torch.Tensor, labels: torch.Tensor, most: float) -> torc
     Returns:
         (N, M) bool, those that stay.
     """
-    shares = [overlap(few[:, :, None], few[:, None])[0] > most for few in boxes.split(_AT_ONCE)]
+    parts = [boxes[start : start + _AT_ONCE] for start in range(0, len(boxes), _AT_ONCE)]
+    shares = [overlap(few[:, :, None], few[:, None])[0] > most for few in parts]
     hides = (torch.cat(shares) & (labels[:, :, None] == labels[:, None])).triu(1)
     kept = torch.ones(boxes.shape[:2], dtype=torch.bool, device=boxes.device)
     for row in range(boxes.shape[1]):

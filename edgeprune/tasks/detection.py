@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from edgeprune.errors import WorkloadError
 from edgeprune.tasks.assignment import assigned
 from edgeprune.tasks.boxes import overlap
-from edgeprune.tasks.dense_boxes import DenseBoxes, dense_boxes, detections
+from edgeprune.tasks.dense_boxes import LOWEST_SCORE, DenseBoxes, dense_boxes, detections
 from edgeprune.tasks.finds import BoxMeter, matching_share
 from edgeprune.tasks.protocol import Metric, Targets, Task
 from edgeprune.tensors import flattened_outputs
@@ -40,7 +40,7 @@ class Detection(Task):
     default: ClassVar[int] = 3
 
     def __init__(self, *, image_size: int | None = None) -> None:
-        self._size = (image_size, image_size) if image_size else None
+        self._size: tuple[int, ...] | None = (image_size, image_size) if image_size else None
 
     def prepare(self, train: "Split") -> None:
         """Take the size of the input from a training image."""
@@ -110,9 +110,8 @@ class Detection(Task):
         """Share of what either finds that the other finds too: the same class in the same place."""
         return matching_share(self._found(outputs, COMPARED), self._found(expected, COMPARED))
 
-    def _found(self, outputs: Any, lowest: float | None = None) -> list[dict[str, torch.Tensor]]:
-        settings = {} if lowest is None else {"lowest": lowest}
-        return detections(self._dense(outputs), *self._input, **settings)
+    def _found(self, outputs: Any, lowest: float = LOWEST_SCORE) -> list[dict[str, torch.Tensor]]:
+        return detections(self._dense(outputs), *self._input, lowest)
 
     def _dense(self, outputs: Any) -> DenseBoxes:
         return dense_boxes(outputs, *self._input)

@@ -79,6 +79,7 @@ class SplitConformance:
             assert images.dtype == torch.float32 and images.ndim == self.input_axes
             assert isinstance(targets, torch.Tensor | list) and len(targets) == len(images)
             if self.targets_are_classes:
+                assert isinstance(targets, torch.Tensor)
                 assert targets.dtype == torch.int64 and targets.shape == (len(images),)
                 assert targets.min() >= 0
             assert all(one.isfinite().all() for one in _tensors(targets))

@@ -28,7 +28,7 @@ class ArraySplit(IndexedSplit):
         *,
         rows: Rows | None = None,
         names: Sequence[str] | None = None,
-        targets: npt.NDArray[np.float32] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         image_size: int | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,

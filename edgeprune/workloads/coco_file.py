@@ -118,7 +118,7 @@ def _content(file: Path) -> dict[str, list[dict[str, Any]]]:
             which = f": no {key!r}" if not rows else ""
             msg = f"{file} {what}{which}; allowed: a JSON object of images, annotations, categories"
             raise WorkloadError(msg)
-    return content  # type: ignore[no-any-return]
+    return content
 
 
 def _add(found: CocoFile, one: dict[str, Any], place: str) -> None:

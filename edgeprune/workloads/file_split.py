@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,20 +10,18 @@ import torch
 
 from edgeprune.workloads.ahead import read_ahead
 from edgeprune.workloads.augmentation import Augmentation
-from edgeprune.workloads.decoding import Pixels, crop, decode
+from edgeprune.workloads.decoding import Pixels, Scaling, crop, decode
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
 from edgeprune.workloads.split import Batch
 from edgeprune.workloads.stratified import Rows
 
-#: The shorter side is scaled to this many times the crop: 256 for 224, as for ImageNet.
-RESIZE_RATIO = 8 / 7
-
 
 class FileSplit(IndexedSplit):
-    """Image files: scaled to 8/7 of the size that is asked for, then cropped to it.
+    """Image files: scaled to 8/7 of the size that is asked for (256 for 224), then cropped to it.
 
-    The crop is central, as for ImageNet validation, and random when augmenting.
+    Other weights were trained with other shares: see `Scaling`. The crop is central, as for
+    ImageNet validation, and random when augmenting.
     """
 
     def __init__(
@@ -34,10 +32,10 @@ class FileSplit(IndexedSplit):
         *,
         image_size: int,
         names: Sequence[str] | None = None,
-        targets: npt.NDArray[np.float32] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
-        resize: bool = True,
+        scaling: Scaling = Scaling(),  # noqa: B008 (frozen)
     ) -> None:
         """Note where the images are; none is read yet.
 
@@ -50,7 +48,7 @@ class FileSplit(IndexedSplit):
             targets: (N, numbers) of a regression; the labels where not given.
             normalisation: mean and standard deviation of the 3 channels.
             augmentation: whether ``augment=True`` crops at random, and whether it flips.
-            resize: whether the shorter side is scaled to more than what is cropped.
+            scaling: how much more than what is cropped the shorter side is scaled to, and how.
 
         Raises:
             WorkloadError: the numbers of files, labels and names do not agree.
@@ -64,7 +62,7 @@ class FileSplit(IndexedSplit):
             augmentation=augmentation,
         )
         self._files = list(files)
-        self._image_size, self._resize = image_size, resize
+        self._image_size, self._scaling = image_size, scaling
 
     def select(self, rows: Rows, name: str) -> Self:
         """The split of some rows of this one."""
@@ -77,7 +75,7 @@ class FileSplit(IndexedSplit):
             targets=self.targets[rows],
             normalisation=self.normalisation,
             augmentation=self.augmentation,
-            resize=self._resize,
+            scaling=self._scaling,
         )
 
     def _batches(
@@ -95,8 +93,9 @@ class FileSplit(IndexedSplit):
 
     def _decode(self, row: int, top: float, left: float, mirrored: float) -> Pixels:
         size = self._image_size
-        scaled = round(size * RESIZE_RATIO) if self._resize else size
-        pixels = decode(self._files[row], shorter_side=scaled)
+        scaled = round(size / self._scaling.crop_share)
+        by = self._scaling.interpolation
+        pixels = decode(self._files[row], shorter_side=scaled, interpolation=by)
         pixels = crop(pixels, size, top, left)
         return pixels[:, ::-1] if mirrored else pixels
 

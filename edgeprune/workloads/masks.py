@@ -36,7 +36,7 @@ class MaskedScene:
         """See `Scene.read`."""
         pixels, numbers = decode(self.image), read_mask(self.mask)
         self._compare(pixels.shape[:2], numbers.shape)
-        fitting = Fitting(*numbers.shape, size)
+        fitting = Fitting(numbers.shape[0], numbers.shape[1], size)
         return fitting.image(pixels), torch.from_numpy(fitting.mask(numbers, IGNORED))
 
     @staticmethod

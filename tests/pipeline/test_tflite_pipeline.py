@@ -52,9 +52,8 @@ def test_a_run_measures_profiles_and_writes_tflite_files(
     monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
     monkeypatch.setattr(opening, "to_tflite", _by_hand)
     target = tmp_path / "desk.yaml"
-    target.write_text(
-        "{name: desk, extends: local-tflite, measure: {warmup: 1, runs: 12, probe_s: 5}}"
-    )
+    measure = "measure: {warmup: 1, runs: 12, probe_s: 5}"
+    target.write_text(f"{{name: desk, extends: local-tflite, {measure}}}")
     overrides = (
         "workload.model.name=tests.export.hand_converted:Net",
         "workload.train.epochs=1",

@@ -12,7 +12,7 @@ from edgeprune.workloads.array_split import ArraySplit
 from edgeprune.workloads.augmentation import Augmentation
 from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.decoded_images import decoded_images
-from edgeprune.workloads.decoding import read_size
+from edgeprune.workloads.decoding import Scaling, read_size
 from edgeprune.workloads.file_split import FileSplit
 from edgeprune.workloads.image_table import read_table
 from edgeprune.workloads.image_tree import WHOLE, ImageTree, read_tree
@@ -32,6 +32,7 @@ def imagefolder(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     augment: bool = True,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """``train/<class>/<image>`` beside ``test/`` or ``val/``, or class folders alone.
 
@@ -46,6 +47,7 @@ def imagefolder(
         mean: of pixels in 0..1; ImageNet's where not given, as most checkpoints expect.
         std: the same.
         augment: whether training images are cropped and flipped at random.
+        scaling: of images above 96 pixels; 8/7 of the crop where not given.
 
     Returns:
         Names of the images are their paths relative to `root`: ``test/cat/0007.jpg``.
@@ -53,7 +55,8 @@ def imagefolder(
     Raises:
         WorkloadError: `root` is missing, has another layout, or holds images that cannot be read.
     """
-    return dataset_of(read_tree(open_root(root)), image_size, mean, std, augment=augment)
+    tree = read_tree(open_root(root))
+    return dataset_of(tree, image_size, mean, std, augment=augment, scaling=scaling)
 
 
 def imagecsv(
@@ -64,6 +67,7 @@ def imagecsv(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     augment: bool = True,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """A CSV file of paths and labels, and perhaps of splits; see `read_table`.
 
@@ -74,12 +78,13 @@ def imagecsv(
         mean: see `imagefolder`.
         std: see `imagefolder`.
         augment: see `imagefolder`.
+        scaling: see `imagefolder`.
 
     Raises:
         WorkloadError: the table or an image cannot be used.
     """
     tree = read_table(Path(file).expanduser(), root)
-    return dataset_of(tree, image_size, mean, std, augment=augment)
+    return dataset_of(tree, image_size, mean, std, augment=augment, scaling=scaling)
 
 
 def dataset_of(
@@ -90,6 +95,7 @@ def dataset_of(
     *,
     augment: bool,
     targets: npt.NDArray[np.float32] | None = None,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """The data set of images that have been listed; see `imagefolder`.
 
@@ -100,6 +106,7 @@ def dataset_of(
         std: see `imagefolder`.
         augment: see `imagefolder`.
         targets: (N, numbers) of the images of a regression; then labels mean nothing.
+        scaling: how larger images are brought to their size.
     """
     normalisation = choose_normalisation(mean, std, IMAGENET)
     augmentation = Augmentation() if augment else None
@@ -125,6 +132,7 @@ def dataset_of(
             targets=targets,
             normalisation=normalisation,
             augmentation=augmentation,
+            scaling=scaling or Scaling(),
         )
     if WHOLE in tree.parts:
         return Dataset(tree.classes, whole, None, divided=False)

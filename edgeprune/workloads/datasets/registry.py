@@ -18,6 +18,7 @@ from edgeprune.workloads.datasets.targetcsv import targetcsv
 from edgeprune.workloads.datasets.torch_datasets import dataset_of_parts
 from edgeprune.workloads.importing import call_accepted, import_function
 from edgeprune.workloads.indexed_split import IndexedSplit
+from edgeprune.workloads.recipe import Recipe
 from edgeprune.workloads.split import Split
 
 #: Entry points of other packages: functions that give a `Dataset`.
@@ -47,11 +48,13 @@ def datasets() -> Mapping[str, Callable[..., Dataset]]:
     return provided(ENTRY_POINTS, "a function", callable, WorkloadError) | _OURS
 
 
-def open_dataset(config: DataConfig) -> Dataset:
+def open_dataset(config: DataConfig, recipe: Recipe | None = None) -> Dataset:
     """Open a dataset by its name or by ``module:function``.
 
     Args:
         config: names the dataset and holds its settings.
+        recipe: how images were prepared for the model's weights; holds where `config` says
+            nothing.
 
     Raises:
         WorkloadError: the name is unknown, a setting does not apply, the function gives
@@ -75,13 +78,23 @@ def open_dataset(config: DataConfig) -> Dataset:
         function,
         config.name,
         args=config.args,
-        offered=offered,
+        offered=offered | _published(config, recipe or Recipe()),
         required={
             key: f"workload.data.{key}" for key, value in defaults.items() if offered[key] != value
         },
         setting="workload.data",
     )
     return _checked(found, config.name)
+
+
+def _published(config: DataConfig, recipe: Recipe) -> dict[str, Any]:
+    """What a recipe settles, offered in place of a dataset's own defaults."""
+    found: dict[str, Any] = {} if recipe.scaling is None else {"scaling": recipe.scaling}
+    if config.image_size is None and recipe.image_size is not None:
+        found["image_size"] = recipe.image_size
+    if config.mean is None and config.std is None and recipe.normalisation is not None:
+        found |= {"mean": recipe.normalisation.mean, "std": recipe.normalisation.std}
+    return found
 
 
 def _built_in(name: str) -> Callable[..., Dataset]:
@@ -94,9 +107,8 @@ def _built_in(name: str) -> Callable[..., Dataset]:
     return datasets()[name]
 
 
-def _checked(found: Any, name: str) -> Dataset:
-    if not isinstance(found, Dataset):
-        found = dataset_of_parts(found, name)
+def _checked(given: Any, name: str) -> Dataset:
+    found = given if isinstance(given, Dataset) else dataset_of_parts(given, name)
     for part in ("train", "test", "reward"):
         split = getattr(found, part)
         if split is None and part != "train":
