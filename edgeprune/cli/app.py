@@ -254,7 +254,8 @@ def samplers(as_json: Json = False) -> None:
 def inspect(
     model: Annotated[str, typer.Argument(help="A pipeline file, or module:function.")],
     shape: Annotated[
-        str | None, typer.Option("--input", help="Input shape of a module:function: 1x3x224x224")
+        str | None,
+        typer.Option("--input", help="Input shape(s) of a module:function: 1x3x224x224, 1x1x16000"),
     ] = None,
     overrides: Overrides = None,
     clusters: Annotated[

@@ -16,6 +16,9 @@ from edgeprune.report.ladder import Rung
 from edgeprune.report.sentences import loss_warning
 from edgeprune.terminal import console, say
 
+#: Columns of a terminal that have room for metrics beside the score.
+_WIDE = 110
+
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
     """Print a finished run, as a table or as JSON; a missed budget is an error with code 3.
@@ -117,6 +120,8 @@ def _table(result: RunResult) -> None:
     table = Table(title=None, title_justify="left")
     last = ("zeros", "deflated file") if weights else ("MACs", "file")
     others = list(bundle.result.verification.metrics)[1:]
+    if console().width < _WIDE:
+        others = []  # the report and --json have them
     for heading in ("", f"test {bundle.judged.name}", *others, "latency", *last):
         table.add_column(heading, justify="left" if not heading else "right")
     unit = unit_of(bundle.target["clock"])

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from edgeprune.config.budget import BudgetConfig
+from edgeprune.config.execution import ExecutionConfig
 from edgeprune.config.joint import JointConfig
 from edgeprune.config.section import Section
 from edgeprune.config.stages import (
@@ -72,6 +73,11 @@ class PipelineConfig(Section):
         "or `off`: nowhere.",
     )
 
+    execution: ExecutionConfig = Field(
+        default_factory=ExecutionConfig,
+        description="Where candidates are scored, and how many at once: [Scaling](scaling.md).",
+    )
+
     _notice: str = PrivateAttr("")
 
     @model_validator(mode="before")
@@ -126,6 +132,18 @@ class PipelineConfig(Section):
             msg = (
                 f"workload.train.mode joint trains towards one budget, got {self.budget.text}; "
                 f"allowed: one value, such as {self.budget.each[-1].text}"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _trained_where(self) -> Self:
+        """Workers train candidates, too."""
+        execution = self.execution
+        if execution.engine == "ray" and self.train_on == "cuda" and not execution.gpus_per_worker:
+            msg = (
+                "execution.gpus_per_worker is 0, but train_on is cuda and workers train; allowed: "
+                "above 0, such as 0.5, or train_on: cpu"
             )
             raise ValueError(msg)
         return self

@@ -20,7 +20,7 @@ from edgeprune.pipeline.field import FINALISTS
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.names import unknown_names
-from edgeprune.pipeline.precision import check_precision
+from edgeprune.pipeline.precision import candidate_form, check_precision
 from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
@@ -156,7 +156,7 @@ def _look_at_formats(opened: _Opened) -> Iterator[Link]:
     check_precision(config, target)
     for form in config.export.formats:
         check_writable(form, target)
-    names = ", ".join(dict.fromkeys(("onnx", *config.export.formats)))
+    names = ", ".join(dict.fromkeys(("onnx", candidate_form(target), *config.export.formats)))
     yield Link("formats", "ok", f"{names} in {', '.join(config.export.precision)}")
 
 

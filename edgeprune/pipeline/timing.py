@@ -11,7 +11,7 @@ from edgeprune.pipeline.session import Session, open_boards
 
 
 class ArtifactTimer:
-    """The run's own device for ONNX files, the same device with another runtime for others.
+    """The run's own device for files like its candidates', and for others with another runtime.
 
     Args:
         session: the open run.
@@ -19,7 +19,7 @@ class ArtifactTimer:
 
     def __init__(self, session: Session) -> None:
         self._session, self._stack = session, ExitStack()
-        self._devices: dict[str, PatientDevice | DevicePool] = {"onnx": session.device}
+        self._devices: dict[str, PatientDevice | DevicePool] = {session.form: session.device}
 
     def compare(self, form: str, candidate: bytes, baseline: bytes) -> Comparison:
         """Time two files of one format in turns.

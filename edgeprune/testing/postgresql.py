@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url
 
 #: The newest that is installed; Debian keeps them off the path.
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -65,15 +65,20 @@ def postgresql_server() -> Iterator[str]:
 def database(server: str) -> Iterator[str]:
     """An empty database of a server, which is gone afterwards."""
     name = f"edgeprune_test_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = make_url(server)
+    _call("createdb", url, name)
     try:
-        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        yield url.set(database=name).render_as_string(hide_password=False)
     finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()
+        _call("dropdb", url, "--force", name)
+
+
+def _call(program: str, server: URL, *words: str) -> None:
+    """Run one of PostgreSQL's own programs on a server."""
+    assert INITDB is not None
+    path = str(Path(INITDB).with_name(program))
+    there = ["--host", str(server.query["host"]), "--username", _ROLE]
+    subprocess.run([path, *there, *words], check=True, capture_output=True)
 
 
 def _user() -> str | None:

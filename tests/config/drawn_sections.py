@@ -56,6 +56,9 @@ def _budgets() -> st.SearchStrategy[dict[str, Any]]:
 _SPECIAL: dict[tuple[type[Section], str], st.SearchStrategy[Any]] = {
     (PipelineConfig, "budget"): _budgets(),
     (PipelineConfig, "target"): st.sampled_from(("local", "simulated", "raspberry-pi-4")),
+    (PipelineConfig, "execution"): st.sampled_from(
+        ({}, {"outstanding": 4}, {"engine": "ray", "address": "a:1", "gpus_per_worker": 0.5})
+    ),
     (TrainConfig, "mode"): st.just("base"),  # joint allows few other settings beside it
     (ExportConfig, "calibration"): st.sampled_from(("default", "entropy")),
 }
