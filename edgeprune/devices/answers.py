@@ -70,6 +70,14 @@ class _Profile(_Answer):
     kernels: list[_Kernel] | None
 
 
+class _Memory(_Answer):
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class _Energy(_Answer):
+    joules: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class _Output(_Answer):
     shape: list[Annotated[int, Field(ge=0)]]
     dtype: _Text
@@ -87,6 +95,8 @@ _STEPS: dict[str, type[_Answer]] = {
     "measure": _Measure,
     "profile": _Profile,
     "outputs": _Outputs,
+    "memory": _Memory,
+    "energy": _Energy,
 }
 #: Steps whose whole answer is kept.
 _FACTS = {"start", "state"}

@@ -12,6 +12,7 @@ from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.disturbance import refuse_disturbed
 from edgeprune.devices.measurement import Comparison, LayerTime
+from edgeprune.devices.meters import meter_of
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import (
     DeviceFailedError,
@@ -70,6 +71,14 @@ class PatientDevice:
             msg = f"target {self._target.name!r} computes no outputs"
             raise TargetError(msg)
         return self._patiently(lambda: device.outputs(model))
+
+    def peak_memory(self, model: bytes) -> int:
+        """See `edgeprune.devices.meters.Meter`."""
+        return self._patiently(lambda: meter_of(self._device, self._target).peak_memory(model))
+
+    def energy(self, model: bytes) -> float:
+        """See `edgeprune.devices.meters.Meter`."""
+        return self._patiently(lambda: meter_of(self._device, self._target).energy(model))
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""

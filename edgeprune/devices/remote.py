@@ -29,6 +29,8 @@ from edgeprune.errors import (
 )
 
 _PROFILE_RUNS = 30
+#: How long a model runs while its energy is measured: sensors tell a new value every millisecond.
+_ENERGY_S = 1.0
 
 Result = TypeVar("Result")
 
@@ -103,6 +105,26 @@ class RemoteDevice:
 
         found = self._with_restart(kernels, {digest: content})
         return self._runtime.layers(model, found) if found else []
+
+    def peak_memory(self, model: bytes) -> int:
+        """See `edgeprune.devices.meters.Meter`."""
+        content = self._artifact(model).content
+        digest = _digest(content)
+        found = self._with_restart(
+            lambda ask: ask("memory", model=digest)["bytes"], {digest: content}
+        )
+        return int(found)
+
+    def energy(self, model: bytes) -> float:
+        """See `edgeprune.devices.meters.Meter`."""
+        content = self._artifact(model).content
+        digest = _digest(content)
+
+        def spent(ask: protocol.Ask) -> float:
+            ask("build", model=digest)
+            return float(ask("energy", model=digest, seconds=_ENERGY_S)["joules"])
+
+        return self._with_restart(spent, {digest: content})
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""

@@ -14,6 +14,11 @@ SIZES = {"conv": 14, "depthwise": 28, "grouped": 14}
 GROUPS = 2
 
 
+def pixels(kind: str) -> int:
+    """Of the images in a chain of one kind of layer; 1 where there are none."""
+    return _SIZES.get(kind, 1) ** 2
+
+
 def chain(kind: str, channels: int, length: int = LENGTH) -> bytes:
     """An ONNX file of equal layers, each followed by a ReLU.
 

@@ -15,6 +15,8 @@ from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import deflated, write_atomic
+from edgeprune.pipeline.amounts import held, shares
+from edgeprune.pipeline.amounts import measured as measured_amounts
 from edgeprune.pipeline.recipe import train
 from edgeprune.pipeline.records import BoardLatency, Finished
 from edgeprune.pipeline.session import Session
@@ -56,7 +58,8 @@ def finish(
         checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
         fine_tune(session, name, model, checkpoint, partial(plan.hold, model))
         comparison = session.compare_file(session.file(model, plan))
-        if settler is None or comparison.ratio <= limit:
+        used = shares(session, amounts_of_file(session, widths, session.file(model, plan)))
+        if settler is None or held(comparison.ratio, used) <= limit:
             break
         narrower = settler.narrower(widths, comparison)
         if narrower == widths:
@@ -97,17 +100,28 @@ def finish_contender(
         The record, as kept in ``stages/``.
     """
     written = write_contender(session, name, plan, model, session.file(model, plan))
-    measured = {
+    measured: dict[str, Any] = {
         "ratio": comparison.ratio,
         "ratio_interval": comparison.ratio_interval,
         "candidate": comparison.candidate,
         "baseline": comparison.baseline,
         "boards": _boards(comparison),
     }
+    values = amounts_of_file(session, plan.widths, session.file(model, plan))
+    if values:
+        measured |= {"amounts": values, "used": shares(session, values)}
     record = written.model_copy(update={**facts, **measured})
     session.reporter.log(f"{name}: written, {record.cost:.4f}x of at most {limit:.4f}x")
-    met = record.cost <= limit and _accurate(session, record)
+    met = held(record.cost, record.used or {}) <= limit and _accurate(session, record)
     return session.directory.finish(name, record.model_copy(update={"met": met}))
+
+
+def amounts_of_file(session: Session, widths: Widths, content: bytes) -> dict[str, float]:
+    """What a float32 file takes beside latency, in the precision of the search."""
+    if not session.config.budget.amounts:
+        return {}
+    own = content if session.artifact is None else session.artifact(content)
+    return dict(measured_amounts(session, widths, own))
 
 
 def _boards(comparison: Comparison) -> tuple[BoardLatency, ...] | None:

@@ -25,6 +25,7 @@ from edgeprune.execution import Crew
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
+from edgeprune.pipeline.amounts import refuse_untold
 from edgeprune.pipeline.base_model import open_base
 from edgeprune.pipeline.device_files import DeviceFiles
 from edgeprune.pipeline.execution import hire_crew, reach_cluster
@@ -256,6 +257,7 @@ def open_session(
     with ExitStack() as stack:
         device = open_boards(boards, reporter.say)
         stack.callback(device.close)
+        refuse_untold(config.budget, device, boards[0].name)
         if isinstance(device, DevicePool):
             stack.enter_context(keep_status(device, directory.boards))
         if history is not None:

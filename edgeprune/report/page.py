@@ -67,7 +67,7 @@ def render(summary: Summary) -> str:
         RunError: the summary is incomplete or impossible, for example has no uniform-L1 row.
     """
     summary = Summary.from_json(summary.to_json())
-    return _environment().get_template("page.html.j2").render(_context(summary))
+    return environment().get_template("page.html.j2").render(_context(summary))
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
@@ -163,7 +163,7 @@ def _ladder(summary: Summary) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """The templates: escaping, formats of numbers, style sheet and script."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),

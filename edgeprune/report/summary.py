@@ -30,6 +30,7 @@ from edgeprune.report.fields import (
 )
 from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
+from edgeprune.report.limits import Limited
 from edgeprune.report.race import Raced
 
 Role = Literal["base", "result", "magnitude", "uniform", "filled", "random"]
@@ -78,13 +79,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Budget:
-    """What was asked for: `text` as the user wrote it, `ratio` to the base, whether it is `met`."""
+    """What was asked for: `text` as the user wrote it, `ratio` to the base, whether it is `met`.
+
+    `limited` are the budgets beside latency.
+    """
 
     __pydantic_config__ = EXACT
 
     text: str
     ratio: Positive
     met: bool
+    limited: tuple[Limited, ...] = ()
 
 
 @dataclass(frozen=True)

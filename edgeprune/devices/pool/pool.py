@@ -12,6 +12,7 @@ from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.devices.device import Device
 from edgeprune.devices.disturbance import refuse_disturbed
 from edgeprune.devices.measurement import POOL_BOARD, Comparison, LayerTime, Measurement
+from edgeprune.devices.meters import meter_of
 from edgeprune.devices.pool.board import Board
 from edgeprune.devices.pool.roster import Roster
 from edgeprune.devices.remote import RemoteDevice
@@ -101,6 +102,22 @@ class DevicePool:
             return board.device.outputs(model)
 
         return self._somewhere(action)[1]
+
+    def peak_memory(self, model: bytes) -> int:
+        """See `edgeprune.devices.meters.Meter`: on the first board that is there."""
+
+        def action(board: Board) -> int:
+            return meter_of(_opened(board), board.target).peak_memory(model)
+
+        return self._somewhere(action, first=True)[1]
+
+    def energy(self, model: bytes) -> float:
+        """See `edgeprune.devices.meters.Meter`: on the first board that is there."""
+
+        def action(board: Board) -> float:
+            return meter_of(_opened(board), board.target).energy(model)
+
+        return self._somewhere(action, first=True)[1]
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`: of the first board that is there."""

@@ -23,6 +23,7 @@ def machine() -> dict[str, Any]:
         "board": _read("/proc/device-tree/model"),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "memory_bytes": _memory_bytes(),
         "system": platform.system() + " " + platform.release(),
         "python": platform.python_version(),
         "clock_resolution_ns": _clock_resolution_ns(),
@@ -41,6 +42,14 @@ def state() -> dict[str, Any]:
         "throttled": _throttled(),
         "power_mode": _read("/var/lib/nvpmodel/status"),
     }
+
+
+def _memory_bytes() -> int | None:
+    for line in (_read("/proc/meminfo") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemTotal":
+            return int(value.split()[0]) * 1024
+    return None
 
 
 def _made_board() -> dict[str, Any]:

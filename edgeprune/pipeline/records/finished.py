@@ -53,6 +53,8 @@ class Finished(Compact):
         ratio_interval: 95 % interval of that.
         candidate: its own measurement.
         baseline: the base model's, taken beside it.
+        amounts: what it takes beside latency, where that is limited, by the quantity's name.
+        used: the same, as a share of what is allowed.
         boards: of a pool, each that measured it; `ratio`, `candidate` and `baseline` are of the
             board with the largest ratio.
     """
@@ -78,6 +80,8 @@ class Finished(Compact):
     ratio_interval: tuple[float, float] = (1.0, 1.0)
     candidate: Measured | None = None
     baseline: Measured | None = None
+    amounts: dict[str, float] | None = None
+    used: dict[str, float] | None = None
     boards: tuple[BoardLatency, ...] | None = None
 
     @property

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from edgeprune import __version__
+from edgeprune.config.amounts import NAMES
 from edgeprune.devices import DevicePool
 from edgeprune.devices.pool.status import status_of
 from edgeprune.export import FILES
 from edgeprune.export.manifest import FileEntry
 from edgeprune.files import deflated, sha256, write_atomic
+from edgeprune.pipeline.amounts import amounts, unreachable
 from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
@@ -25,6 +27,7 @@ from edgeprune.records import write_record
 from edgeprune.report import Budget, Group, Layer
 from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
+from edgeprune.report.limits import Limited
 from edgeprune.report.numbers import points_noun
 from edgeprune.tasks import Classification, Task
 
@@ -70,7 +73,7 @@ def write_bundle(
     parts = session.space.describe(result.widths)
     manifest = Manifest(
         **manifest_head(session),
-        trials=config.search.trials if goal.probed.reachable else 0,
+        trials=config.search.trials if goal.probed.reachable and not unreachable(session) else 0,
         budget=asked(session, goal, result),
         files=files,
         artifacts=tuple(artifacts),
@@ -93,11 +96,26 @@ def write_bundle(
 def asked(session: Session, goal: Goal, result: Finished) -> Budget:
     """What was asked of a result, and whether it holds."""
     budget, text = session.config.budget, goal.text
+    limited = _limited(session, result)
+    others = [f"{NAMES[one.name]} {one.text}" for one in limited]
+    text = ", ".join([text, *others]) if budget.latency_text else text
     if budget.accuracy_drop is not None:
         noun = points_noun(budget.accuracy_drop / 100)
         lost = f"at most {budget.accuracy_drop:g} {noun} lost"
         text = f"{text} (the fastest with {lost})" if budget.seeks else f"{text} with {lost}"
-    return Budget(text, goal.limit, result.met)
+    return Budget(text, goal.limit, result.met, limited)
+
+
+def _limited(session: Session, result: Finished) -> tuple[Limited, ...]:
+    """The budgets beside latency, with what the result takes of each."""
+    wanted = session.config.budget.amounts
+    if not wanted:
+        return ()
+    known, taken = amounts(session), result.amounts or {}
+    return tuple(
+        Limited(name, one.text, known.limits[name], known.base[name], taken[name])
+        for name, one in wanted.items()
+    )
 
 
 def _groups(

@@ -11,6 +11,7 @@ from edgeprune.devices import Comparison
 from edgeprune.evaluation import Evaluator
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
+from edgeprune.pipeline.amounts import measured, shares
 from edgeprune.pipeline.clusters import keep_clusters
 from edgeprune.pipeline.execution import outstanding_proposals
 from edgeprune.pipeline.past import Past, open_past
@@ -94,11 +95,16 @@ def _search(
     def evaluate(widths: Widths) -> Outcome:
         outcome = evaluator(widths)
         here.add(problem.key(widths))
-        return outcome
+        if not session.config.budget.amounts:
+            return outcome
+        with session.turns.measuring():
+            values = measured(session, widths)
+        return replace(outcome, amounts=dict(values), used=shares(session, values))
 
     def note(widths: Widths) -> dict[str, Any]:
         return {
             "predicted_ratio": None if estimator is None else estimator.ratio(widths),
+            "predicted_interval": None if estimator is None else estimator.interval(widths),
             "predicted_reward": _expected_reward(chosen),
             "trusted": getattr(chosen, "trusted", None),
         }
@@ -189,7 +195,8 @@ def _note(best: list[SearchTrial]) -> str:
 
 def _cost(outcome: Outcome) -> str:
     if outcome.density is None:
-        return f"latency {outcome.latency_ratio:.3f}x"
+        used = (f"{name} {share:.3f} of its budget" for name, share in outcome.used.items())
+        return ", ".join([f"latency {outcome.latency_ratio:.3f}x", *used])
     return f"density {outcome.density:.4f}"
 
 
