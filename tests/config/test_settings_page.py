@@ -18,7 +18,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 NEEDED: dict[str, dict[str, Any]] = {
     "TargetConfig": {"name": "mine", "kind": "local"},
     "DataConfig": {"name": "digits"},
-    "WorkloadConfig": {"model": {"name": "resnet20"}, "data": {"name": "digits"}},
     "ModelConfig": {"name": "resnet20"},
     "SshConfig": {"host": "board"},
     "TvmRpcConfig": {"key": "board"},
