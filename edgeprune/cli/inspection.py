@@ -39,7 +39,7 @@ def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> Chann
         include=config.prune.include,
         exclude=config.prune.exclude,
         multiple=(
-            config.prune.channel_multiple or load_target(config.target).channel_multiple
+            config.prune.channel_multiple or load_target(config.targets[0]).channel_multiple
         ).model_dump(),
         min_keep=config.prune.min_keep,
         blocks=config.prune.blocks,

@@ -19,8 +19,12 @@ def dump_pipeline(config: PipelineConfig) -> str:
     """
     value = config.model_dump(mode="json")
     value["history"] = masked(value["history"])
-    value["target"] = escape_variables(value["target"])
+    target = value["target"]
+    value["target"] = (
+        escape_variables(target) if isinstance(target, str) else [*map(escape_variables, target)]
+    )
     value["export"]["calibration"] = escape_variables(value["export"]["calibration"])
-    for path, text in list(path_texts(value, PipelineConfig)):
-        value = with_value(value, path, escape_variables(str(Path(text).absolute())))
+    for path, prefix, text in list(path_texts(value, PipelineConfig)):
+        written = prefix + escape_variables(str(Path(text).absolute()))
+        value = with_value(value, path, written)
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -85,21 +85,21 @@ def resolve_paths(
         The value with absolute paths, and what is wrong with the others.
     """
     problems: list[Problem] = []
-    for path, text in list(path_texts(value, top)):
+    for path, prefix, text in list(path_texts(value, top)):
         folder = Path.cwd() if places.override(path) else base
         try:
             resolved = absolute(expand_variables(text), folder)
         except ValueError as error:
             problems.append(Problem(places.value(path), path, f"{error}; got {text!r}"))
         else:
-            value = with_value(value, path, str(resolved))
+            value = with_value(value, path, f"{prefix}{resolved}")
     return value, problems
 
 
 def path_texts(
     value: Any, section: type[BaseModel], path: KeyPath = ()
-) -> Iterator[tuple[KeyPath, str]]:
-    """The file paths in a document's value, as text, with where they stand."""
+) -> Iterator[tuple[KeyPath, str, str]]:
+    """The file paths in a document's value: where they stand, what is before them, as text."""
     for key, held in value.items() if isinstance(value, dict) else ():
         spot = find(section, (key,))
         if spot.is_unknown:
@@ -107,4 +107,7 @@ def path_texts(
         if spot.section is not None:
             yield from path_texts(held, spot.section, (*path, key))
         elif spot.takes_path and isinstance(held, str) and held not in spot.words:
-            yield (*path, key), held
+            yield (*path, key), "", held
+        elif (after := spot.folder_after) is not None and isinstance(held, str):
+            if (folder := after.folder(held)) is not None:
+                yield (*path, key), after.prefix, folder

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from edgeprune.config.names import Names
 from edgeprune.config.problem import KeyPath
-from edgeprune.config.section import Section
+from edgeprune.config.section import FolderAfter, Section
 
 #: A type without alternatives, and the limits on its values.
 _Kind = tuple[Any, tuple[Any, ...]]
@@ -64,6 +64,12 @@ class Spot:
     def takes_path(self) -> bool:
         """Whether a file or folder is allowed here."""
         return any(kind is Path for kind, _ in self._kinds())
+
+    @property
+    def folder_after(self) -> FolderAfter | None:
+        """How text here can name a folder, where it can."""
+        found = (one for _, limits in self._kinds() for one in limits)
+        return next((one for one in found if isinstance(one, FolderAfter)), None)
 
     @property
     def takes_own_keys(self) -> bool:

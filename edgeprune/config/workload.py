@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from edgeprune.config.section import LARGEST_SEED, FilePath, Section, Texts
+from edgeprune.config.section import LARGEST_SEED, FilePath, FolderAfter, Section, Texts
 
 _ChannelMeans = Annotated[tuple[float, ...], Field(strict=False, min_length=1)]
 _ChannelDeviations = Annotated[
@@ -12,15 +12,20 @@ _ChannelDeviations = Annotated[
 ]
 
 
+#: Prefixes of libraries whose models have names of their own; no module of a user's.
+TIMM, HUGGING_FACE = "timm:", "hf:"
+
+
 class ModelConfig(Section):
     """The trained CNN to prune."""
 
-    name: str = Field(
+    name: Annotated[str, FolderAfter(HUGGING_FACE)] = Field(
         min_length=1,
-        examples=["resnet20", "mynets:detector"],
+        examples=["resnet20", "timm:mobilenetv4_conv_small", "hf:./my-model", "mynets:detector"],
         description=(
             "resnet20, resnet32, resnet44, resnet56, resnet110 or mobilenet_v1 (CIFAR sizes), any "
-            "torchvision classifier, or your own as `module:function`."
+            "torchvision classifier, `timm:NAME`, `hf:ID` or `hf:./FOLDER` (Hugging Face), or your "
+            "own as `module:function`."
         ),
     )
     num_classes: int | None = Field(
@@ -33,8 +38,9 @@ class ModelConfig(Section):
         None,
         examples=["pretrained", "weights/mine.safetensors"],
         description=(
-            "A .pt, .pth or .safetensors file with a state dict, or `pretrained` for torchvision's "
-            "own weights; null trains here, with workload.train."
+            "A .pt, .pth or .safetensors file with a state dict, or `pretrained` for the weights "
+            "that torchvision, timm or Hugging Face have for the name; null trains here, with "
+            "workload.train."
         ),
     )
     shortcut: Literal["A", "B"] = Field(
@@ -46,6 +52,11 @@ class ModelConfig(Section):
         description="Keyword arguments of the function that builds the model.",
     )
 
+    @property
+    def names_code(self) -> bool:
+        """Whether the name is that of somebody's own code, which building the model runs."""
+        return ":" in self.name and not self.name.startswith((TIMM, HUGGING_FACE))
+
 
 class DataConfig(Section):
     """The images, and how they are split into train, reward and test."""
@@ -54,7 +65,9 @@ class DataConfig(Section):
         min_length=1,
         examples=["imagefolder", "mydata:birds"],
         description="digits, digit_pairs, cifar10, imagefolder, imagecsv (a table: `args: {file: "
-        "images.csv}`, columns path, label, perhaps split), or your own as `module:function`.",
+        "images.csv}`, columns path, label, perhaps split), imagemasks (segmentation), coco "
+        "(detection), targetcsv (regression; see the page on tasks), or your own as "
+        "`module:function`.",
     )
     root: FilePath | None = Field(
         None,
@@ -90,14 +103,17 @@ class DataConfig(Section):
         None,
         ge=1,
         examples=[224],
-        description="Height and width in pixels; null leaves the dataset's own default.",
+        description=(
+            "Height and width in pixels; null: that of the model's published weights, else the "
+            "dataset's own default."
+        ),
     )
     mean: _ChannelMeans | None = Field(
         None,
         examples=[[0.485, 0.456, 0.406]],
         description=(
             "Mean of each channel, for pixels from 0 to 1, that the weights were trained with; "
-            "null leaves the dataset's own default."
+            "null: those of the model's published weights, else the dataset's own default."
         ),
     )
     std: _ChannelDeviations | None = Field(

@@ -90,7 +90,7 @@ def load_bundle(
         except ValidationError as error:
             msg = f"{folder / 'manifest.json'} names no model: {error}"
             raise RunError(msg) from error
-        if ":" in config.name and not trust:
+        if config.names_code and not trust:
             msg = (
                 f"the model of {folder} is {config.name!r}, own code: give it as "
                 "load_bundle(path, build=...), or trust=True if you made this bundle"

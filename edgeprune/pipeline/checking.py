@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from edgeprune.config import PipelineConfig, load_pipeline, load_target
-from edgeprune.devices.check import Link, check_target
+from edgeprune.config import PipelineConfig, load_boards, load_pipeline
+from edgeprune.devices.check import Link, check_boards
 from edgeprune.errors import EdgepruneError
 from edgeprune.evaluation import accuracy
 from edgeprune.export.formats import check_writable
@@ -20,7 +20,7 @@ from edgeprune.pipeline.field import FINALISTS
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.names import unknown_names
-from edgeprune.pipeline.precision import check_precision
+from edgeprune.pipeline.precision import candidate_form, check_precision
 from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
@@ -58,14 +58,16 @@ def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Itera
     """
     config = load_pipeline(pipeline, overrides, unknown_names)
     check_settings(config)
-    yield Link("settings", "ok", f"{config.budget.text} on {config.target}, {config.finder}")
+    yield Link(
+        "settings", "ok", f"{config.budget.text} on {', '.join(config.targets)}, {config.finder}"
+    )
     opened = _Opened(config)
     steps: dict[str, Callable[[_Opened], Iterator[Link]]] = {
         "model and data": _look_at_model,
         "what may be cut": _look_at_space,
         "formats": _look_at_formats,
         "disk": _look_at_disk,
-        "target": lambda opened: check_target(load_target(opened.config.target)),
+        "target": lambda opened: check_boards(load_boards(opened.config)),
         "duration": _estimate,
     }
     for name, step in steps.items():
@@ -150,11 +152,11 @@ def _look_at_space(opened: _Opened) -> Iterator[Link]:
 
 def _look_at_formats(opened: _Opened) -> Iterator[Link]:
     config = opened.config
-    target = load_target(config.target)
+    target = load_boards(config)[0]
     check_precision(config, target)
     for form in config.export.formats:
         check_writable(form, target)
-    names = ", ".join(dict.fromkeys(("onnx", *config.export.formats)))
+    names = ", ".join(dict.fromkeys(("onnx", candidate_form(target), *config.export.formats)))
     yield Link("formats", "ok", f"{names} in {', '.join(config.export.precision)}")
 
 

@@ -8,7 +8,7 @@ Consent to somebody else's is kept in the same way, but for the one place that i
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgeprune.config import PipelineConfig
@@ -79,24 +79,32 @@ def refusal(directory: RunDirectory, found: list[str]) -> str:
 def _code(config: PipelineConfig) -> Iterator[str]:
     workload, search = config.workload, config.search
     model, data = workload.model, workload.data
+    if model.names_code:
+        yield _told("workload.model.name", model.name, model.args)
     for setting, name, given in (
-        ("workload.model.name", model.name, model.args),
         ("workload.data.name", data.name, data.args),
         ("workload.task", workload.task, workload.task_args),
         ("search.sampler", search.sampler, search.options),
         ("search.reward", search.reward, {}),
     ):
         if ":" in name and not name.startswith(PREFIX):
-            told = f" with {given!r}"[:_TOLD] if given else ""
-            yield f"{setting}: {name}{told}"
+            yield _told(setting, name, given)
+
+
+def _told(setting: str, name: str, given: Mapping[str, object]) -> str:
+    arguments = f" with {given!r}"[:_TOLD] if given else ""
+    return f"{setting}: {name}{arguments}"
 
 
 def _places(config: PipelineConfig) -> Iterator[str]:
     # Its kind does not matter: a local one can name libraries to load, too.
-    if config.target not in shipped_profiles():
-        yield f"target: {config.target} (a profile can name commands, hosts and libraries)"
+    for target in config.targets:
+        if target not in shipped_profiles():
+            yield f"target: {target} (a profile can name commands, hosts and libraries)"
     if config.history not in {"default", "none"}:
         yield f"history: {masked(config.history)} (what is measured is written there)"
+    if config.execution.address != "auto":
+        yield f"execution.address: {config.execution.address} (workers are sent model and data)"
 
 
 def _links(directory: RunDirectory) -> Iterator[str]:

@@ -17,17 +17,19 @@ from torch import nn
 
 from edgeprune.config import BudgetConfig, ModelConfig, load_target
 from edgeprune.config.budget import ALLOWED
+from edgeprune.config.section import FolderAfter
+from edgeprune.config.workload import HUGGING_FACE
 from edgeprune.config.yaml_rules import Dumper
 from edgeprune.errors import ConfigError, UserError, WorkloadError
 from edgeprune.evaluation import accuracy
 from edgeprune.workloads import Split, build_model
 from edgeprune.workloads.datasets.imagefolder import LARGE_IMAGE_SIZE, SMALL_IMAGE, open_root
 from edgeprune.workloads.datasets.registry import datasets
-from edgeprune.workloads.decoding import decode, read_size
+from edgeprune.workloads.decoding import Scaling, decode, read_size
 from edgeprune.workloads.file_split import FileSplit
 from edgeprune.workloads.image_table import read_table
 from edgeprune.workloads.image_tree import WHOLE, ImageTree, read_tree
-from edgeprune.workloads.models.torchvision_models import pretrained_recipe
+from edgeprune.workloads.models.registry import published_recipe
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
 from edgeprune.workloads.stratified import stratified_share
 from edgeprune.workloads.weights import load_weights, read_weights
@@ -124,7 +126,7 @@ def propose(wishes: Wishes, folder: Path) -> Proposal:
     data = _look_at_data(wishes, folder)
     config, model = _built(wishes, data.classes)
     if data.tree is not None:
-        data = _with_pixels(wishes, model, data)
+        data = _with_pixels(wishes, config, model, data)
     sections = {"model": _model_settings(wishes, config, folder), "data": data.settings}
     return Proposal(_written(wishes, sections), data.lists, data.notes)
 
@@ -184,7 +186,7 @@ def _halved(found: _Data, tree: ImageTree) -> _Data:
 def _built(wishes: Wishes, classes: int | None) -> tuple[ModelConfig, nn.Module]:
     """The model; told the number of classes where it takes it."""
     config = ModelConfig(name=wishes.model, num_classes=classes, args=wishes.args)
-    if classes is not None and ":" in wishes.model:
+    if classes is not None and config.names_code:
         try:
             return config, build_model(config)
         except WorkloadError:
@@ -192,7 +194,7 @@ def _built(wishes: Wishes, classes: int | None) -> tuple[ModelConfig, nn.Module]
     return config, build_model(config)
 
 
-def _with_pixels(wishes: Wishes, model: nn.Module, data: _Data) -> _Data:
+def _with_pixels(wishes: Wishes, config: ModelConfig, model: nn.Module, data: _Data) -> _Data:
     """Image size and normalisation: published, found by trying the weights, or measured."""
     assert data.tree is not None
     tree = data.tree
@@ -200,7 +202,12 @@ def _with_pixels(wishes: Wishes, model: nn.Module, data: _Data) -> _Data:
     if size is None and (common is None or common > SMALL_IMAGE):
         size = LARGE_IMAGE_SIZE
     if wishes.weights == "pretrained":
-        size, normalisation = pretrained_recipe(wishes.model)
+        recipe = published_recipe(config.model_copy(update={"weights": "pretrained"}))
+        if recipe is None:
+            msg = f"there are no pretrained weights of {wishes.model!r}; allowed: a file, or none"
+            raise WorkloadError(msg)
+        size = wishes.image_size or recipe.image_size or size
+        normalisation = recipe.normalisation or IMAGENET
         note = f"image size {size} and normalisation are those of the pretrained weights"
     elif wishes.weights is not None:
         state = read_weights(Path(wishes.weights).expanduser())
@@ -255,7 +262,7 @@ def _right(
         [tree.labels[row] for row in rows],
         image_size=size,
         normalisation=used,
-        resize=size > SMALL_IMAGE,
+        scaling=Scaling() if size > SMALL_IMAGE else Scaling(1.0),
     )
     try:
         return accuracy(model, split)
@@ -285,7 +292,7 @@ def _common_size(tree: ImageTree) -> int | None:
 
 
 def _model_settings(wishes: Wishes, config: ModelConfig, folder: Path) -> dict[str, object]:
-    found: dict[str, object] = {"name": wishes.model}
+    found: dict[str, object] = {"name": _model_name(wishes.model, folder)}
     if config.num_classes is not None:
         found["num_classes"] = config.num_classes
     if wishes.args:
@@ -294,6 +301,15 @@ def _model_settings(wishes: Wishes, config: ModelConfig, folder: Path) -> dict[s
         given = wishes.weights
         found["weights"] = given if given == "pretrained" else _relative(Path(given), folder)
     return found
+
+
+def _model_name(name: str, folder: Path) -> str:
+    """As the file says it: a folder of a model is relative to the file."""
+    given = FolderAfter(HUGGING_FACE).folder(name)
+    if given is None:
+        return name
+    path = _relative(Path(given), folder)
+    return f"{HUGGING_FACE}{path if path.startswith('.') else f'./{path}'}"
 
 
 def _relative(path: Path, folder: Path) -> str:

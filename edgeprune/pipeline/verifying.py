@@ -25,6 +25,7 @@ from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.tasks import Task, make_task
 from edgeprune.workloads import Split
 from edgeprune.workloads.datasets import open_dataset
+from edgeprune.workloads.models.registry import published_recipe
 from edgeprune.workloads.splitting import make_splits
 
 #: Told where the run's own model was not opened.
@@ -141,7 +142,7 @@ def _by_graph(
         raise RunError(refusal(directory, found))
     task = make_task(chosen.task, chosen.metrics, chosen.task_args)
     read_manifest(directory.path)
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, published_recipe(chosen.model))
     splits = make_splits(dataset, data, trained=config.workload.model.weights is not None)
     path = directory.path / "model.onnx"
     with run_apart(format_named("onnx"), path, local, local.measure.timeout_s) as run:

@@ -1,5 +1,6 @@
 """From an image file to pixels."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,30 @@ _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 Pixels = npt.NDArray[np.uint8]
 
 
-def decode(path: Path | str, *, shorter_side: int | None = None) -> Pixels:
+@dataclass(frozen=True)
+class Scaling:
+    """How an image is scaled before a square is cut out of it.
+
+    Attributes:
+        crop_share: side of the crop, as a share of the scaled image's shorter side; 1 leaves
+            nothing around it.
+        interpolation: one of Pillow's: nearest, box, bilinear, hamming, bicubic, lanczos.
+    """
+
+    crop_share: float = 7 / 8
+    interpolation: str = "bilinear"
+
+
+def decode(
+    path: Path | str, *, shorter_side: int | None = None, interpolation: str = "bilinear"
+) -> Pixels:
     """Read an image.
 
     Args:
         path: of the file.
         shorter_side: the image, turned as its EXIF data say, is scaled so that its shorter side has
-            this many pixels (bilinear, as torchvision's ``Resize``); left as it is where not given.
+            this many pixels (as torchvision's ``Resize``); left as it is where not given.
+        interpolation: see `Scaling`.
 
     Returns:
         (H, W, 3) uint8.
@@ -42,10 +60,11 @@ def decode(path: Path | str, *, shorter_side: int | None = None) -> Pixels:
         WorkloadError: the file is no image, is damaged, or has more than `MOST_PIXELS`.
     """
     try:
-        with _opened(path) as opened:
+        with opened_image(path) as opened:
             image = _as_rgb(ImageOps.exif_transpose(opened))
             if shorter_side is not None and min(image.size) != shorter_side:
-                image = image.resize(_scaled(image.size, shorter_side), Image.Resampling.BILINEAR)
+                by = Image.Resampling[interpolation.upper()]
+                image = image.resize(_scaled(image.size, shorter_side), by)
             return np.asarray(image)
     # Damaged files raise all of these, depending on where they are damaged.
     except (OSError, SyntaxError, ValueError, EOFError, *_BOMBS) as error:
@@ -60,7 +79,7 @@ def read_size(path: Path | str) -> tuple[int, int]:
         WorkloadError: the file is no image, or has more than `MOST_PIXELS`.
     """
     try:
-        with _opened(path) as opened:
+        with opened_image(path) as opened:
             turned = opened.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
             return opened.size if turned else opened.size[::-1]
     except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
@@ -85,7 +104,7 @@ def crop(pixels: Pixels, size: int, top: float, left: float) -> Pixels:
     return pixels[y : y + size, x : x + size]
 
 
-def _opened(path: Path | str) -> Image.Image:
+def opened_image(path: Path | str) -> Image.Image:
     """An image of which only the header has been read.
 
     Raises:

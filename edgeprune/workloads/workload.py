@@ -13,8 +13,9 @@ from edgeprune.errors import FormError, WorkloadError
 from edgeprune.tasks import Classification, Targets, Task, make_task
 from edgeprune.tensors import flattened_outputs
 from edgeprune.workloads.datasets import Dataset, open_dataset
-from edgeprune.workloads.models import build_model, models
-from edgeprune.workloads.models.torchvision_models import pretrained_state
+from edgeprune.workloads.models import build_model
+from edgeprune.workloads.models.registry import published, published_recipe
+from edgeprune.workloads.recipe import Recipe
 from edgeprune.workloads.split import Splits
 from edgeprune.workloads.splitting import make_splits
 from edgeprune.workloads.weights import load_weights, read_weights
@@ -66,7 +67,9 @@ def load_workload(config: WorkloadConfig) -> Workload:
     trained = config.model.weights is not None
     _load_given_weights(model, config.model)
     name = f"{config.model.name} on {config.data.name}"
-    told, dataset = config.model.num_classes, open_dataset(config.data)
+    recipe = published_recipe(config.model) or Recipe()
+    told, dataset = config.model.num_classes, open_dataset(config.data, recipe)
+    _check_order(recipe.classes, dataset.classes)
     return _tried(name, model, dataset, config.data, build, task, trained=trained, told=told)
 
 
@@ -122,7 +125,7 @@ def check_forward(
     if (
         task.classes_named
         and isinstance(output, torch.Tensor)
-        and output.ndim > 1
+        and output.ndim == 2
         and output.shape[1] != count
     ):
         mend = (
@@ -178,10 +181,26 @@ def _load_given_weights(model: nn.Module, config: ModelConfig) -> None:
     if config.weights != "pretrained":
         load_weights(model, read_weights(config.weights), str(config.weights))
         return
-    if config.name in models() or ":" in config.name:
+    if (found := published(config)) is None:
         msg = (
             f"workload.model.weights is 'pretrained', but there are none for {config.name!r}; "
-            "allowed: a file, or 'pretrained' with a torchvision classifier"
+            "allowed: a file, or 'pretrained' with a model of torchvision, timm: or hf:"
         )
         raise WorkloadError(msg)
-    load_weights(model, pretrained_state(config.name), f"torchvision's pretrained {config.name}")
+    library, name = found
+    load_weights(model, library.pretrained_state(name), f"the pretrained {config.name}")
+
+
+def _check_order(theirs: Sequence[str], ours: Sequence[str]) -> None:
+    """Weights that know their classes by name must number them as the data does.
+
+    Raises:
+        WorkloadError: the same classes stand in another order: every score would be wrong.
+    """
+    if list(theirs) != list(ours) and sorted(theirs) == sorted(ours):
+        row = next(row for row, name in enumerate(ours) if theirs[row] != name)
+        msg = (
+            f"the model's classes are those of the data in another order: class {row} is "
+            f"{theirs[row]!r} in the model and {ours[row]!r} in the data"
+        )
+        raise WorkloadError(msg)

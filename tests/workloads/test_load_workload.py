@@ -63,7 +63,7 @@ def test_pretrained_weights_are_torchvisions(monkeypatch: pytest.MonkeyPatch) ->
         fetched.append(name)
         return {"nothing": torch.zeros(1)}
 
-    monkeypatch.setattr("edgeprune.workloads.workload.pretrained_state", state)
+    monkeypatch.setattr("edgeprune.workloads.models.torchvision_models.pretrained_state", state)
     with pytest.raises(WorkloadError, match=r"pretrained squeezenet1_1 do not fit"):
         _load({"name": "squeezenet1_1", "weights": "pretrained"}, **data)
     assert fetched == ["squeezenet1_1"]

@@ -11,6 +11,7 @@ from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.pruning import importance as criteria
+from edgeprune.pruning.arena import Layout
 from edgeprune.pruning.branches import Branch, output_channels, with_groups
 from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
 from edgeprune.pruning.edits import Edit, removed_by
@@ -18,6 +19,7 @@ from edgeprune.pruning.features import NAMES, feature_table
 from edgeprune.pruning.graph import module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Loss, Scores
+from edgeprune.pruning.memory import MemoryModel
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
 from edgeprune.pruning.spaces.checking import checked
 from edgeprune.pruning.spaces.example import one_example
@@ -190,6 +192,10 @@ class ChannelSpace:
         )
 
     @cached_property
+    def _memory(self) -> MemoryModel:
+        return MemoryModel(self._structure.flow, self._lengths, self.branches)
+
+    @cached_property
     def features(self) -> Floats:
         """Unscaled features of the free groups, float64 (groups, columns); see `feature_names`."""
         costs = self.layer_costs(self.full)
@@ -217,6 +223,11 @@ class ChannelSpace:
     def params(self, widths: Mapping[str, int]) -> int:
         """Number of parameters; batch-norm statistics are none."""
         return self._costs.parameters(self._rules.units(widths))
+
+    def activation_elements(self, widths: Mapping[str, int], layout: Layout | None = None) -> float:
+        """Most numbers of one image that are in memory at once, see `MemoryModel`."""
+        gone = (index for index, one in enumerate(self.branches) if widths[one.groups[0]] == 0)
+        return self._memory.elements(self._rules.units(widths), frozenset(gone), layout or Layout())
 
     def costs(self, widths: Mapping[str, int]) -> Costs:
         """MACs and parameters; latency, which the budget is on, is measured."""
@@ -315,6 +326,19 @@ class ChannelSpace:
             criterion=importance,
             edits=edits,
         )
+
+    def widths_of(self, state: Mapping[str, Any]) -> Widths:
+        """The widths of a candidate, as the shapes of its weights tell them.
+
+        Args:
+            state: tensors or arrays by state-dict name; others may be among them.
+
+        Raises:
+            SpaceError: they belong to no plan of this model, or leave the widths open.
+        """
+        units = np.rint(self.template.units(state)).astype(int).tolist()
+        kept = zip(self.free, units, strict=True)
+        return self.check_widths({group.name: count * group.unit for group, count in kept})
 
     def slice_state(self, plan: Plan) -> SlicedState:
         """The base model's weights and buffers, cut by a plan.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edgeprune.errors import WorkloadError
 from edgeprune.workloads.archive import ARCHIVE_SUFFIXES, is_archive, unpacked
@@ -11,7 +12,7 @@ from edgeprune.workloads.array_split import ArraySplit
 from edgeprune.workloads.augmentation import Augmentation
 from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.decoded_images import decoded_images
-from edgeprune.workloads.decoding import read_size
+from edgeprune.workloads.decoding import Scaling, read_size
 from edgeprune.workloads.file_split import FileSplit
 from edgeprune.workloads.image_table import read_table
 from edgeprune.workloads.image_tree import WHOLE, ImageTree, read_tree
@@ -31,6 +32,7 @@ def imagefolder(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     augment: bool = True,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """``train/<class>/<image>`` beside ``test/`` or ``val/``, or class folders alone.
 
@@ -45,6 +47,7 @@ def imagefolder(
         mean: of pixels in 0..1; ImageNet's where not given, as most checkpoints expect.
         std: the same.
         augment: whether training images are cropped and flipped at random.
+        scaling: of images above 96 pixels; 8/7 of the crop where not given.
 
     Returns:
         Names of the images are their paths relative to `root`: ``test/cat/0007.jpg``.
@@ -52,7 +55,8 @@ def imagefolder(
     Raises:
         WorkloadError: `root` is missing, has another layout, or holds images that cannot be read.
     """
-    return dataset_of(read_tree(open_root(root)), image_size, mean, std, augment=augment)
+    tree = read_tree(open_root(root))
+    return dataset_of(tree, image_size, mean, std, augment=augment, scaling=scaling)
 
 
 def imagecsv(
@@ -63,6 +67,7 @@ def imagecsv(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     augment: bool = True,
+    scaling: Scaling | None = None,
 ) -> Dataset:
     """A CSV file of paths and labels, and perhaps of splits; see `read_table`.
 
@@ -73,12 +78,13 @@ def imagecsv(
         mean: see `imagefolder`.
         std: see `imagefolder`.
         augment: see `imagefolder`.
+        scaling: see `imagefolder`.
 
     Raises:
         WorkloadError: the table or an image cannot be used.
     """
     tree = read_table(Path(file).expanduser(), root)
-    return dataset_of(tree, image_size, mean, std, augment=augment)
+    return dataset_of(tree, image_size, mean, std, augment=augment, scaling=scaling)
 
 
 def dataset_of(
@@ -88,17 +94,31 @@ def dataset_of(
     std: Sequence[float] | None,
     *,
     augment: bool,
+    targets: npt.NDArray[np.float32] | None = None,
+    scaling: Scaling | None = None,
 ) -> Dataset:
-    """The data set of images that have been listed; see `imagefolder`."""
+    """The data set of images that have been listed; see `imagefolder`.
+
+    Args:
+        tree: the images.
+        image_size: see `imagefolder`.
+        mean: see `imagefolder`.
+        std: see `imagefolder`.
+        augment: see `imagefolder`.
+        targets: (N, numbers) of the images of a regression; then labels mean nothing.
+        scaling: how larger images are brought to their size.
+    """
     normalisation = choose_normalisation(mean, std, IMAGENET)
     augmentation = Augmentation() if augment else None
+    labels = tree.labels if targets is None else np.zeros(len(targets), np.int64)
     whole: IndexedSplit
     if (image_size or max(read_size(tree.root / tree.names[0]))) <= SMALL_IMAGE:
         whole = ArraySplit(
             "images",
             decoded_images(tree, image_size),
-            tree.labels,
+            labels,
             names=tree.names,
+            targets=targets,
             normalisation=normalisation,
             augmentation=augmentation,
         )
@@ -106,11 +126,13 @@ def dataset_of(
         whole = FileSplit(
             "images",
             [tree.root / name for name in tree.names],
-            tree.labels,
+            labels,
             image_size=image_size or LARGE_IMAGE_SIZE,
             names=tree.names,
+            targets=targets,
             normalisation=normalisation,
             augmentation=augmentation,
+            scaling=scaling or Scaling(),
         )
     if WHOLE in tree.parts:
         return Dataset(tree.classes, whole, None, divided=False)

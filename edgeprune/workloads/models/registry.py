@@ -8,12 +8,16 @@ import torch
 from torch import nn
 
 from edgeprune.config import ModelConfig
+from edgeprune.config.workload import HUGGING_FACE, TIMM
 from edgeprune.errors import WorkloadError, nearest
 from edgeprune.plugins import provided
 from edgeprune.workloads.importing import call_accepted, import_function
+from edgeprune.workloads.models import hugging_face, timm_models, torchvision_models
 from edgeprune.workloads.models.cifar_resnet import DEPTHS, CifarResNet
+from edgeprune.workloads.models.library import Library
 from edgeprune.workloads.models.mobilenet_v1 import MobileNetV1
-from edgeprune.workloads.models.torchvision_models import build_classifier, classifier_names
+from edgeprune.workloads.models.torchvision_models import classifier_names
+from edgeprune.workloads.recipe import Recipe
 
 #: Entry points of other packages: functions that give a `torch.nn.Module`.
 ENTRY_POINTS = "edgeprune.models"
@@ -21,6 +25,7 @@ _OURS: dict[str, Callable[..., nn.Module]] = {
     **{name: partial(CifarResNet, blocks) for name, blocks in DEPTHS.items()},
     "mobilenet_v1": MobileNetV1,
 }
+_PREFIXED: dict[str, Library] = {TIMM: timm_models, HUGGING_FACE: hugging_face}
 
 
 @cache
@@ -60,6 +65,34 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> nn.Module:
     return model.eval()
 
 
+def published(config: ModelConfig) -> tuple[Library, str] | None:
+    """The library that has a model, and its name there; None for ours and a user's own."""
+    for prefix, library in _PREFIXED.items():
+        if config.name.startswith(prefix):
+            return library, config.name.removeprefix(prefix)
+    if config.name in models() or config.names_code:
+        return None
+    return torchvision_models, config.name
+
+
+def published_recipe(config: ModelConfig) -> Recipe | None:
+    """How images were prepared for a model's weights, where its library says so.
+
+    A file of weights was trained by somebody else: of torchvision's models, whose recipes differ
+    in little but the size, such a file is taken for one on the data's own images.
+
+    Raises:
+        WorkloadError: the library knows no such model, or has no weights of it.
+    """
+    found = published(config)
+    if found is None or config.weights is None:
+        return None
+    library, name = found
+    if library is torchvision_models and config.weights != "pretrained":
+        return None
+    return library.pretrained_recipe(name)
+
+
 def _build(config: ModelConfig) -> Any:
     if config.shortcut != "A" and config.name not in DEPTHS:
         msg = (
@@ -67,9 +100,11 @@ def _build(config: ModelConfig) -> Any:
             f"choice; it is for {', '.join(DEPTHS)}"
         )
         raise WorkloadError(msg)
-    if config.name not in models() and ":" not in config.name:
-        _require_known(config.name)
-        return build_classifier(config.name, config.num_classes, dict(config.args))
+    if (found := published(config)) is not None:
+        library, name = found
+        if library is torchvision_models:
+            _require_known(name)
+        return library.build_classifier(name, config.num_classes, config.args)
     function = models().get(config.name) or import_function(config.name, "workload.model.name")
     offered: dict[str, Any] = {}
     if config.num_classes is not None:
@@ -91,7 +126,8 @@ def _require_known(name: str) -> None:
     if name not in theirs:
         msg = (
             f"workload.model.name is {name!r}; allowed: {', '.join(models())}, any torchvision "
-            f"classifier ({len(theirs)}, from {theirs[0]} to {theirs[-1]}), or module:function"
+            f"classifier ({len(theirs)}, from {theirs[0]} to {theirs[-1]}), timm:NAME, hf:ID or "
+            "hf:./FOLDER, or module:function"
             f"{nearest(name, [*models(), *theirs])}"
         )
         raise WorkloadError(msg)

@@ -1,12 +1,15 @@
 """Classifiers of torchvision, by name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 from edgeprune.errors import WorkloadError
+from edgeprune.workloads.decoding import Scaling
 from edgeprune.workloads.normalisation import Normalisation
+from edgeprune.workloads.recipe import Recipe
 
 #: Both were trained with the Inception normalisation, which `transform_input` makes from
 #: ImageNet's, and have auxiliary heads that turn the training output into a tuple.
@@ -24,8 +27,8 @@ def classifier_names() -> list[str]:
     return list(torchvision.models.list_models(module=torchvision.models))
 
 
-def build_classifier(name: str, num_classes: int | None, args: dict[str, Any]) -> nn.Module:
-    """Build a classifier with random weights.
+def build_classifier(name: str, num_classes: int | None, args: Mapping[str, Any]) -> nn.Module:
+    """Build a classifier with random weights; see `Library`.
 
     Args:
         name: one of `classifier_names`.
@@ -38,21 +41,17 @@ def build_classifier(name: str, num_classes: int | None, args: dict[str, Any]) -
     import torchvision
 
     defaults = _THEIR_DEFAULTS if name in _WITH_AUXILIARY_HEADS else {}
-    given = defaults | args | ({} if num_classes is None else {"num_classes": num_classes})
+    given = defaults | dict(args) | ({} if num_classes is None else {"num_classes": num_classes})
     try:
         model: nn.Module = torchvision.models.get_model(name, weights=None, **given)
     except (TypeError, ValueError) as error:
-        msg = f"workload.model.args {args} do not fit torchvision's {name}: {error}"
+        msg = f"workload.model.args {dict(args)} do not fit torchvision's {name}: {error}"
         raise WorkloadError(msg) from error
     return model
 
 
-def pretrained_recipe(name: str) -> tuple[int, Normalisation]:
-    """Image size and normalisation that torchvision's best weights were trained with.
-
-    Raises:
-        WorkloadError: there are no weights for this name.
-    """
+def pretrained_recipe(name: str) -> Recipe:
+    """What torchvision's best weights are scored with; see `Library`."""
     import torchvision
 
     try:
@@ -60,7 +59,9 @@ def pretrained_recipe(name: str) -> tuple[int, Normalisation]:
     except (ValueError, AttributeError) as error:
         msg = f"torchvision has no pretrained weights of {name!r}; allowed: a file, or none"
         raise WorkloadError(msg) from error
-    return recipe.crop_size[0], Normalisation(tuple(recipe.mean), tuple(recipe.std))
+    size, resized = recipe.crop_size[0], recipe.resize_size[0]
+    scaling = Scaling(size / resized, recipe.interpolation.value)
+    return Recipe(size, Normalisation(tuple(recipe.mean), tuple(recipe.std)), scaling)
 
 
 def pretrained_state(name: str) -> dict[str, torch.Tensor]:
