@@ -87,7 +87,8 @@ class Vit(nn.Module):
         x = self.stem(x).flatten(2).transpose(1, 2)
         many = x.shape[0]
         token = self.token.expand(many, -1, -1) if self.how == "expand" else self.token
-        token = token.repeat(many, 1, 1) if self.how == "repeat" else token
+        if self.how == "repeat":
+            token = token.repeat(many, 1, 1).reshape(many, 1, -1)
         x = torch.cat((token, x), 1) + self.places
         x = x + self.attention(self.norms[0](x))
         x = x + self.mlp(self.norms[1](x))
