@@ -67,7 +67,7 @@ def test_a_budget_that_nothing_holds_is_named_and_missed(tmp_path: Path) -> None
     assert "over the budget of size" in said and "budget.size 2kB allows 2 kB" in said
     assert "what binds is that alone: 0.8x of the latency could be held" in said
     assert not found.met and found.trials == []
-    with pytest.raises(BudgetError, match="is not met: size .* allowed 2 kB"):
+    with pytest.raises(BudgetError, match=r"is not met: size .* allowed 2 kB"):
         show_result(found, as_json=False)
 
 
