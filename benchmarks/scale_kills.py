@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 #: How often which process is killed.
 _VICTIMS = ("worker",) * 10 + ("device",) * 9 + ("driver",)
 _WORKERS = _DEVICES = 4
-_SCORE_S = 0.5
+_SCORE_S = 0.1
 _LONGEST_S = 1800.0
 
 

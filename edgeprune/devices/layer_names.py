@@ -50,7 +50,7 @@ def layer_times(
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
         before = found[name].ms if name in found else 0.0
-        found[name] = LayerTime(name, layer_operator, before + mean_ms(microseconds))
+        found[name] = LayerTime(name, layer_operator, before + _mean_ms(microseconds))
     return list(found.values())
 
 
@@ -99,7 +99,7 @@ class _Names:
         return start
 
 
-def mean_ms(microseconds: Sequence[float]) -> float:
+def _mean_ms(microseconds: Sequence[float]) -> float:
     """The mean of a kernel's fastest runs in milliseconds, see decision 006."""
     ordered = sorted(microseconds)
     count = max(1, int(len(ordered) * _FASTEST))

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from edgeprune.devices.layer_names import mean_ms
 from edgeprune.devices.measurement import LayerTime
+from edgeprune.devices.statistics import level
 from edgeprune.devices.tflite_file import (
     code_index,
     constant_of,
@@ -60,7 +60,7 @@ def tflite_pieces(content: bytes) -> bytes:
 def tflite_layer_times(
     content: bytes, kernels: Sequence[tuple[str, str, Sequence[float]]]
 ) -> list[LayerTime]:
-    """Mean times of the operators, without that of the call itself.
+    """Times of the operators in undisturbed runs, without that of the call itself.
 
     Args:
         content: the TFLite file.
@@ -74,9 +74,9 @@ def tflite_layer_times(
         str(number): graph.tensors[int(operator.outputs[0])].name.decode()
         for number, operator in enumerate(graph.operators)
     }
-    call_ms = next((mean_ms(times) for name, _, times in kernels if name == CALL), 0.0)
+    call_ms = next((level(times) / 1e3 for name, _, times in kernels if name == CALL), 0.0)
     return [
-        LayerTime(written[name], kind, max(mean_ms(times) - call_ms, 0.0))
+        LayerTime(written[name], kind, max(level(times) / 1e3 - call_ms, 0.0))
         for name, kind, times in kernels
         if name in written
     ]

@@ -70,7 +70,7 @@ class Crew:
         self._ray, self._cluster, self._note, self._turn = cluster.ray, cluster, note, turn
         self._ray.cloudpickle.register_pickle_by_value(worker)
         self._make = self._ray.remote(worker.Worker).options(num_cpus=1, num_gpus=gpus or None)
-        self._content = self._ray.put(sent(cluster.ray, held))
+        self._held = _shared(cluster.ray, held)
         self._free: queue.LifoQueue[Member] = queue.LifoQueue()
         self._members: set[Member] = set()
         self._lock = threading.Lock()
@@ -198,7 +198,8 @@ class Crew:
             for one in told:
                 _check_version(one)
             path = [folder for folder in sys.path if folder]
-            self._ray.get([handle.hold.remote(self._content, path) for handle in handles])
+            self._ray.get([handle.find.remote(path) for handle in handles])
+            self._ray.get([handle.hold.remote(self._held) for handle in handles])
         except BaseException as error:
             for handle in handles:
                 self._dismiss(handle)
@@ -252,14 +253,14 @@ def _check_version(about: dict[str, Any]) -> None:
         raise ExecutionError(msg)
 
 
-def sent(ray: Any, held: object) -> bytes:
-    """What workers are sent of an object: classes of a notebook with their source.
+def _shared(ray: Any, held: object) -> Any:
+    """Ray's reference to an object that all workers get a copy of.
 
     Raises:
-        ExecutionError: it cannot be.
+        ExecutionError: it cannot be sent.
     """
     try:
-        return bytes(ray.cloudpickle.dumps(held))
+        return ray.put(held)
     except Exception as error:  # a user's model or data may raise anything
         msg = (
             f"model or data cannot be sent to workers ({type(error).__name__}: {error}); allowed: "

@@ -5,7 +5,6 @@ the standard library alone before that has been looked at.
 """
 
 import os
-import pickle
 import platform
 import sys
 from pathlib import Path
@@ -36,15 +35,13 @@ class Worker:
             "edgeprune": version,
         }
 
-    def hold(self, content: bytes, path: list[str]) -> None:
-        """Take what the work is done with.
-
-        Args:
-            content: a pickle of the object.
-            path: where the driver finds modules.
-        """
+    def find(self, path: list[str]) -> None:
+        """Look for modules where the driver finds them, before Ray makes anything of theirs."""
         sys.path += [folder for folder in path if folder not in sys.path]
-        self._held = pickle.loads(content)
+
+    def hold(self, held: Any) -> None:
+        """Take what the work is done with."""
+        self._held = held
 
     def work(self, method: str, *args: Any, **settings: Any) -> Any:
         """Call a method of the object."""

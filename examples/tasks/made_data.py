@@ -20,12 +20,12 @@ def masks(seed: int, size: int = 24) -> dict[str, Any]:
         numbers = np.zeros((count, size, size), np.int64)
         for image, number in zip(images, numbers, strict=True):
             image[:] = _ground(rng, size)
-            for _ in range(rng.integers(2, 6)):
-                kind, (x, y), radius = _drawn_shape(rng, size)
+            for _ in range(rng.integers(1, 4)):
+                kind, (x, y), radius = _drawn_shape(rng, size, 0.16, 0.32)
                 where = _inside(kind, x, y, radius, size)
                 image[:, where] += _contrast(rng)
                 number[where] = kind + 1
-            image += rng.normal(0, 0.35, image.shape)
+            image += rng.normal(0, 0.15, image.shape)
         return TensorDataset(torch.from_numpy(images), torch.from_numpy(numbers))
 
     return _splits(split, seed) | {"classes": ("ground", *SHAPES)}
@@ -41,7 +41,7 @@ def boxes(seed: int, size: int = 48) -> dict[str, Any]:
             image[:] = _ground(rng, size)
             found, labels = [], []
             for _ in range(rng.integers(0, 5)):
-                kind, (x, y), radius = _drawn_shape(rng, size)
+                kind, (x, y), radius = _drawn_shape(rng, size, 0.11, 0.25)
                 box = np.clip([x - radius, y - radius, x + radius, y + radius], 0, size)
                 if any(_shared(box, other) > 0.2 for other in found):
                     continue
@@ -56,15 +56,15 @@ def boxes(seed: int, size: int = 48) -> dict[str, Any]:
     return _splits(split, seed) | {"classes": SHAPES}
 
 
-def spectrograms(seed: int, frames: int = 48, bands: int = 16) -> dict[str, Any]:
+def spectrograms(seed: int, frames: int = 64, bands: int = 24) -> dict[str, Any]:
     """Spectrograms of words, each three sounds that glide, spoken early or late, in noise."""
     sounds = np.random.default_rng(7).uniform(0, bands, (len(WORDS), 3, 2))
 
     def split(rng: np.random.Generator, count: int) -> TensorDataset:
         labels = np.arange(count) % len(WORDS)
-        images = rng.normal(0, 0.8, (count, 1, frames, bands)).astype(np.float32)
+        images = rng.normal(0, 1.2, (count, 1, frames, bands)).astype(np.float32)
         for image, label in zip(images, labels, strict=True):
-            length = int(rng.integers(8, 13))
+            length = int(rng.integers(10, 17))
             begin = int(rng.integers(0, frames - 3 * length))
             voice = rng.normal(0, 0.9)
             for at, (low, high) in enumerate(sounds[label]):
@@ -132,8 +132,11 @@ def _contrast(rng: np.random.Generator) -> np.ndarray:
     return rng.choice((-1, 1), (3, 1)) * rng.uniform(0.4, 1.2, (3, 1))
 
 
-def _drawn_shape(rng: np.random.Generator, size: int) -> tuple[int, np.ndarray, float]:
-    radius = size * rng.uniform(0.11, 0.25)
+def _drawn_shape(
+    rng: np.random.Generator, size: int, smallest: float, largest: float
+) -> tuple[int, np.ndarray, float]:
+    """What it is, its middle and its radius, which is a share of the image."""
+    radius = size * rng.uniform(smallest, largest)
     return int(rng.integers(len(SHAPES))), rng.uniform(radius, size - radius, 2), float(radius)
 
 

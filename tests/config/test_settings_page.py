@@ -57,6 +57,8 @@ def test_every_key_is_described_and_its_examples_are_allowed(
         if section.__name__ == "PipelineConfig":
             data = {"model": {"name": "resnet20"}, "data": {"name": "digits"}}
             written |= {"workload": data, "budget": {"latency": "0.5x"}}
+        if section.__name__ == "WorkloadConfig":
+            written |= {"model": {"name": "resnet20"}, "data": {"name": "digits"}}
         if (section.__name__, name) == ("BudgetConfig", "accuracy_drop"):
             written |= {"latency": "0.5x"}
         if (section.__name__, name) == ("TargetConfig", "kind"):

@@ -37,10 +37,8 @@ def test_workers_hold_what_they_were_given_once(cluster: Cluster, tmp_path: Path
 
 def test_threads_are_served_at_once(cluster: Cluster, tmp_path: Path) -> None:
     with Crew(cluster, Held(tmp_path), 3) as crew, ThreadPoolExecutor(3) as threads:
-        start = time.monotonic()
-        answers = list(threads.map(lambda number: crew.work("double", number, 0.5), range(3)))
-        assert time.monotonic() - start < 1.2
-        assert len({process for _, process in answers}) == 3
+        met = threads.map(lambda _: crew.work("meets", 3), range(3))
+        assert list(met) == [3, 3, 3]
 
 
 def test_what_a_killed_worker_was_at_is_done_by_another(cluster: Cluster, tmp_path: Path) -> None:
@@ -89,7 +87,7 @@ def test_closing_lets_waiting_threads_go(cluster: Cluster, tmp_path: Path) -> No
     time.sleep(0.3)
     crew.close()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(heard) == 2 and "have been let go" in str(heard[0])
 
 
@@ -101,7 +99,7 @@ def test_a_worker_on_this_machine_waits_for_a_measurement(cluster: Cluster, tmp_
         with turns.measuring():
             thread.start()
             assert not ended.wait(0.3)
-        assert ended.wait(5)
+        assert ended.wait(60)
 
 
 def test_places_that_a_cluster_has_not(cluster: Cluster, tmp_path: Path) -> None:
@@ -157,7 +155,7 @@ def test_workers_of_another_version(address: str, tmp_path: Path, source: str, t
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
