@@ -38,6 +38,11 @@ def show_result(result: RunResult, *, as_json: bool) -> None:
                 f"on the reward split; it is in {result.directory}"
             )
             raise BudgetError(msg)
+        over = [one for one in budget.limited if not one.held]
+        if over:
+            taken = ", ".join(f"{one.title} {one.shown[2]}, allowed {one.shown[1]}" for one in over)
+            msg = f"the budget of {budget.text} is not met: {taken}"
+            raise BudgetError(msg)
         if best.density is not None:
             zeros = 1 - best.density
             msg = f"the budget of {budget.text} is not met: {zeros:.2%} of the weights are zero"
@@ -138,6 +143,10 @@ def _table(result: RunResult) -> None:
             style="bold" if name == "result" else None,
         )
     console().print(table)
+    for one in bundle.budget.limited:
+        base, limit, found = one.shown
+        held = "held" if one.held else "MISSED"
+        say(f"{one.title}: {found} of at most {limit} ({held}); base model: {base}")
     if any(rung.beside for rung in bundle.ladder):
         console().print(_frontier(bundle.ladder))
     base, best = bundle.base.verification, bundle.result.verification
