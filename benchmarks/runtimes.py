@@ -1,12 +1,14 @@
 """Searching on the runtime that ships: TFLite candidates, and whole pipelines on a target.
 
-    python benchmarks/runtimes.py [--candidates] [--pipeline] [--target local-tflite] [--quick]
-                                  [--set KEY=VALUE ...] [--keep DIR] [--json]
+    python benchmarks/runtimes.py [--candidates] [--pipeline] [--model NAME] [--quick]
+                                  [--target local-tflite] [--set KEY=VALUE ...] [--keep DIR]
+                                  [--json]
 
-``--candidates``: from a plan to the TFLite bytes that a device is sent, for several networks, and
-how far its outputs are from torch's, removed blocks among the plans. ``--pipeline``: one run of
-``examples/digits.yaml`` on a target: the result beside the base, candidates' milliseconds, trials
-a minute, and every trial's predicted latency against what was measured. Without either, both.
+``--candidates``: from a plan to the TFLite bytes that a device is sent, for several networks, in
+one thread's CPU time, and how far the outputs are from torch's, removed blocks among the plans.
+``--pipeline``: one run of ``examples/digits.yaml`` on a target: the result beside the base,
+candidates' milliseconds, trials a minute, and every trial's predicted latency against what was
+measured. Without either, both.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from edgeprune.workloads import build_model
 
 ROOT = Path(__file__).parent.parent
 MODELS = {"mobilenet_v2": 224, "resnet18": 224, "resnet20": 32, "mobilenet_v1": 32}
-_QUICK = {"resnet20": 32}
+_QUICK = ("resnet20",)
 
 
 def candidates(name: str, size: int, rounds: int) -> dict[str, float]:
@@ -50,9 +52,9 @@ def candidates(name: str, size: int, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         widths = random_widths(space.choices, generator, branches)
         plan = space.plan(space.snap(widths))
-        start = time.perf_counter()
+        start = time.thread_time()
         content = slicer.slice(space.template.candidate(plan.cut(model.state_dict())))
-        taken.append(time.perf_counter() - start)
+        taken.append(time.thread_time() - start)
         with torch.inference_mode():
             expected = plan.apply(model).eval()(images).numpy()
         found = TfliteFile(content)(images.numpy())[0]
@@ -111,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--candidates", action="store_true", help="only candidates")
     parser.add_argument("--pipeline", action="store_true", help="only the pipeline")
+    parser.add_argument("--model", action="append", choices=MODELS, help="of the candidates")
     parser.add_argument("--target", default="local-tflite", help="a profile")
     parser.add_argument("--set", action="append", default=[], help="overrides of the pipeline")
     parser.add_argument("--keep", type=Path, help="the run directory; a run there is resumed")
@@ -121,7 +124,9 @@ def main() -> None:
     both = options.candidates == options.pipeline
     figures: dict[str, float] = {}
     if both or options.candidates:
-        for name, size in (_QUICK if options.quick else MODELS).items():
+        wanted = options.model or (_QUICK if options.quick else MODELS)
+        for name in wanted:
+            size = MODELS[name]
             figures |= candidates(name, size, 3 if options.quick else 9)
     if both or options.pipeline:
         small = ["search.trials=4", "workload.train.epochs=2", "finetune.epochs=1"]

@@ -143,8 +143,17 @@ def _table(result: RunResult) -> None:
     base, best = bundle.base.verification, bundle.result.verification
     if warning := loss_warning(base.accuracy, best.accuracy, best.images, bundle.judged):
         console().print(f"WARNING: {warning}", style="bold red")
-    say(f"model:  {result.directory / 'model.onnx'}")
+    say(f"model:  {result.directory / _measured_file(bundle)}")
     say(f"report: {result.report}")
+
+
+def _measured_file(bundle: Manifest) -> str:
+    """The file of the kind that was measured: where that is TFLite, the ONNX file lies beside."""
+    if bundle.target["runtime"] == "tflite":
+        for one in bundle.artifacts:
+            if one.kept and (one.format, one.precision) == ("tflite", "float32") and one.path:
+                return one.path
+    return "model.onnx"
 
 
 def _shown(value: float, unit: str) -> str:

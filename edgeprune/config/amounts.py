@@ -13,7 +13,7 @@ _BYTES = {
     "B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30,
 }  # fmt: skip
 #: Units of each quantity, the plain one first.
-UNITS: dict[Quantity, dict[str, float]] = {
+UNITS: dict[str, dict[str, float]] = {
     "size": _BYTES,
     "peak_memory": _BYTES,
     "macs": {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9},
@@ -89,7 +89,7 @@ def read_amount(name: Quantity, value: Any) -> Amount:
     return Amount(number * units[unit], text)
 
 
-def shown_amount(name: Quantity, value: float) -> str:
+def shown_amount(name: str, value: float) -> str:
     """An amount for people: ``512 kB``, ``41.2 M``, ``3.1 mJ``."""
     units = [(unit, size) for unit, size in UNITS[name].items() if not unit.endswith("iB")]
     fitting = [pair for pair in units if value >= pair[1]] or [min(units, key=lambda one: one[1])]

@@ -16,7 +16,7 @@ GROUPS = 2
 
 def pixels(kind: str) -> int:
     """Of the images in a chain of one kind of layer; 1 where there are none."""
-    return _SIZES.get(kind, 1) ** 2
+    return SIZES.get(kind, 1) ** 2
 
 
 def chain(kind: str, channels: int, length: int = LENGTH) -> bytes:

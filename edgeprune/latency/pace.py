@@ -8,7 +8,8 @@ import numpy as np
 from edgeprune.config import TargetConfig
 from edgeprune.devices import Device
 from edgeprune.errors import MeasurementError, TargetError
-from edgeprune.latency.chains import chain
+from edgeprune.latency.chains import LENGTH, chain
+from edgeprune.latency.tflite_chains import tflite_chain
 
 #: Comparisons of a network with itself.
 _REPEATS = 5
@@ -39,7 +40,7 @@ def noise_floor(device: Device, repeats: int = _REPEATS) -> float:
     Raises:
         MeasurementError: as `Device.compare`.
     """
-    net = chain("conv", 64)
+    net = _chain_for(device, 64, LENGTH)
     ratios = [device.compare(net, net).ratio for _ in range(repeats)]
     return float(np.abs(np.log(ratios)).max())
 
@@ -62,14 +63,21 @@ def thread_times(
         What could be timed; a count that the device refuses is left out.
     """
     wanted = sorted({*_doubled(cores), cores}) if counts is None else list(counts)
-    net, found = chain("conv", _CHANNELS, _LAYERS), []
+    found = []
     for count in wanted:
         try:
             with open_with(target.model_copy(update={"threads": count})) as device:
+                net = _chain_for(device, _CHANNELS, _LAYERS)
                 found.append(Threads(count, device.compare(net, net).baseline.level_ms))
         except (MeasurementError, TargetError):
             continue
     return tuple(found)
+
+
+def _chain_for(device: Device, channels: int, length: int) -> bytes:
+    """Convolutions in the form that a device is given."""
+    made = tflite_chain if device.conditions()["runtime"] == "tflite" else chain
+    return made("conv", channels, length)
 
 
 def _doubled(cores: int) -> list[int]:

@@ -135,7 +135,7 @@ def amounts(session: "Session") -> Amounts:
 
 def measured(
     session: "Session", widths: Widths, content: bytes | None = None
-) -> dict[Quantity, float]:
+) -> dict[str, float]:
     """What widths take of all that is limited: counted, or measured on the device.
 
     Args:
@@ -153,7 +153,7 @@ def measured(
     if content is None:
         content = session.candidate(widths)
         content = content if session.artifact is None else session.artifact(content)
-    meters: dict[Quantity, Callable[[], float]] = {
+    meters: dict[str, Callable[[], float]] = {
         "size": lambda: len(content),
         "macs": lambda: session.channels.macs(widths),
         "peak_memory": lambda: _meter(session).peak_memory(content),
@@ -179,7 +179,7 @@ def held(ratio: float, used: Mapping[str, float]) -> float:
     return ratio if worst <= 1 else max(ratio, worst)
 
 
-def told(values: Mapping[Quantity, float]) -> list[str]:
+def told(values: Mapping[str, float]) -> list[str]:
     """Amounts as a person reads them: ``size 512 kB``."""
     return [f"{NAMES[name]} {shown_amount(name, value)}" for name, value in values.items()]
 

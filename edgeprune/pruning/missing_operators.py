@@ -1,4 +1,4 @@
-"""Operators that torch's tracing exporter lacks, spelt in ONNX.
+"""Operators that torch's tracing exporter lacks, spelt in others while a model is exported.
 
 Adaptive pooling to sizes that do not divide the image's: every output pixel is the maximum or
 mean of a window, and windows may overlap. Rows and columns are independent of each other, so each
@@ -6,28 +6,32 @@ is cut into its windows, reduced and joined again. RMSNorm: its formula. PixelUn
 number of channels that is read from the image, where the exporter spells it out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import torch
+from torch.nn import functional as F
 from torch.onnx import symbolic_helper
 
 _EXPORTER: Any = torch.onnx  # what it has of the tracing exporter is not in its typed names
+_Pooling: TypeAlias = Callable[..., torch.Tensor]
 
 
 @contextmanager
 def missing_operators(opset: int) -> Iterator[None]:
     """Inside, torch's tracing exporter knows them."""
     known: dict[str, Any] = {"aten::rms_norm": _rms_norm, "aten::pixel_unshuffle": _pixel_unshuffle}
-    for rank in (1, 2, 3):
-        known[f"aten::adaptive_avg_pool{rank}d"] = _mean
-        known[f"aten::adaptive_max_pool{rank}d"] = _maximum
+    poolings = _poolings()
+    own = {name: getattr(F, name) for name in poolings}
     for name, spelt in known.items():
         _EXPORTER.register_custom_op_symbolic(name, spelt, opset)
     try:
+        vars(F).update(poolings)
         yield
     finally:
+        vars(F).update(own)
         for name in known:
             _EXPORTER.unregister_custom_op_symbolic(name, opset)
 
@@ -55,43 +59,43 @@ def _pixel_unshuffle(g: Any, image: Any, factor: Any) -> Any:
     return g.op("Reshape", image, g.op("Constant", value_t=together))
 
 
-def _mean(g: Any, image: Any, asked: Any) -> Any:
-    return _pooled(g, image, asked, ("GlobalAveragePool", "AveragePool", "ReduceMean"))
+def _poolings() -> dict[str, _Pooling]:
+    """What stands for torch's adaptive pooling, by its names."""
+    found: dict[str, _Pooling] = {}
+    for rank in (1, 2, 3):
+        for kind, reduce in (("avg", torch.mean), ("max", torch.amax)):
+            own = getattr(F, f"adaptive_{kind}_pool{rank}d")
+            regular = getattr(F, f"{kind}_pool{rank}d")
+            found[f"adaptive_{kind}_pool{rank}d"] = partial(_pooled, own, regular, reduce)
+    return found
 
 
-def _maximum(g: Any, image: Any, asked: Any) -> Any:
-    # The second output, where the maxima were, has no reader in a traced model.
-    return _pooled(g, image, asked, ("GlobalMaxPool", "MaxPool", "ReduceMax")), None
-
-
-def _pooled(g: Any, image: Any, asked: Any, operators: tuple[str, str, str]) -> Any:
-    whole, regular, reduce = operators
-    sizes = symbolic_helper._parse_arg(asked, "is")
-    if all(size == 1 for size in sizes):
-        return g.op(whole, image)
-    shape = symbolic_helper._get_tensor_sizes(image)
-    shape = None if shape is None else shape[2:]
-    if shape is None or None in shape:
-        return symbolic_helper._unimplemented("adaptive pooling", "input size not known", image)
+def _pooled(
+    own: _Pooling,
+    regular: _Pooling,
+    reduce: Callable[..., torch.Tensor],
+    image: torch.Tensor,
+    output_size: int | Sequence[int | None],
+    return_indices: bool = False,
+) -> Any:
+    # Whole numbers: what is traced of an image's size is fixed here.
+    shape = [int(size) for size in image.shape[2:]]
+    asked = [output_size] * len(shape) if isinstance(output_size, int) else list(output_size)
+    sizes = [before if after is None else after for before, after in zip(shape, asked, strict=True)]
+    if return_indices or all(size == 1 for size in sizes):
+        return own(image, output_size, return_indices) if return_indices else own(image, sizes)
     if not any(before % after for before, after in zip(shape, sizes, strict=True)):
-        kernel = [before // after for before, after in zip(shape, sizes, strict=True)]
-        return g.op(regular, image, kernel_shape_i=kernel, strides_i=kernel)
+        return regular(image, [b // a for b, a in zip(shape, sizes, strict=True)])
     for axis, (before, after) in enumerate(zip(shape, sizes, strict=True), 2):
         if before != after:
             parts = [
-                g.op(reduce, _sliced(g, image, axis, window), axes_i=[axis], keepdims_i=1)
-                for window in _windows(before, after)
+                reduce(image.narrow(axis, start, end - start), dim=axis, keepdim=True)
+                for start, end in _windows(before, after)
             ]
-            image = g.op("Concat", *parts, axis_i=axis) if len(parts) > 1 else parts[0]
+            image = torch.cat(parts, axis)
     return image
 
 
 def _windows(before: int, after: int) -> list[tuple[int, int]]:
     """First position and the one past the last of each window, as torch has them."""
     return [(at * before // after, -(-(at + 1) * before // after)) for at in range(after)]
-
-
-def _sliced(g: Any, image: Any, axis: int, window: tuple[int, int]) -> Any:
-    numbers: list[Sequence[int]] = [[window[0]], [window[1]], [axis]]
-    given = [g.op("Constant", value_t=torch.tensor(one)) for one in numbers]
-    return g.op("Slice", image, *given)

@@ -158,6 +158,7 @@ class Trial:
         finalist: whether it was measured again, to race for being the result.
         density: share of the prunable weights that it keeps, where those are cut.
         predicted: the ratio that the latency estimator gave before it was measured.
+        interval: where 95 % of measurements were expected then.
     """
 
     __pydantic_config__ = EXACT
@@ -173,6 +174,7 @@ class Trial:
     finalist: bool = False
     density: Share | None = None
     predicted: Positive | None = None
+    interval: Interval | None = None
 
     @property
     def cost(self) -> float:

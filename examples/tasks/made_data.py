@@ -56,15 +56,15 @@ def boxes(seed: int, size: int = 48) -> dict[str, Any]:
     return _splits(split, seed) | {"classes": SHAPES}
 
 
-def spectrograms(seed: int, frames: int = 48, bands: int = 16) -> dict[str, Any]:
+def spectrograms(seed: int, frames: int = 64, bands: int = 24) -> dict[str, Any]:
     """Spectrograms of words, each three sounds that glide, spoken early or late, in noise."""
     sounds = np.random.default_rng(7).uniform(0, bands, (len(WORDS), 3, 2))
 
     def split(rng: np.random.Generator, count: int) -> TensorDataset:
         labels = np.arange(count) % len(WORDS)
-        images = rng.normal(0, 0.8, (count, 1, frames, bands)).astype(np.float32)
+        images = rng.normal(0, 1.2, (count, 1, frames, bands)).astype(np.float32)
         for image, label in zip(images, labels, strict=True):
-            length = int(rng.integers(8, 13))
+            length = int(rng.integers(10, 17))
             begin = int(rng.integers(0, frames - 3 * length))
             voice = rng.normal(0, 0.9)
             for at, (low, high) in enumerate(sounds[label]):

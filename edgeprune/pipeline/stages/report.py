@@ -232,6 +232,7 @@ def _trial(trial: SearchTrial, search: str, manifest: Manifest) -> Trial:
         finalist=trial.number in contender.finalists,
         density=outcome.density,
         predicted=outcome.details.get("predicted_ratio"),
+        interval=outcome.details.get("predicted_interval"),
     )
 
 
