@@ -129,7 +129,7 @@ def _keep(mark: str, directory: RunDirectory) -> None:
     try:
         folder = user_data() / _MARKS
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / mark).write_text(f"{directory.path}\n", errors="replace")
+        (folder / mark).write_text(f"{directory.path}\n", errors="replace", encoding="utf-8")
     except (OSError, RuntimeError):  # RuntimeError: there is no home
         return
 
