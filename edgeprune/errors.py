@@ -36,6 +36,10 @@ class SearchError(UserError):
     """A sampler or reward is unknown or its options are wrong."""
 
 
+class SlicingError(SpaceError):
+    """A converted file cannot be cut as its network is; the message names the operator."""
+
+
 class TargetError(UserError):
     """A target cannot be reached or lacks what its profile asks for."""
 
@@ -52,6 +56,10 @@ class DivergedError(UserError):
     """A training's loss is not finite any more: its learning rate is too high."""
 
 
+class ExecutionError(UserError):
+    """Workers cannot be had: no Ray, no answer, too few processors, another edgeprune there."""
+
+
 class MeasurementError(EdgepruneError):
     """A latency could not be trusted (zero, NaN, worker lost); never turned into a number."""
 
@@ -62,6 +70,16 @@ class DeviceFailedError(MeasurementError):
 
 class UnsteadyError(DeviceFailedError):
     """The device's own state spoilt a measurement: throttled, too hot, a clock that changed."""
+
+
+class WorkersLostError(MeasurementError):
+    """A candidate could not be scored: worker after worker was lost over it."""
+
+
+class NoBoardError(EdgepruneError):
+    """The last board of a pool went away and did not come back: the run waits to be resumed."""
+
+    exit_code = 4
 
 
 class VerificationError(EdgepruneError):
@@ -96,6 +114,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
     Returns:
         ``"; did you mean 'x'?"`` for the closest allowed word, or ``""`` when none is close.
     """
-    others = [str(name) for name in allowed if str(name) != str(word)]
-    matches = difflib.get_close_matches(str(word), others, n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    # Of two that differ in capitals alone the last one is told, as `miou` is meant for `mIoU`.
+    others = {str(name).lower(): str(name) for name in allowed if str(name) != str(word)}
+    matches = difflib.get_close_matches(str(word).lower(), others, n=1)
+    return f"; did you mean {others[matches[0]]!r}?" if matches else ""

@@ -64,7 +64,8 @@ def test_a_run_that_fails_at_its_history_says_none(tiny_pipeline: Path, tmp_path
     quick = ["--set", "workload.train.epochs=1"]
     run = ["run", tiny_pipeline, "--run-dir", tmp_path / "run", "--history", ADDRESS, *quick]
     done = called(*run)
-    assert done.exit_code == 2 and KEPT in done.stderr and "s3cret" not in done.output
+    # What is measured is written later; the run goes on.
+    assert done.exit_code == 0 and KEPT in done.stderr and "s3cret" not in done.output
     assert (tmp_path / "run/log.txt").exists()
     for path in (tmp_path / "run").rglob("*"):
         assert path.is_dir() or b"s3cret" not in path.read_bytes()

@@ -60,6 +60,7 @@ IMPORTERS = {
 CODE_BY_NAME = {
     "search/rewards.py": ["search.reward"],
     "search/samplers/registry.py": ["search.sampler"],
+    "tasks/registry.py": ["workload.task"],
     "workloads/datasets/registry.py": ["workload.data.name"],
     "workloads/importing.py": [],
     "workloads/models/registry.py": ["workload.model.name"],

@@ -71,7 +71,8 @@ def run(
     """Run a pipeline: trained CNN in, verified smaller artifact out.
 
     Exit status: 0 the budget is met, 2 something you gave cannot be used, 3 the budget cannot be
-    met (the best artifact is written all the same), 130 interrupted.
+    met (the best artifact is written all the same), 4 the last board of a pool went away, 130
+    interrupted.
     """
     from edgeprune.config import load_pipeline
 
@@ -220,6 +221,28 @@ def report(run_dir: RunDir) -> None:
 
 
 @app.command()
+def devices(
+    names: Annotated[
+        list[str], typer.Argument(help="A run directory, or targets.", metavar="RUN_DIR|TARGET...")
+    ],
+    once: Annotated[bool, typer.Option(help="Print once, also on a terminal.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the boards of a run that goes on, or try targets: state, temperature, latency, errors.
+
+    On a terminal the table of a run goes on until it ends, or Ctrl-C; piped it is printed once.
+    Exit status: 0 a board is there, 2 none is.
+    """
+    from edgeprune.cli.devices import show_run, try_targets
+
+    with exit_for_errors():
+        if len(names) == 1 and Path(names[0]).is_dir():
+            show_run(Path(names[0]), once=once, as_json=as_json)
+        else:
+            try_targets(names, as_json=as_json)
+
+
+@app.command()
 def samplers(as_json: Json = False) -> None:
     """List what can propose widths, and when to take which."""
     with exit_for_errors():
@@ -232,7 +255,8 @@ def samplers(as_json: Json = False) -> None:
 def inspect(
     model: Annotated[str, typer.Argument(help="A pipeline file, or module:function.")],
     shape: Annotated[
-        str | None, typer.Option("--input", help="Input shape of a module:function: 1x3x224x224")
+        str | None,
+        typer.Option("--input", help="Input shape(s) of a module:function: 1x3x224x224, 1x1x16000"),
     ] = None,
     overrides: Overrides = None,
     clusters: Annotated[

@@ -77,15 +77,17 @@ def import_history(
 
 @app.command()
 def merge(
-    source: Annotated[str, typer.Argument(help="Another history: a file or a database URL.")],
+    sources: Annotated[
+        list[str], typer.Argument(help="Other histories: databases, their URLs, exported files.")
+    ],
     history: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Add everything of another history to this one; the other stays as it is."""
+    """Add everything of other histories to this one, all or nothing; they stay as they are."""
     from edgeprune.cli.history_views import merge_from, opened, show_counts
 
     with exit_for_errors(), opened(history, new=True) as kept:
-        show_counts(merge_from(kept, source), "of the other history", as_json=as_json)
+        show_counts(merge_from(kept, sources), "of the other histories", as_json=as_json)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What `edgeprune history` does and prints."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +15,20 @@ from edgeprune.files import replacing
 from edgeprune.history import History, HistoryError
 from edgeprune.history import RunSummary as KeptRun
 from edgeprune.history.database import history_url
-from edgeprune.history.exchange import bounded_lines, export_lines, import_lines
+from edgeprune.history.exchange import (
+    bounded_lines,
+    export_lines,
+    import_lines,
+    import_sources,
+)
 from edgeprune.passwords import masked
 from edgeprune.terminal import console, say
 
 #: Facts that tell devices apart for a reader.
 _SHOWN = ("board", "cpu", "runtime", "version", "threads", "precision", "batch")
 _SHORT = 12
+#: What a file of SQLite begins with.
+_SQLITE = b"SQLite format 3\0"
 
 
 def opened(url: str | None, *, new: bool = False) -> History:
@@ -215,17 +223,39 @@ def import_file(history: History, file: Path) -> dict[str, int]:
         raise HistoryError(msg) from error
 
 
-def merge_from(history: History, source: str) -> dict[str, int]:
-    """Add another history's records, and how many it has.
+def merge_from(history: History, sources: Sequence[str]) -> dict[str, int]:
+    """Add other histories' records, all or none, and how many they have.
+
+    Args:
+        history: open.
+        sources: databases, their URLs, or exported files; what several have counts once.
 
     Raises:
-        HistoryError: it does not exist or cannot be read.
+        HistoryError: one does not exist, cannot be read or is broken; nothing is added then.
     """
-    if "://" not in source and not Path(source).expanduser().is_file():
+    with ExitStack() as stack:
+        found = [(masked(one), _lines_of(one, stack)) for one in sources]
+        return import_sources(history, found)
+
+
+def _lines_of(source: str, stack: ExitStack) -> Iterator[str]:
+    """Another history's records; it stays open until the stack is closed."""
+    path = Path(source).expanduser()
+    if "://" not in source and not path.is_file():
         msg = f"there is no history {source}; allowed: a file that is one, or a database URL"
         raise HistoryError(msg)
-    with History.open(source) as other:
-        return import_lines(history, export_lines(other), masked(source))
+    try:
+        if "://" not in source and _head(path) not in {_SQLITE, b""}:
+            return bounded_lines(stack.enter_context(path.open(encoding="utf-8")))
+    except OSError as error:
+        msg = f"cannot read {source}: {error.strerror or error}"
+        raise HistoryError(msg) from error
+    return export_lines(stack.enter_context(History.open(source)))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE))
 
 
 def forget(

@@ -8,7 +8,7 @@ import torch
 from rich.table import Table
 
 from edgeprune.config import ModelConfig, load_pipeline, load_target
-from edgeprune.errors import UserError
+from edgeprune.errors import SpaceError, UserError
 from edgeprune.pruning import ChannelSpace
 from edgeprune.terminal import console, say
 from edgeprune.workloads import build_model, load_workload
@@ -25,7 +25,12 @@ def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> Chann
         raise UserError(msg)
     if shape is not None:
         built = build_model(ModelConfig(name=model)).eval()
-        return ChannelSpace.from_model(built, torch.randn(parse_shape(shape)))
+        given = [torch.randn(one) for one in parse_shapes(shape)]
+        try:
+            return ChannelSpace.from_model(built, given)
+        except SpaceError as error:
+            msg = f"--input {shape}: {error}"
+            raise SpaceError(msg) from error
     config = load_pipeline(model, overrides)
     workload = load_workload(config.workload)
     return ChannelSpace.from_model(
@@ -34,24 +39,27 @@ def open_space(model: str, shape: str | None, overrides: Sequence[str]) -> Chann
         include=config.prune.include,
         exclude=config.prune.exclude,
         multiple=(
-            config.prune.channel_multiple or load_target(config.target).channel_multiple
+            config.prune.channel_multiple or load_target(config.targets[0]).channel_multiple
         ).model_dump(),
         min_keep=config.prune.min_keep,
         blocks=config.prune.blocks,
     )
 
 
-def parse_shape(text: str) -> tuple[int, ...]:
-    """Read ``1x3x224x224``.
+def parse_shapes(text: str) -> list[tuple[int, ...]]:
+    """Read ``1x3x224x224`` or, for a model of several inputs, ``1x3x224x224,1x7``.
 
     Raises:
         UserError: it is not of that form.
     """
-    parts = text.lower().split("x")
-    if len(parts) != 4 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        msg = f"--input {text!r} is no image shape; allowed: BATCHxCHANNELSxHEIGHTxWIDTH"
+    shapes = [one.strip().split("x") for one in text.lower().split(",")]
+    if not all(part.isdigit() and int(part) > 0 for parts in shapes for part in parts):
+        msg = (
+            f"--input {text!r} is no shape; allowed: sizes from 1 with an x between them, the "
+            f"batch first, such as 1x3x224x224 or 1x1x16000; several with a comma between them"
+        )
         raise UserError(msg)
-    return tuple(int(part) for part in parts)
+    return [tuple(int(part) for part in parts) for parts in shapes]
 
 
 def space_record(space: ChannelSpace) -> dict[str, Any]:

@@ -1,6 +1,10 @@
-"""`edgeprune target probe`: learning a device's staircase, and showing it."""
+"""`edgeprune target probe`: learning a device's staircase, and showing it on its card."""
 
+import datetime
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
@@ -10,25 +14,32 @@ from edgeprune.devices import open_device
 from edgeprune.errors import ConfigError, nearest
 from edgeprune.history import History, target_facts, target_key
 from edgeprune.latency import Sweep, probe_staircases
+from edgeprune.latency.chains import pixels
+from edgeprune.latency.pace import Threads, noise_floor, thread_times
 from edgeprune.latency.staircase import KINDS
+from edgeprune.report.card import Card, Steps, write_card
 from edgeprune.terminal import column, console, say
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
 def probe_target(
-    target: TargetConfig, kinds: Sequence[str] | None, history: str | None
+    target: TargetConfig, kinds: Sequence[str] | None, history: str | None, card: Path
 ) -> dict[str, Sweep]:
-    """Sweep kernels over their channels and keep what is learned.
+    """Sweep kernels over their channels, keep what is learned, and write the device's card.
 
     Args:
         target: its profile.
         kinds: of layers; all if not given.
         history: a file or a database URL; the user's own if not given.
+        card: where its HTML page is written.
 
     Raises:
         UserError: an unknown kind, or the target or the history cannot be used.
     """
+    if not os.access(card.absolute().parent, os.W_OK):
+        msg = f"--card {card}: the folder is not there, or may not be written"
+        raise ConfigError(msg)
     for kind in kinds or ():
         if kind not in KINDS:
             allowed = ", ".join(KINDS)
@@ -45,7 +56,8 @@ def probe_target(
             transient=True,
         ) as progress,
     ):
-        facts = target_facts(device.conditions())
+        conditions = device.conditions()
+        facts = target_facts(conditions)
         kept.target(target_key(facts), facts)
         task = progress.add_task(f"probing {target.name}", total=None)
 
@@ -53,7 +65,38 @@ def probe_target(
             text = f"probing {target.name}: {kind} of {channels} channels"
             progress.update(task, advance=1, description=text)
 
-        return probe_staircases(device, kept, target_key(facts), kinds or KINDS, advance)
+        sweeps = probe_staircases(device, kept, target_key(facts), kinds or KINDS, advance)
+        progress.update(task, description=f"probing {target.name}: noise and threads")
+        noise = noise_floor(device)
+    cores = int(conditions.get("cores") or 1)
+    # A cost model has no threads.
+    timed = () if target.kind == "simulated" else thread_times(target, cores, open_device)
+    write_card(_card(target, conditions, sweeps, noise, timed), card)
+    return sweeps
+
+
+def _card(
+    target: TargetConfig,
+    conditions: Mapping[str, Any],
+    sweeps: Mapping[str, Sweep],
+    noise: float,
+    timed: Sequence[Threads],
+) -> Card:
+    return Card(
+        name=target.name,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        conditions=conditions,
+        threads=target.threads,
+        steps=tuple(
+            Steps(
+                *(kind, sweep.channels, sweep.ms),
+                *(sweep.staircase.multiple, sweep.staircase.gain, pixels(kind)),
+            )
+            for kind, sweep in sweeps.items()
+        ),
+        noise=noise,
+        by_threads={one.count: one.ms for one in timed},
+    )
 
 
 def show_sweeps(sweeps: Mapping[str, Sweep], *, as_json: bool) -> None:

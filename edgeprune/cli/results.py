@@ -16,6 +16,9 @@ from edgeprune.report.ladder import Rung
 from edgeprune.report.sentences import loss_warning
 from edgeprune.terminal import console, say
 
+#: Columns of a terminal that have room for metrics beside the score.
+_WIDE = 110
+
 
 def show_result(result: RunResult, *, as_json: bool) -> None:
     """Print a finished run, as a table or as JSON; a missed budget is an error with code 3.
@@ -117,6 +120,8 @@ def _table(result: RunResult) -> None:
     table = Table(title=None, title_justify="left")
     last = ("zeros", "deflated file") if weights else ("MACs", "file")
     others = list(bundle.result.verification.metrics)[1:]
+    if console().width < _WIDE:
+        others = []  # the report and --json have them
     for heading in ("", f"test {bundle.judged.name}", *others, "latency", *last):
         table.add_column(heading, justify="left" if not heading else "right")
     unit = unit_of(bundle.target["clock"])
@@ -138,8 +143,17 @@ def _table(result: RunResult) -> None:
     base, best = bundle.base.verification, bundle.result.verification
     if warning := loss_warning(base.accuracy, best.accuracy, best.images, bundle.judged):
         console().print(f"WARNING: {warning}", style="bold red")
-    say(f"model:  {result.directory / 'model.onnx'}")
+    say(f"model:  {result.directory / _measured_file(bundle)}")
     say(f"report: {result.report}")
+
+
+def _measured_file(bundle: Manifest) -> str:
+    """The file of the kind that was measured: where that is TFLite, the ONNX file lies beside."""
+    if bundle.target["runtime"] == "tflite":
+        for one in bundle.artifacts:
+            if one.kept and (one.format, one.precision) == ("tflite", "float32") and one.path:
+                return one.path
+    return "model.onnx"
 
 
 def _shown(value: float, unit: str) -> str:

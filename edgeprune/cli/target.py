@@ -1,6 +1,7 @@
 """`edgeprune target`: the devices there are, and whether they can be trusted."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,10 +50,10 @@ def check(target: Target, as_json: Json = False) -> None:
     """
     from edgeprune.cli.target_views import tell_links
     from edgeprune.config import load_target
-    from edgeprune.devices.check import check_target
+    from edgeprune.devices.check import check_boards
 
     with exit_for_errors():
-        tell_links(check_target(load_target(target)), "trusted", as_json=as_json)
+        tell_links(check_boards(load_target(target).boards), "trusted", as_json=as_json)
 
 
 @app.command()
@@ -64,18 +65,25 @@ def probe(
     history: Annotated[
         str | None, typer.Option(help="Where to keep it: a file or a database URL.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="The HTML page that it writes; default: NAME.card.html.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Time single kernels over their channels: which channel counts this device is fast with.
 
-    What is learned goes into the history; later pipelines keep to it.
+    What is learned goes into the history; later pipelines keep to it. All of it is shown on the
+    device's card, with its noise, its best number of threads, and advice.
     """
     from edgeprune.cli.probing import probe_target, show_sweeps
     from edgeprune.config import load_target
 
     with exit_for_errors():
-        sweeps = probe_target(load_target(target), kinds, history)
+        profile = load_target(target)
+        page = card or Path(f"{profile.name}.card.html")
+        sweeps = probe_target(profile, kinds, history, page)
         show_sweeps(sweeps, as_json=as_json)
+        say(f"card: {page}", error=True)
 
 
 @app.command()

@@ -97,7 +97,7 @@ def show_links(links: Sequence[Link]) -> None:
 def _reach(target: TargetConfig) -> str:
     if target.ssh is not None:
         user = f"{target.ssh.user}@" if target.ssh.user else ""
-        return f"ssh {user}{target.ssh.host}"
+        return f"ssh {user}{', '.join(target.ssh.hosts) or target.ssh.host}"
     if target.board is not None:
         return f"{target.board.machine} board"
     return {"local": "this machine", "simulated": "a cost model"}.get(target.kind, "a command")

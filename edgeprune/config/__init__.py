@@ -4,7 +4,7 @@ from edgeprune.config.budget import BudgetConfig
 from edgeprune.config.calibration import CalibrationConfig
 from edgeprune.config.dump import dump_pipeline
 from edgeprune.config.joint import JointConfig
-from edgeprune.config.load import load_calibration, load_pipeline, load_target
+from edgeprune.config.load import load_boards, load_calibration, load_pipeline, load_target
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.stages import (
     ExportConfig,
@@ -34,6 +34,7 @@ __all__ = [
     "TrainConfig",
     "WorkloadConfig",
     "dump_pipeline",
+    "load_boards",
     "load_calibration",
     "load_pipeline",
     "load_target",

@@ -1,4 +1,4 @@
-"""The budget: latency as a ratio to the measured base model or in milliseconds, or sparsity."""
+"""The budget: latency, size, memory, MACs and energy a model may take; or sparsity."""
 
 import math
 import re
@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from edgeprune.config.amounts import NAMES, TAKES, Amount, Quantity, read_amount
 from edgeprune.config.section import Section
 
 _RATIO = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[xX]")
@@ -22,11 +23,15 @@ _RATIO = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[xX]")
 #: Keys of which a budget has exactly one.
 ALTERNATIVES = ("latency", "latency_ms", "sparsity")
 
+#: Keys that may stand beside latency, or without it, in any combination.
+QUANTITIES: tuple[Quantity, ...] = ("size", "peak_memory", "macs", "energy")
+
 #: What each of them takes, in words.
 ALLOWED = {
     "latency": "a ratio to the base model's measured latency, above 0x and below 1x, such as 0.5x "
     "(milliseconds go to latency_ms), or a list of such from loose to tight, such as [0.7x, 0.5x]",
     "latency_ms": "a number above 0, or a list of such from loose to tight, such as [8, 5]",
+    **TAKES,
 }
 
 
@@ -41,12 +46,26 @@ _Ratios = Annotated[
     _Latency, _one_or_several({"type": "string", "pattern": rf"^\s*{_RATIO.pattern}\s*$"})
 ]
 _Milliseconds = Annotated[_Latency, _one_or_several({"type": "number", "exclusiveMinimum": 0})]
+_Amount = Annotated[
+    str | None,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
 
 
 class BudgetConfig(Section):
-    """What the finished model may cost: one of latency, latency_ms and sparsity.
+    """What the finished model may cost: one of latency, latency_ms and sparsity, and others.
 
-    Or accuracy_drop alone: the fastest network that loses no more than that is looked for.
+    Beside latency, or in its place, any of size, peak_memory, macs and energy: all of them hold.
+    Without latency the result may take as long as the base model. Or accuracy_drop alone: the
+    fastest network that loses no more than that is looked for.
     """
 
     latency: _Ratios = Field(
@@ -72,6 +91,29 @@ class BudgetConfig(Section):
         "`prune.granularity: weights`.",
     )
 
+    size: _Amount = Field(
+        None,
+        examples=["500kB", "0.5x"],
+        description="Allowed size of the file that is searched for, in its precision.",
+    )
+    peak_memory: _Amount = Field(
+        None,
+        examples=["200kB", "0.5x"],
+        description="Allowed memory of activations, all that the runtime allocates at once while "
+        "it runs one image, measured on the target; weights are not in it.",
+    )
+    macs: _Amount = Field(
+        None,
+        examples=["300M", "0.5x"],
+        description="Allowed multiply-accumulates of one image.",
+    )
+    energy: _Amount = Field(
+        None,
+        examples=["20mJ", "0.5x"],
+        description="Allowed energy of one image, measured by the target's own sensor: the power "
+        "rails of a Jetson, RAPL of a PC's processor.",
+    )
+
     accuracy_drop: float | None = Field(
         None,
         gt=0,
@@ -95,15 +137,27 @@ class BudgetConfig(Section):
     def seeks(self) -> bool:
         """Whether the fastest network is wanted that loses no more than `accuracy_drop`."""
         given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
-        return not given and self.accuracy_drop is not None
+        return not given and not self.amounts and self.accuracy_drop is not None
+
+    @property
+    def amounts(self) -> dict[Quantity, Amount]:
+        """What is allowed beside latency, by its name."""
+        written = {name: getattr(self, name) for name in QUANTITIES}
+        return {name: read_amount(name, text) for name, text in written.items() if text is not None}
 
     @property
     def text(self) -> str:
-        """The budget as a person writes it: ``0.5x``, ``3.5 ms`` or ``90% sparsity``."""
+        """The budget as a person writes it: ``0.5x``, ``3.5 ms`` or ``0.5x, size 500kB``."""
         if self.seeks:
             return f"at most {self.accuracy_drop:g} points lost"
         if self.sparsity is not None:
             return f"{100 * self.sparsity:g}% sparsity"
+        others = (f"{NAMES[name]} {one.text}" for name, one in self.amounts.items())
+        return ", ".join(filter(None, (self.latency_text, *others)))
+
+    @property
+    def latency_text(self) -> str:
+        """What is allowed of latency; nothing where that is not limited."""
         values, unit = (self.latency, "x") if self.latency is not None else (self.latency_ms, " ms")
         return ", ".join(f"{value:.9g}{unit}" for value in _as_tuple(values))
 
@@ -152,6 +206,14 @@ class BudgetConfig(Section):
 
         return _read("latency_ms", value, read)
 
+    @field_validator(*QUANTITIES, mode="before")
+    @classmethod
+    def _read_amount(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is None:
+            return None
+        name: Any = info.field_name
+        return read_amount(name, value).text
+
     @field_serializer("latency")
     def _write_ratio(self, value: float | tuple[float, ...] | None) -> str | tuple[str, ...] | None:
         if isinstance(value, tuple):
@@ -161,7 +223,13 @@ class BudgetConfig(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         given = [name for name in ALTERNATIVES if getattr(self, name) is not None]
-        if len(given) == 1 or self.seeks:
+        if self.sparsity is not None and self.amounts:
+            msg = (
+                f"got sparsity {self.sparsity:g} and {', '.join(self.amounts)}; sparsity stands "
+                "alone: the size of a file follows from it, and nothing else changes"
+            )
+            raise ValueError(msg)
+        if len(given) == 1 or self.seeks or (not given and self.amounts):
             return self
         both = " and ".join(
             f"{name} {_plain(name, _as_tuple(getattr(self, name)))}" for name in given
@@ -170,7 +238,8 @@ class BudgetConfig(Section):
             f"got both {both}; set all but one of them to null"
             if given
             else "got none; allowed: one of latency (such as 0.5x), latency_ms (such as 3.5), "
-            "sparsity (such as 0.9), and accuracy_drop alone (such as 1.0)"
+            "sparsity (such as 0.9), any of size, peak_memory, macs and energy (such as 0.5x), and "
+            "accuracy_drop alone (such as 1.0)"
         )
         raise ValueError(msg)
 

@@ -19,7 +19,10 @@ def dump_pipeline(config: PipelineConfig) -> str:
     """
     value = config.model_dump(mode="json")
     value["history"] = masked(value["history"])
-    value["target"] = escape_variables(value["target"])
+    target = value["target"]
+    value["target"] = (
+        escape_variables(target) if isinstance(target, str) else [*map(escape_variables, target)]
+    )
     value["export"]["calibration"] = escape_variables(value["export"]["calibration"])
     for path, prefix, text in list(path_texts(value, PipelineConfig)):
         written = prefix + escape_variables(str(Path(text).absolute()))

@@ -14,6 +14,7 @@ from edgeprune.config.overrides import apply_overrides, read_overrides, with_val
 from edgeprune.config.paths import resolve_paths
 from edgeprune.config.pipeline import PipelineConfig
 from edgeprune.config.places import Places
+from edgeprune.config.pool import pool_problems
 from edgeprune.config.problem import KeyPath, Problem, raise_all
 from edgeprune.config.profiles import locate_profile
 from edgeprune.config.section import Section
@@ -54,9 +55,12 @@ def load_pipeline(
     value = apply_overrides(document.value, settings)
     value, misplaced = _resolve_references(value, places, base)
     config = _validated(PipelineConfig, value, places, base, problems + misplaced)
-    wrong = [Problem(places.value(where), where, text) for where, text in check(config)]
+    wrong = [*check(config)]
+    if not isinstance(config.target, str):
+        profiles = [load_target(one) for one in config.target]
+        wrong += [(("target", place), text) for place, text in pool_problems(profiles)]
     if wrong:
-        raise_all(wrong)
+        raise_all(Problem(places.value(where), where, text) for where, text in wrong)
     return config
 
 
@@ -75,6 +79,15 @@ def load_target(name_or_path: str, *, base: Path | None = None) -> TargetConfig:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return _load_profile(file, ())
+
+
+def load_boards(config: PipelineConfig) -> tuple[TargetConfig, ...]:
+    """The profiles of all boards that a pipeline measures on: one, or those of a pool.
+
+    Raises:
+        ConfigError: as `load_target`.
+    """
+    return tuple(board for one in config.targets for board in load_target(one).boards)
 
 
 def load_calibration(name_or_path: str, *, base: Path | None = None) -> CalibrationConfig:
@@ -139,19 +152,27 @@ def _validated(
 
 def _resolve_references(value: Any, places: Places, base: Path) -> tuple[Any, list[Problem]]:
     """Check that target and recipe are there, so that a misspelt one costs no training."""
-    problems = []
+    problems: list[Problem] = []
     for kind, path in _REFERENCES.items():
         reference = value
         for key in path:
             reference = reference.get(key) if isinstance(reference, dict) else None
-        if not isinstance(reference, str) or not reference:
-            continue
-        try:
-            folder = Path.cwd() if places.override(path) else base
-            resolved, _ = locate_profile(reference, folder, kind)
-            value = with_value(value, path, resolved)
-        except ValueError as error:
-            problems.append(Problem(places.value(path), path, str(error)))
+
+        def resolved(one: Any, where: KeyPath, kind: str = kind, path: KeyPath = path) -> Any:
+            if not isinstance(one, str) or not one:
+                return one
+            try:
+                folder = Path.cwd() if places.override(path) else base
+                return locate_profile(one, folder, kind)[0]
+            except ValueError as error:
+                problems.append(Problem(places.value(where), where, str(error)))
+                return one
+
+        if isinstance(reference, list):
+            each = [resolved(one, (*path, place)) for place, one in enumerate(reference)]
+            value = with_value(value, path, each)
+        elif reference is not None:
+            value = with_value(value, path, resolved(reference, path))
     return value, problems
 
 

@@ -25,11 +25,17 @@ class PatienceConfig(Section):
         600.0,
         ge=0,
         description="Seconds that a device which does not answer any more is waited for: it may "
-        "reboot.",
+        "reboot. Of a pool, seconds without any board.",
     )
     cool_s: float = Field(
         300.0,
         ge=0,
         description="Seconds that a device which is throttled or too hot gets to cool before each "
         "further try, at most.",
+    )
+    noisy: float = Field(
+        0.1,
+        gt=0,
+        description="Half the width of a ratio's interval, as a share of the ratio, above which a "
+        "pool measures once more on another board; a board that is much worse is set aside.",
     )

@@ -1,7 +1,7 @@
 """The pipeline file as a whole."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from edgeprune.config.budget import BudgetConfig
+from edgeprune.config.execution import ExecutionConfig
 from edgeprune.config.joint import JointConfig
 from edgeprune.config.section import Section
 from edgeprune.config.stages import (
@@ -23,16 +24,20 @@ from edgeprune.config.stages import (
 )
 from edgeprune.config.workload import WorkloadConfig
 
+_Reference = Annotated[str, Field(min_length=1)]
+
 
 class PipelineConfig(Section):
     """One run: what is pruned, for which target, within which budget, and how."""
 
     workload: WorkloadConfig = Field(description="The model and its data.")
-    target: str = Field(
-        "local",
-        min_length=1,
-        examples=["raspberry-pi-4", "my-pi.yaml"],
-        description="Name of a profile that comes with edgeprune, or path of your own YAML file.",
+    target: _Reference | Annotated[tuple[_Reference, ...], Field(strict=False, min_length=1)] = (
+        Field(
+            "local",
+            examples=["raspberry-pi-4", "my-pi.yaml", ["pi-a.yaml", "pi-b.yaml"]],
+            description="Name of a profile that comes with edgeprune, or path of your own YAML "
+            "file; a list of them for several boards of one type.",
+        )
     )
     budget: BudgetConfig = Field(description="What the finished model may cost on the target.")
     prune: PruneConfig = Field(
@@ -66,6 +71,11 @@ class PipelineConfig(Section):
         description="Where what is measured on the target is kept for later runs: `default` "
         "(EDGEPRUNE_HISTORY, or the user's data folder), a file, a database URL; `none` "
         "or `off`: nowhere.",
+    )
+
+    execution: ExecutionConfig = Field(
+        default_factory=ExecutionConfig,
+        description="Where candidates are scored, and how many at once: [Scaling](scaling.md).",
     )
 
     _notice: str = PrivateAttr("")
@@ -125,6 +135,23 @@ class PipelineConfig(Section):
             )
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _trained_where(self) -> Self:
+        """Workers train candidates, too."""
+        execution = self.execution
+        if execution.engine == "ray" and self.train_on == "cuda" and not execution.gpus_per_worker:
+            msg = (
+                "execution.gpus_per_worker is 0, but train_on is cuda and workers train; allowed: "
+                "above 0, such as 0.5, or train_on: cpu"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The profile, or those of a pool's boards."""
+        return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
     def notice(self) -> str:

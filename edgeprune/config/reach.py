@@ -4,9 +4,9 @@ Host names, users and interpreters become words of a command line, some of them 
 none may start with a dash or hold a character that a shell would read.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from edgeprune.config.section import FilePath, Section
 
@@ -32,9 +32,15 @@ Program = Annotated[str, Field(min_length=1), _plain("a program's name or path",
 class SshConfig(Section):
     """A device that is reached over SSH. Its host key must be known; nothing is installed."""
 
-    host: HostName = Field(
+    host: HostName | None = Field(
+        None,
         examples=["192.168.1.20"],
         description="Name or address, or a host of the SSH configuration.",
+    )
+    hosts: Annotated[tuple[HostName, ...], Field(strict=False)] = Field(
+        (),
+        examples=[["pi-a.local", "pi-b.local"]],
+        description="Several boards of one type, in place of `host`: a pool, see docs/devices.md.",
     )
     port: int | None = Field(
         None, ge=1, le=65535, examples=[22], description="Port; null: 22, or as configured."
@@ -59,6 +65,32 @@ class SshConfig(Section):
         description="File with the device's host key; null: ~/.ssh/known_hosts.",
     )
     python: Program = Field("python3", description="Python on the device: 3.8 or later, numpy.")
+
+    @property
+    def address(self) -> str:
+        """The host; of several the first."""
+        return self.host if self.host is not None else self.hosts[0]
+
+    def on(self, host: str) -> Self:
+        """The same way to one of several hosts."""
+        return self.model_copy(update={"host": host, "hosts": ()})
+
+    @field_validator("hosts")
+    @classmethod
+    def _each_once(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for place, host in enumerate(hosts):
+            if host in hosts[:place]:
+                msg = f"the same board twice: {host!r}; allowed: each host once"
+                raise ValueError(msg)
+        return hosts
+
+    @model_validator(mode="after")
+    def _some_host(self) -> Self:
+        if (self.host is None) == (not self.hosts):
+            got = "neither" if self.host is None else "both"
+            msg = f"needs `host`, or `hosts` for several boards of one type; got {got}"
+            raise ValueError(msg)
+        return self
 
 
 class CommandConfig(Section):

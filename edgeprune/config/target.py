@@ -11,6 +11,9 @@ from edgeprune.config.reach import BoardConfig, CommandConfig, SshConfig
 from edgeprune.config.runtimes import OnnxRuntimeConfig, TfliteConfig, TvmConfig
 from edgeprune.config.section import LARGEST_SEED, Section
 
+#: What a host may have and a file's name may not.
+_IN_A_NAME = str.maketrans(":%", "--")
+
 Architecture = Literal["x86_64", "aarch64", "armv7l"]
 Kind = Literal["local", "command", "ssh", "board", "simulated"]
 
@@ -83,6 +86,20 @@ class SimulatedConfig(Section):
         0.01, ge=0, lt=1, description="Relative standard deviation of a latency sample."
     )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of the noise.")
+    boards: int = Field(
+        1, ge=1, le=1000, description="Boards of this type: a pool, see docs/devices.md."
+    )
+    spread: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Relative standard deviation of the boards' speeds; of a baseline measured on "
+        "the same board nothing is left of it.",
+    )
+    takes_s: float = Field(
+        0.0, ge=0, description="Seconds that a comparison really takes, for trying a pool."
+    )
+    board: int = Field(0, ge=0, description="Which of its boards this is.")
 
 
 class TargetConfig(Section):
@@ -167,14 +184,36 @@ class TargetConfig(Section):
     def remote(self) -> bool:
         """Whether its work takes nothing from this machine's processor, or does not show there.
 
-        A virtual board counts instructions: what else this machine does changes no latency.
+        A virtual board counts instructions: what else this machine does changes no latency. A
+        simulated one that takes time stands for a board elsewhere.
         """
-        return self.kind == "ssh" or self.virtual
+        waits = self.simulated is not None and self.simulated.takes_s > 0
+        return self.kind == "ssh" or self.virtual or waits
 
     @property
     def virtual(self) -> bool:
         """Whether it is a virtual board."""
         return self.board is not None and self.board.machine == "virtual"
+
+    @property
+    def boards(self) -> "tuple[TargetConfig, ...]":
+        """A profile for each board of this type: itself alone, or those of a pool."""
+        if self.ssh is not None and self.ssh.hosts:
+            each: list[tuple[str, dict[str, Any]]] = [
+                (host, {"ssh": self.ssh.on(host)}) for host in self.ssh.hosts
+            ]
+        elif self.simulated is not None and self.simulated.boards > 1:
+            model = self.simulated
+            each = [
+                (str(place), {"simulated": model.model_copy(update={"boards": 1, "board": place})})
+                for place in range(model.boards)
+            ]
+        else:
+            return (self,)
+        return tuple(
+            self.model_copy(update={"name": f"{self.name}-{which.translate(_IN_A_NAME)}", **one})
+            for which, one in each
+        )
 
     @model_validator(mode="after")
     def _section_of_its_kind(self) -> Self:

@@ -65,7 +65,9 @@ class DataConfig(Section):
         min_length=1,
         examples=["imagefolder", "mydata:birds"],
         description="digits, digit_pairs, cifar10, imagefolder, imagecsv (a table: `args: {file: "
-        "images.csv}`, columns path, label, perhaps split), or your own as `module:function`.",
+        "images.csv}`, columns path, label, perhaps split), imagemasks (segmentation), coco "
+        "(detection), targetcsv (regression; see the page on tasks), or your own as "
+        "`module:function`.",
     )
     root: FilePath | None = Field(
         None,

@@ -3,11 +3,13 @@
 from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.measurement import Comparison, LayerTime, Measurement
 from edgeprune.devices.patient import PatientDevice, open_patiently
+from edgeprune.devices.pool import DevicePool, open_pool
 from edgeprune.devices.repeating import compare_on, compare_well
 
 __all__ = [
     "Comparison",
     "Device",
+    "DevicePool",
     "LayerTime",
     "Measurement",
     "PatientDevice",
@@ -15,4 +17,5 @@ __all__ = [
     "compare_well",
     "open_device",
     "open_patiently",
+    "open_pool",
 ]

@@ -38,6 +38,7 @@ class _Missing(_Answer):
 class _Start(_Answer):
     pid: Annotated[int, Field(ge=0)]
     machine: _Text
+    device_id: _Text | None = None
     runtime: _Text
     version: _Text
     threads: Annotated[int, Field(ge=1)]
@@ -69,6 +70,14 @@ class _Profile(_Answer):
     kernels: list[_Kernel] | None
 
 
+class _Memory(_Answer):
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class _Energy(_Answer):
+    joules: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class _Output(_Answer):
     shape: list[Annotated[int, Field(ge=0)]]
     dtype: _Text
@@ -86,6 +95,8 @@ _STEPS: dict[str, type[_Answer]] = {
     "measure": _Measure,
     "profile": _Profile,
     "outputs": _Outputs,
+    "memory": _Memory,
+    "energy": _Energy,
 }
 #: Steps whose whole answer is kept.
 _FACTS = {"start", "state"}

@@ -5,7 +5,7 @@ Every link that holds tells what was found; the one that is broken tells the com
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from edgeprune.config import TargetConfig
 from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.known_net import small_net
+from edgeprune.devices.pool import open_pool
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.devices.runtimes import taken_by
@@ -103,6 +104,36 @@ def check_target(target: TargetConfig) -> Iterator[Link]:
         yield from _try_device(target, device)
 
 
+def check_boards(boards: Sequence[TargetConfig]) -> Iterator[Link]:
+    """Try one board, or all boards of a pool and whether they are one.
+
+    A board of a pool that cannot be reached now is a warning where others can: a run sets it aside.
+
+    Args:
+        boards: their profiles.
+
+    Yields:
+        The links, as they are tried; those of a pool's boards have their names in front.
+    """
+    if len(boards) == 1:
+        yield from check_target(boards[0])
+        return
+    for board in boards:
+        for link in check_target(board):
+            away = link.state == "broken"
+            state = "warning" if away else link.state
+            found = f"set aside: {link.found}" if away else link.found
+            yield Link(f"{board.name}: {link.name}", state, found, link.mend)
+    try:
+        with open_pool(boards) as pool:
+            there = len(pool.roster.there())
+    except EdgepruneError as error:
+        yield Link("pool", "broken", *_split(str(error)))
+        return
+    state = "ok" if there == len(boards) else "warning"
+    yield Link("pool", state, f"{there} of {len(boards)} boards are there, of one type")
+
+
 def _probe(target: TargetConfig) -> dict[str, Any]:
     """Run the device's Python once.
 
@@ -128,7 +159,7 @@ def _probe(target: TargetConfig) -> dict[str, Any]:
 
 def _how(target: TargetConfig) -> str:
     if target.ssh is not None:
-        return f"ssh to {target.ssh.host}, its host key is known"
+        return f"ssh to {target.ssh.address}, its host key is known"
     if target.board is not None:
         return f"the {target.board.machine} board of this machine"
     return "this machine" if target.command is None else "command: " + target.command.python[0]

@@ -21,7 +21,7 @@ from edgeprune.errors import TargetError
 
 _WORKER = "edgeprune.devices.worker"
 #: Sources sent to the device, in the order in which they import one another.
-_MODULES = ("failures", "timing", "conditions", "serve")
+_MODULES = ("failures", "timing", "conditions", "energy", "serve")
 #: How long an ended worker may take to go before it is killed, seconds.
 _GRACE_S = 2.0
 

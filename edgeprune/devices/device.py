@@ -8,6 +8,7 @@ from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.reach import interpreter_of
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.devices.simulated import SimulatedDevice
+from edgeprune.errors import TargetError
 
 
 class Device(Protocol):
@@ -57,6 +58,10 @@ def open_device(target: TargetConfig, note: Note = quiet) -> Device:
     Raises:
         TargetError: the target cannot be reached or lacks what its profile asks for.
     """
+    if len(boards := target.boards) > 1:
+        names = ", ".join(board.name for board in boards)
+        msg = f"target {target.name!r} is a pool of boards ({names}); allowed here: a single one"
+        raise TargetError(msg)
     if target.kind == "simulated":
         return SimulatedDevice(target)
     return RemoteDevice(target, interpreter_of(target), note)

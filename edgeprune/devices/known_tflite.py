@@ -13,10 +13,9 @@ def small_tflite_net(width: int, *, size: int = 32, seed: int = 0) -> bytes:
         size: height and width of the input, (1, size, size, 3) float32.
         seed: of the weights.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    file = _File(schema)
+    file = TfliteWriter(schema)
     generator = np.random.default_rng(seed)
 
     def weights(name: str, *shape: int) -> int:
@@ -45,18 +44,20 @@ def small_tflite_net(width: int, *, size: int = 32, seed: int = 0) -> bytes:
     options = schema.FullyConnectedOptionsT()
     inputs = [pooled, linear, bias]
     file.operator("FULLY_CONNECTED", inputs, output, options, "FullyConnectedOptions")
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(file.model(source, output).Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return file.file(source, output)
 
 
-class _File:
-    """A TFLite file while it is put together."""
+class TfliteWriter:
+    """A TFLite file while it is put together.
+
+    Args:
+        schema: the module of the file format's schema.
+    """
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
-        self._graph = schema.SubGraphT()
-        self._graph.tensors, self._graph.operators, self._graph.name = [], [], "main"
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators, self.graph.name = [], [], "main"
         self._buffers = [schema.BufferT()]
         self._codes: list[int] = []
 
@@ -72,8 +73,8 @@ class _File:
             buffer.data = np.frombuffer(content, np.uint8)
             tensor.buffer = len(self._buffers)
             self._buffers.append(buffer)
-        self._graph.tensors.append(tensor)
-        return len(self._graph.tensors) - 1
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
 
     def operator(self, name: str, inputs: list[int], output: int, options: Any, kind: str) -> None:
         """Add an operator."""
@@ -85,14 +86,22 @@ class _File:
         operator.inputs, operator.outputs = inputs, [output]
         operator.builtinOptions = options
         operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, kind)
-        self._graph.operators.append(operator)
+        self.graph.operators.append(operator)
+
+    def file(self, source: int, output: int) -> bytes:
+        """The finished file, from an input to an output."""
+        import flatbuffers
+
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model(source, output).Pack(builder), b"TFL3")
+        return bytes(builder.Output())
 
     def model(self, source: int, output: int) -> Any:
         """The finished file, to be packed."""
         model = self._schema.ModelT()
-        self._graph.inputs, self._graph.outputs = [source], [output]
+        self.graph.inputs, self.graph.outputs = [source], [output]
         model.version, model.description = 3, "edgeprune"
-        model.subgraphs, model.buffers, model.operatorCodes = [self._graph], self._buffers, []
+        model.subgraphs, model.buffers, model.operatorCodes = [self.graph], self._buffers, []
         model.signatureDefs = [self._signature(source, output)]
         for one in self._codes:
             code = self._schema.OperatorCodeT()

@@ -15,14 +15,17 @@ _SUFFIX = re.compile(r"(_nchwc)?(_token_\d+)?$")
 #: Operators that a fused kernel is named after, by the kernel's operator.
 _FUSED = {"FusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"}
 _WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
-#: Share of the runs left out at either end before the mean.
-_TRIM = 0.1
+#: Share of the runs that count: those that nothing disturbed, as for whole networks (decision 004).
+_FASTEST = 0.2
+#: Steps of the runtimes' clocks, microseconds. Runs that are no further above the fastest ones
+#: count as well: of a short kernel the mean tells what its rounded times do not.
+_RESOLUTION = 1.0
 
 
 def layer_times(
     model: bytes, kernels: Iterable[tuple[str, str, Sequence[float]]]
 ) -> list[LayerTime]:
-    """Mean times by layer.
+    """Times by layer.
 
     The runtime fuses batch norms, activations and additions into the convolution before them
     and names the kernel after that node, after the tensor the fused chain writes, or after the
@@ -33,7 +36,7 @@ def layer_times(
         kernels: name, operator and microseconds of each run.
 
     Returns:
-        One entry per layer, in the order in which they ran; 10 % trimmed means.
+        One entry per layer, in the order in which they ran: what it takes where nothing disturbs.
 
     Raises:
         MeasurementError: the runtime took the file, but it is no ONNX file.
@@ -47,7 +50,7 @@ def layer_times(
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
         before = found[name].ms if name in found else 0.0
-        found[name] = LayerTime(name, layer_operator, before + _mean(microseconds) / 1e3)
+        found[name] = LayerTime(name, layer_operator, before + _mean_ms(microseconds))
     return list(found.values())
 
 
@@ -96,8 +99,9 @@ class _Names:
         return start
 
 
-def _mean(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    cut = int(len(ordered) * _TRIM)
-    kept = ordered[cut : len(ordered) - cut]
-    return sum(kept) / len(kept)
+def _mean_ms(microseconds: Sequence[float]) -> float:
+    """The mean of a kernel's fastest runs in milliseconds, see decision 006."""
+    ordered = sorted(microseconds)
+    count = max(1, int(len(ordered) * _FASTEST))
+    kept = [one for one in ordered if one <= ordered[count - 1] + _RESOLUTION]
+    return sum(kept) / len(kept) / 1e3

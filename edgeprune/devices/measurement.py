@@ -83,12 +83,46 @@ class Measurement:
             raise ValueError(str(error)) from error
 
 
+#: In a measurement's conditions, the board of a pool that it was made on.
+POOL_BOARD = "pool_board"
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate and the baseline, timed in turns: the i-th samples were taken side by side."""
+    """A candidate and the baseline, timed in turns: the i-th samples were taken side by side.
+
+    Attributes:
+        candidate: of one device.
+        baseline: of the same one: boards of one type differ, and ratios are taken on each.
+        others: the same two models on the other boards of a pool, none with a larger ratio.
+    """
 
     candidate: Measurement
     baseline: Measurement
+    others: "tuple[Comparison, ...]" = ()
+
+    @property
+    def board(self) -> str | None:
+        """The board of a pool that it was made on; None: the only one."""
+        name = self.candidate.conditions.get(POOL_BOARD)
+        return None if name is None else str(name)
+
+    @property
+    def each(self) -> "tuple[Comparison, ...]":
+        """One for each board that it was made on, the largest ratio first."""
+        return (replace(self, others=()), *self.others)
+
+    @classmethod
+    def on_boards(cls, each: "Sequence[Comparison]") -> "Comparison":
+        """What several boards of a pool measured, as that of the board with the largest ratio.
+
+        What holds there holds on every board.
+
+        Args:
+            each: at least one.
+        """
+        first, *others = sorted(each, key=lambda one: -one.ratio)
+        return replace(first, others=tuple(others))
 
     @property
     def ratio(self) -> float:
@@ -102,29 +136,42 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Both measurements, ratio and interval as plain data."""
+        others = {"others": [one.to_json() for one in self.others]} if self.others else {}
         return {
             "ratio": self.ratio,
             "ratio_interval": list(self.ratio_interval),
             "candidate": self.candidate.to_json(),
             "baseline": self.baseline.to_json(),
+            **others,
         }
 
     @classmethod
-    def pooled(cls, parts: Sequence[Self]) -> Self:
-        """Several comparisons of the same two models as one: all of their samples.
+    def pooled(cls, parts: "Sequence[Comparison]") -> "Comparison":
+        """Several comparisons of the same two models as one: all of their samples, board by board.
 
         The fastest fifth of all samples are those of the comparisons that nothing disturbed.
 
         Args:
             parts: at least one.
         """
-        return cls(
-            Measurement.pooled([one.candidate for one in parts]),
-            Measurement.pooled([one.baseline for one in parts]),
+        by_board: dict[str | None, list[Comparison]] = {}
+        for one in (each for part in parts for each in part.each):
+            by_board.setdefault(one.board, []).append(one)
+        return cls.on_boards(
+            [
+                cls(
+                    Measurement.pooled([one.candidate for one in found]),
+                    Measurement.pooled([one.baseline for one in found]),
+                )
+                for found in by_board.values()
+            ]
         )
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Read back what `to_json` wrote."""
-        both = (Measurement.from_json(value[name]) for name in ("candidate", "baseline"))
-        return cls(*both)
+        return cls(
+            Measurement.from_json(value["candidate"]),
+            Measurement.from_json(value["baseline"]),
+            tuple(cls.from_json(one) for one in value.get("others", ())),
+        )

@@ -12,6 +12,7 @@ from edgeprune.devices.artifacts import Note, quiet
 from edgeprune.devices.device import Device, open_device
 from edgeprune.devices.disturbance import refuse_disturbed
 from edgeprune.devices.measurement import Comparison, LayerTime
+from edgeprune.devices.meters import meter_of
 from edgeprune.devices.remote import RemoteDevice
 from edgeprune.errors import (
     DeviceFailedError,
@@ -44,7 +45,12 @@ class PatientDevice:
 
     def __init__(self, device: Device, target: TargetConfig, note: Note = quiet) -> None:
         self._device, self._target, self._note = device, target, note
-        self._closed = threading.Event()
+        self._closed, self._turn = threading.Event(), threading.RLock()
+
+    @property
+    def size(self) -> int:
+        """How many boards there are; threads that ask at the same time wait for one another."""
+        return 1
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
         """See `Device.compare`."""
@@ -66,6 +72,14 @@ class PatientDevice:
             raise TargetError(msg)
         return self._patiently(lambda: device.outputs(model))
 
+    def peak_memory(self, model: bytes) -> int:
+        """See `edgeprune.devices.meters.Meter`."""
+        return self._patiently(lambda: meter_of(self._device, self._target).peak_memory(model))
+
+    def energy(self, model: bytes) -> float:
+        """See `edgeprune.devices.meters.Meter`."""
+        return self._patiently(lambda: meter_of(self._device, self._target).energy(model))
+
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""
         return self._patiently(self._device.conditions)
@@ -82,6 +96,10 @@ class PatientDevice:
         self.close()
 
     def _patiently(self, action: Callable[[], Result]) -> Result:
+        with self._turn:
+            return self._in_turn(action)
+
+    def _in_turn(self, action: Callable[[], Result]) -> Result:
         patience = self._target.patience
         pause_s = patience.pause_s
         for left in range(patience.retries, 0, -1):

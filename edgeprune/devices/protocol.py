@@ -81,10 +81,10 @@ def compare(
         conditions["clock"] = facts["clock_kind"]
     elif began is not None and ended is not None:
         refuse_jump(ended[0] - began[0], ended[1] - began[1])
-    sides = [
+    new, old = (
         Measurement(tuple(taken.samples_ms(side)), build_ms[side], conditions) for side in _SIDES
-    ]
-    return Comparison(*sides)
+    )
+    return Comparison(new, old)
 
 
 def _pairs(ask: Ask, wanted: int, portion: dict[str, Any]) -> dict[str, Any]:

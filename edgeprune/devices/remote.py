@@ -19,7 +19,6 @@ from edgeprune.devices.connection import (
 )
 from edgeprune.devices.facts import with_mend, wrong_device
 from edgeprune.devices.interpreter import Interpreter
-from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.runtimes import runtime_of
 from edgeprune.errors import (
@@ -30,6 +29,8 @@ from edgeprune.errors import (
 )
 
 _PROFILE_RUNS = 30
+#: How long a model runs while its energy is measured: sensors tell a new value every millisecond.
+_ENERGY_S = 1.0
 
 Result = TypeVar("Result")
 
@@ -93,15 +94,37 @@ class RemoteDevice:
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""
-        content = self._artifact(model).content
+        cut_up = self._runtime.profiled
+        content = self._artifact(model).content if cut_up is None else cut_up(model)
         digest = _digest(content)
 
         def kernels(ask: protocol.Ask) -> Any:
-            ask("build", model=digest)
+            if cut_up is None:
+                ask("build", model=digest)
             return ask("profile", model=digest, runs=_PROFILE_RUNS)["kernels"]
 
         found = self._with_restart(kernels, {digest: content})
-        return layer_times(model, found) if found else []
+        return self._runtime.layers(model, found) if found else []
+
+    def peak_memory(self, model: bytes) -> int:
+        """See `edgeprune.devices.meters.Meter`."""
+        content = self._artifact(model).content
+        digest = _digest(content)
+        found = self._with_restart(
+            lambda ask: ask("memory", model=digest)["bytes"], {digest: content}
+        )
+        return int(found)
+
+    def energy(self, model: bytes) -> float:
+        """See `edgeprune.devices.meters.Meter`."""
+        content = self._artifact(model).content
+        digest = _digest(content)
+
+        def spent(ask: protocol.Ask) -> float:
+            ask("build", model=digest)
+            return float(ask("energy", model=digest, seconds=_ENERGY_S)["joules"])
+
+        return self._with_restart(spent, {digest: content})
 
     def conditions(self) -> dict[str, Any]:
         """See `Device.conditions`."""

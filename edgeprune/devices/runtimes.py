@@ -1,18 +1,22 @@
 """Runtimes by name: what each takes, and the code that runs it on a device."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from edgeprune.config import TargetConfig
 from edgeprune.devices.artifacts import Artifact, Note
+from edgeprune.devices.layer_names import layer_times
+from edgeprune.devices.measurement import LayerTime
 from edgeprune.errors import TargetError, nearest
 from edgeprune.plugins import specs
 
 #: Entry points of other packages: each is a `RuntimeSpec`.
 ENTRY_POINTS = "edgeprune.runtimes"
 _WORKER = "edgeprune.devices.worker"
+#: Name, operator and microseconds of each run, of every kernel.
+Kernels = Sequence[tuple[str, str, Sequence[float]]]
 
 
 def as_it_is(target: TargetConfig, model: bytes, note: Note) -> Artifact:
@@ -24,6 +28,18 @@ def _compiled(target: TargetConfig, model: bytes, note: Note) -> Artifact:
     from edgeprune.devices.tvm.artifact import compiled
 
     return compiled(target, model, note)
+
+
+def _cut_up(model: bytes) -> bytes:
+    from edgeprune.devices.tflite_pieces import tflite_pieces
+
+    return tflite_pieces(model)
+
+
+def _piece_times(model: bytes, kernels: Kernels) -> list[LayerTime]:
+    from edgeprune.devices.tflite_pieces import tflite_layer_times
+
+    return tflite_layer_times(model, kernels)
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,8 @@ class RuntimeSpec:
             ``Runtime`` with the methods of `edgeprune.devices.worker.onnx_runtime.Runtime`.
         settings: what that class is made with, of a profile; ``threads`` is added.
         artifact: makes what is sent for a model file.
+        profiled: makes what the worker's ``profile`` is given in place of the model itself.
+        layers: times by layer, of the model file and of what ``profile`` tells.
     """
 
     name: str
@@ -46,6 +64,8 @@ class RuntimeSpec:
     worker: str
     settings: Callable[[TargetConfig], Mapping[str, Any]] = lambda target: target.runtime_options
     artifact: Callable[[TargetConfig, bytes, Note], Artifact] = as_it_is
+    profiled: Callable[[bytes], bytes] | None = None
+    layers: Callable[[bytes, Kernels], list[LayerTime]] = layer_times
 
 
 _OURS = (
@@ -60,6 +80,8 @@ _OURS = (
         ("tflite",),
         f"{_WORKER}.tflite",
         lambda target: target.tflite.model_dump(mode="json"),
+        profiled=_cut_up,
+        layers=_piece_times,
     ),
     RuntimeSpec(
         "tvm",

@@ -4,12 +4,14 @@ A layer costs ``ns_per_mac`` for each multiply-accumulate, ``ns_per_element`` fo
 writes, and ``ns_per_layer``; channels count as the next multiple of ``staircase``, as
 on real kernels. Samples scatter around the sum. The scatter depends on the seed and the bytes of
 the model alone, so results do not depend on the order of measurements and a resumed search sees
-what an uninterrupted one sees.
+what an uninterrupted one sees. Boards of one type differ in their speed, by ``spread``, and in
+their scatter; a comparison takes ``takes_s`` of real time, so that a pool of them can be tried.
 """
 
 import hashlib
 import math
 import platform
+import threading
 from functools import lru_cache
 from typing import Any, Self
 
@@ -45,9 +47,15 @@ class SimulatedDevice:
         self._target = target
         self._model: SimulatedConfig = target.simulated
         self._costs = lru_cache(maxsize=8)(self._node_costs)
+        self._closed = threading.Event()
+        own = np.random.default_rng([self._model.seed, self._model.board])
+        self._slowness = math.exp(self._model.spread * own.standard_normal())
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
-        """See `Device.compare`; takes no time on any device."""
+        """See `Device.compare`; takes no time on any device but what the profile asks for."""
+        if self._model.takes_s and self._closed.wait(self._model.takes_s):
+            msg = f"target {self._target.name!r} has been closed"
+            raise TargetError(msg)
         return Comparison(self._measure(candidate), self._measure(baseline))
 
     def profile(self, model: bytes) -> list[LayerTime]:
@@ -65,11 +73,13 @@ class SimulatedDevice:
             "precision": self._target.precision,
             "clock": "simulated",
             "python": platform.python_version(),
-            **self._model.model_dump(),
+            "device_id": f"simulated {self._target.name}",
+            **self._model.model_dump(exclude={"boards", "board", "spread", "takes_s"}),
         }
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """See `Device.close`; ends what takes time."""
+        self._closed.set()
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +96,7 @@ class SimulatedDevice:
             + self._model.ns_per_element * cost.elements
             + self._model.ns_per_layer
         )
-        return nanoseconds / 1e6
+        return self._slowness * nanoseconds / 1e6
 
     def _measure(self, model: bytes) -> Measurement:
         total = sum(layer.ms for layer in self.profile(model))
@@ -95,7 +105,8 @@ class SimulatedDevice:
             raise MeasurementError(msg)
         count = max(self._target.measure.runs, FEWEST_PAIRS)
         words = np.frombuffer(hashlib.sha256(model).digest(), dtype="<u4")
-        generator = np.random.default_rng([self._model.seed, *words.tolist()])
+        board = [self._model.board] if self._model.board else []
+        generator = np.random.default_rng([self._model.seed, *board, *words.tolist()])
         scatter = self._model.noise * generator.standard_normal(count)
         samples = total * np.exp(scatter)
         return Measurement(tuple(samples.tolist()), 0.0, self.conditions())

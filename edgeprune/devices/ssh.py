@@ -58,7 +58,7 @@ def ssh_command(config: SshConfig, command: str) -> tuple[str, ...]:
         words += ["-l", config.user]
     if config.jump is not None:
         words += ["-J", config.jump]
-    return (*words, "--", config.host, command)
+    return (*words, "--", config.address, command)
 
 
 def ssh_python(config: SshConfig, code: str = popen_bootstrapline) -> Interpreter:
@@ -105,7 +105,7 @@ def _lasts(code: int | None, errors: str) -> bool:
 
 def _reasons(config: SshConfig) -> dict[str, str]:
     """By what `ssh` says; the first that fits counts."""
-    host, user = config.host, f"{config.user}@" if config.user else ""
+    host, user = config.address, f"{config.user}@" if config.user else ""
     port = config.port or 22
     by_hand = " ".join(
         ["ssh", *(["-p", str(port)] if config.port else []), f"{user}{host}"]

@@ -6,6 +6,8 @@ from edgeprune.evaluation.evaluator import Evaluator
 from edgeprune.evaluation.execution import Execution, flush_denormals, has_bfloat16
 from edgeprune.evaluation.least_squares import Reconstruction
 from edgeprune.evaluation.recovery import Recovery
+from edgeprune.evaluation.scorer import Scored, Scorer
+from edgeprune.evaluation.turns import Turns
 
 __all__ = [
     "Evaluator",
@@ -13,6 +15,9 @@ __all__ = [
     "Recalibration",
     "Reconstruction",
     "Recovery",
+    "Scored",
+    "Scorer",
+    "Turns",
     "accuracy",
     "flush_denormals",
     "has_bfloat16",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 #: Images per forward pass: small enough for the cache, measured on ResNet-20 and ResNet-56.
 BATCH_SIZE = 64
 
-_Batches = Iterable[tuple[torch.Tensor, Targets]]
+#: Images and targets.
+Batches = Iterable[tuple[torch.Tensor, Targets]]
 
 
 def accuracy(
@@ -47,7 +48,7 @@ def accuracy(
     return metrics_of(model, batches, task)[task.score.name]
 
 
-def metrics_of(model: nn.Module, batches: _Batches, task: Task) -> dict[str, float]:
+def metrics_of(model: nn.Module, batches: Batches, task: Task) -> dict[str, float]:
     """All metrics of a torch model by name, over batches of images and targets."""
     flush_denormals()
     model.eval()
@@ -58,9 +59,7 @@ def metrics_of(model: nn.Module, batches: _Batches, task: Task) -> dict[str, flo
     return meter.compute()
 
 
-def metrics_of_file(
-    content: bytes, batches: _Batches, task: Task, outputs: Any
-) -> dict[str, float]:
+def metrics_of_file(content: bytes, batches: Batches, task: Task, outputs: Any) -> dict[str, float]:
     """All metrics of an ONNX file in its own runtime, over batches of images and targets.
 
     Args:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from edgeprune.evaluation.execution import Execution
+from edgeprune.tensors import Inputs, call
 
 if TYPE_CHECKING:
     from edgeprune.pruning import CandidatePlan
@@ -23,7 +24,7 @@ _MAX_CORRECTION = 2.0
 
 
 def recalibrate(
-    model: nn.Module, batches: Iterable[torch.Tensor], execution: Execution | None = None
+    model: nn.Module, batches: Iterable[Inputs], execution: Execution | None = None
 ) -> None:
     """Set every batch-norm's running mean and variance to the average over `batches`.
 
@@ -32,7 +33,7 @@ def recalibrate(
 
     Args:
         model: changed in place; without running statistics it is left alone.
-        batches: (N, C, H, W) float32 images in random order.
+        batches: what the model is given, in random order.
         execution: layout and precision; contiguous float32 unless given.
     """
     norms = list(_norms(model).values())
@@ -42,7 +43,7 @@ def recalibrate(
     how = execution or Execution()
     with _cumulative(norms), torch.inference_mode(), how.autocast():
         for images in batches:
-            model(how.place(images))
+            call(model, how.place(images))
 
 
 class Recalibration:
@@ -76,7 +77,7 @@ class Recalibration:
         self._model, self._execution = model, execution or Execution()
         self._many = split.subset(min(images, len(split)), seed)
         self._few = self._many.subset(min(IMAGES_PER_CANDIDATE, len(self._many)), seed)
-        self._batches: list[torch.Tensor] | None = None
+        self._batches: list[Inputs] | None = None
         self._offsets: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def apply(self, pruned: nn.Module, plan: "CandidatePlan") -> None:
@@ -144,7 +145,7 @@ def _statistics(norm: _BatchNorm) -> tuple[torch.Tensor, torch.Tensor]:
     return norm.running_mean, norm.running_var
 
 
-def _shuffled(split: "Split") -> list[torch.Tensor]:
+def _shuffled(split: "Split") -> list[Inputs]:
     generator = torch.Generator().manual_seed(0)
     return [images for images, _ in split.batches(_BATCH, generator=generator)]
 

@@ -6,9 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgeprune.evaluation.patches import Mixer, columns_of, geometry
+from edgeprune.evaluation.patches import Convolution, Mixer, columns_of, geometry
+from edgeprune.tensors import Inputs, call
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_KINDS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+_FORWARDS = frozenset(kind.forward for kind in _KINDS)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,16 @@ class Consumer:
     normalised: bool
 
 
-def find_consumers(model: nn.Module, images: torch.Tensor) -> dict[str, Consumer]:
+def find_consumers(model: nn.Module, images: Inputs) -> dict[str, Consumer]:
     """Find the layers that least squares can be used on, by running the model once.
 
-    Left out are grouped (so also depthwise) convolutions, and layers that run more than once per
-    forward pass: their inputs have no single distribution.
+    Left out are grouped (so also depthwise) convolutions, layers that run more than once per
+    forward pass: their inputs have no single distribution; and layers that compute their weights
+    anew from those they have (weight normalisation, weight standardisation).
 
     Args:
         model: the original model, in eval mode.
-        images: (N, C, H, W) float32; one image is enough.
+        images: what the model is given; one example is enough.
 
     Returns:
         Consumers by module name, in forward order.
@@ -47,7 +51,7 @@ def find_consumers(model: nn.Module, images: torch.Tensor) -> dict[str, Consumer
     layers = [
         module
         for module in names
-        if (isinstance(module, nn.Conv2d) and module.groups == 1) or isinstance(module, nn.Linear)
+        if isinstance(module, nn.Linear) or (isinstance(module, Convolution) and module.groups == 1)
     ]
     norms = [module for module in names if isinstance(module, _NORMS)]
     hooks = [layer.register_forward_hook(trace.layer) for layer in layers]
@@ -55,7 +59,7 @@ def find_consumers(model: nn.Module, images: torch.Tensor) -> dict[str, Consumer
     try:
         # Not inference_mode: only tracked tensors count their in-place changes.
         with torch.no_grad():
-            model(images)
+            call(model, images)
     finally:
         for hook in hooks:
             hook.remove()
@@ -78,7 +82,7 @@ class _Trace:
         name, tensor = self._names[module], inputs[0]
         self._alive += [tensor, output]
         self._calls[name] = self._calls.get(name, 0) + 1
-        if self._calls[name] > 1:
+        if self._calls[name] > 1 or not _by_its_weights(module, tensor, output):
             return
         source = self._first.setdefault((*_identity(tensor), *geometry(module)), name)
         self._found[name] = Consumer(name, source, columns_of(module), False), _identity(output)
@@ -93,6 +97,17 @@ class _Trace:
             for name, (found, output) in self._found.items()
             if self._calls[name] == 1 and self._calls[found.source] == 1
         }
+
+
+def _by_its_weights(module: Mixer, tensor: torch.Tensor, output: torch.Tensor) -> bool:
+    """Whether a layer makes what its weights say; one with a border of its own counts, too."""
+    if "weight" not in dict(module.named_parameters(recurse=False)):
+        return False
+    if type(module).forward in _FORWARDS:
+        return True
+    forward: Any = next(kind.forward for kind in _KINDS if isinstance(module, kind))
+    plain: torch.Tensor = forward(module, tensor)
+    return plain.shape != output.shape or torch.allclose(plain, output, rtol=1e-3, atol=1e-5)
 
 
 def _identity(tensor: torch.Tensor) -> tuple[int, int]:

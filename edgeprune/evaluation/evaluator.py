@@ -1,18 +1,17 @@
 """From widths to an outcome: prune, recover, score, measure."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-
-from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of, metrics_of_file
+from edgeprune.evaluation.accuracy import Batches
 from edgeprune.evaluation.overlap import Elsewhere
 from edgeprune.evaluation.recovery import Recovery
+from edgeprune.evaluation.scorer import Scored, Scorer, Watch
+from edgeprune.evaluation.turns import Turns
 from edgeprune.files import deflated
 from edgeprune.search.outcome import Outcome
-from edgeprune.tasks import Classification, Targets, Task
+from edgeprune.tasks import Classification, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,8 +20,15 @@ if TYPE_CHECKING:
     from edgeprune.pruning import CandidatePlan, CandidateSpace, Template, Widths
     from edgeprune.workloads import Split
 
-#: Reward images are kept decoded and normalised where they need no more memory than this.
-CACHE_BYTES = 512 * 2**20
+
+class ScoreFile(Protocol):
+    """Metrics of a file in its own runtime, such as `metrics_of_file`."""
+
+    def __call__(
+        self, content: bytes, batches: Batches, task: Task, outputs: Any
+    ) -> dict[str, float]:
+        """All metrics by name; see `metrics_of_file`."""
+        ...
 
 
 class Evaluator:
@@ -34,7 +40,7 @@ class Evaluator:
 
     On a local target the steps come one after another: nothing of ours may compute while latency
     is measured. A remote device measures while this machine scores, so that a trial takes as
-    long as the longer of the two.
+    long as the longer of the two. Several threads may evaluate at once (`Turns`).
     """
 
     def __init__(
@@ -49,9 +55,12 @@ class Evaluator:
         task: Task | None = None,
         remote: bool = False,
         artifact: "Callable[[bytes], bytes] | None" = None,
+        score_file: ScoreFile | None = None,
         baseline: bytes | None = None,
         known: "Callable[[Widths], Comparison | None] | None" = None,
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
+        turns: Turns | None = None,
+        elsewhere: "Callable[[CandidatePlan], Scored] | None" = None,
     ) -> None:
         """Keep what every trial needs.
 
@@ -64,22 +73,25 @@ class Evaluator:
             device: what latency is measured on, beside the template's base; open.
             task: what accuracy is; of classification unless given.
             remote: whether the device's work takes nothing from this machine.
-            artifact: makes of a candidate's float32 file what is scored and measured in its
-                place, such as an int8 file.
+            artifact: makes of a candidate's float32 file what is measured in its place.
+            score_file: metrics of what `artifact` makes, in its own runtime, where that is not
+                the torch model's, as of an int8 file.
             baseline: what candidates are measured beside; the template's base if not given.
             known: what was measured of given widths before; they are not measured again.
             retrain: trains a repaired candidate a little before it is scored, so that accuracies
                 stand for those after fine-tuning, at a cost.
+            turns: keeps several threads apart; needed where there are some.
+            elsewhere: scores in place of this process, `retrain` included; not with `score_file`.
         """
         self._plan, self._space, self._recovery = plan, space, recovery
-        self._split, self._device, self._remote = split, device, remote
+        self._device, self._remote = device, remote
         self._task = task or Classification()
-        self._template = template
-        self._artifact, self._known, self._retrain = artifact, known, retrain
-        self._baseline = baseline or template.base
+        self._template, self._baseline = template, baseline or template.base
+        self._artifact, self._known, self._score_with = artifact, known, score_file
+        self._turns, self._elsewhere = turns or Turns(local=not remote), elsewhere
+        self._scorer = Scorer(recovery, split, self._task, retrain=retrain, turns=self._turns)
         self._first: Comparison | None = None
         self._outputs: Any = None  # of the base model, for their form
-        self._cached: list[tuple[torch.Tensor, Targets]] | None = None
 
     def __call__(self, widths: "Widths") -> Outcome:
         """Evaluate one candidate.
@@ -96,19 +108,11 @@ class Evaluator:
             SpaceError: widths that the space does not allow.
             MeasurementError: the device gave no latency that can be trusted.
         """
-        watch = _Watch()
-        plan, costs = self._plan(widths), self._space.costs(widths)
-        if self._artifact is None:
-            content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
-            watch.lap("candidate")
-            scored = partial(self._score, plan, watch)
-        else:
-            # Its numbers depend on the repaired weights, and its own runtime computes them.
-            weights = self._recover(plan, watch).state_dict()
-            content = self._artifact(self._template.candidate(weights, widths))
-            watch.lap("candidate")
-            scored = partial(self._score_file, content, watch)
-        known = self._first if self._known is None else self._known(widths)
+        watch = Watch()
+        with self._turns.computing():
+            plan, costs = self._plan(widths), self._space.costs(widths)
+            content, scored = self._prepared(plan, widths, watch)
+            known = self._first if self._known is None else self._known(widths)
         if known is not None:
             metrics, comparison = scored(), known
         elif self._remote:
@@ -134,52 +138,40 @@ class Evaluator:
             details={"seconds": watch.seconds, "reused": known is not None} | comparison.to_json(),
         )
 
-    def _recover(self, plan: "CandidatePlan", watch: "_Watch") -> "nn.Module":
-        model = self._recovery.recover(plan)
-        watch.lap("recover")
-        if self._retrain is not None:
-            self._retrain(model, plan)
-            watch.lap("retrain")
-        return model
+    def _prepared(
+        self, plan: "CandidatePlan", widths: "Widths", watch: Watch
+    ) -> tuple[bytes, "Callable[[], dict[str, float]]"]:
+        """The file that is measured, and what scores the candidate."""
+        if self._score_with is None:
+            content = self._template.candidate(plan.cut(self._recovery.model.state_dict()))
+            score = self._score if self._elsewhere is None else self._score_elsewhere
+            scored = partial(score, plan, watch)
+        else:
+            # Its numbers depend on the repaired weights, and its own runtime computes them.
+            weights = self._scorer.recover(plan, watch).state_dict()
+            content = self._template.candidate(weights, widths)
+            scored = partial(self._score_file, self._score_with, watch)
+        content = content if self._artifact is None else self._artifact(content)
+        watch.lap("candidate")
+        return content, scored if self._score_with is None else partial(scored, content)
 
-    def _score(self, plan: "CandidatePlan", watch: "_Watch") -> dict[str, float]:
-        model = self._recover(plan, watch)
-        metrics = metrics_of(model, self._batches(), self._task)
-        watch.lap("accuracy")
-        return metrics
+    def _score(self, plan: "CandidatePlan", watch: Watch) -> dict[str, float]:
+        return self._scorer.score(plan, watch)
 
-    def _score_file(self, content: bytes, watch: "_Watch") -> dict[str, float]:
-        if self._outputs is None:
-            example, _ = next(iter(self._split.batches(1)))
-            with torch.inference_mode():
-                self._outputs = self._recovery.model(example)
-        metrics = metrics_of_file(content, self._batches(), self._task, self._outputs)
+    def _score_elsewhere(self, plan: "CandidatePlan", watch: Watch) -> dict[str, float]:
+        assert self._elsewhere is not None
+        found = self._elsewhere(plan)
+        watch.add(found.seconds)
+        return found.metrics
+
+    def _score_file(self, score_with: ScoreFile, watch: Watch, content: bytes) -> dict[str, float]:
+        with self._turns.computing():
+            if self._outputs is None:
+                self._outputs = self._scorer.outputs()
+            metrics = score_with(content, self._scorer.batches(), self._task, self._outputs)
         watch.lap("accuracy")
         return metrics
 
     def _measure(self, content: bytes) -> "Comparison":
-        return self._device.compare(content, self._baseline)
-
-    def _batches(self) -> Iterable[tuple[torch.Tensor, Targets]]:
-        if self._cached is not None:
-            return self._cached
-        place = self._recovery.execution.place
-        batches = ((place(images), labels) for images, labels in self._split.batches(BATCH_SIZE))
-        example, _ = next(iter(self._split.batches(1)))
-        if 4 * example.numel() * len(self._split) > CACHE_BYTES:
-            return batches
-        self._cached = list(batches)
-        return self._cached
-
-
-class _Watch:
-    """Seconds from lap to lap."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self.seconds[step] = now - self._last
-        self._last = now
+        with self._turns.measuring():
+            return self._device.compare(content, self._baseline)

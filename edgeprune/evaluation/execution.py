@@ -5,10 +5,14 @@ A timed choice would make a resumed run round differently from an uninterrupted 
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar, cast
 
 import torch
 from torch import nn
+
+from edgeprune.tensors import Inputs, call, flattened_inputs, map_inputs
+
+_Given = TypeVar("_Given", bound=Inputs)
 
 
 @dataclass(frozen=True)
@@ -25,26 +29,31 @@ class Execution:
     bfloat16: bool = False
 
     @classmethod
-    def for_model(cls, model: nn.Module, images: torch.Tensor) -> Self:
+    def for_model(cls, model: nn.Module, images: Inputs) -> Self:
         """What suits a model; a forward that reshapes with ``view`` may refuse channels-last.
 
         Args:
             model: in eval mode; left untouched.
-            images: (N, C, H, W) float32; one image is enough.
+            images: what the model is given; one example is enough.
         """
+        if not any(one.ndim == 4 for one in flattened_inputs(images).values()):
+            return cls(False, has_bfloat16())
         try:
             with torch.inference_mode():
-                model(images.contiguous(memory_format=torch.channels_last))
+                call(model, cls(True).place(images))
         except RuntimeError:
             return cls(False, has_bfloat16())
         return cls(True, has_bfloat16())
 
-    def place(self, images: torch.Tensor) -> torch.Tensor:
-        """The images in the right layout.
+    def place(self, images: _Given) -> _Given:
+        """The images in the right layout; what has another rank stays as it is.
 
         The model's own weights keep theirs: a convolution follows its input, and contiguous
         weights can be saved as they are.
         """
+        return cast(_Given, map_inputs(images, self._placed))
+
+    def _placed(self, images: torch.Tensor) -> torch.Tensor:
         if self.channels_last and images.dim() == 4:
             return images.contiguous(memory_format=torch.channels_last)
         return images

@@ -9,6 +9,7 @@ from torch import nn
 
 from edgeprune.evaluation.consumers import Consumer
 from edgeprune.evaluation.patches import Mixer, mixer, sample_patches
+from edgeprune.tensors import Inputs, call
 
 #: Patches per image and layer at least; AMC's own number (docs/algorithms.md#amc).
 MIN_POINTS = 10
@@ -33,7 +34,7 @@ class Moments:
 def gather_moments(
     model: nn.Module,
     consumers: Sequence[Consumer],
-    batches: Iterable[torch.Tensor],
+    batches: Iterable[Inputs],
     *,
     images: int,
     seed: int,
@@ -46,7 +47,7 @@ def gather_moments(
     Args:
         model: the original model, in eval mode.
         consumers: one layer per source.
-        batches: (N, C, H, W) float32 images, the same ones on every call.
+        batches: what the model is given, the same on every call.
         images: how many images `batches` has.
         seed: of the sampled positions.
 
@@ -64,7 +65,7 @@ def gather_moments(
     try:
         with torch.inference_mode():
             for batch in batches:
-                model(batch)
+                call(model, batch)
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,18 +1,20 @@
 """Input patches of a convolution or linear layer, at sampled output positions."""
 
+import math
 from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-Mixer: TypeAlias = nn.Conv2d | nn.Linear
+Convolution: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d
+Mixer: TypeAlias = Convolution | nn.Linear
 
 
 def mixer(model: nn.Module, name: str) -> Mixer:
     """The convolution or linear layer of that name."""
     layer = model.get_submodule(name)
-    if not isinstance(layer, nn.Conv2d | nn.Linear):
+    if not isinstance(layer, Mixer):
         msg = f"{name} is a {type(layer).__name__}, not a convolution or linear layer"
         raise TypeError(msg)
     return layer
@@ -37,7 +39,7 @@ def sample_patches(
 
     Args:
         layer: a convolution with one group, or a linear layer.
-        inputs: what the layer was called with: (N, C, H, W), or (N, ..., features) if linear.
+        inputs: what the layer was called with: (N, C, ...), or (N, ..., features) if linear.
         points: patches per image; at least as many as there are positions means all of them,
             each once.
         generator: draws the positions.
@@ -49,19 +51,21 @@ def sample_patches(
         rows = inputs.flatten(1, -2) if inputs.dim() > 2 else inputs.unsqueeze(1)
         chosen = _choose(len(rows), rows.shape[1], points, generator)
         return rows[torch.arange(len(rows)).unsqueeze(1), chosen].flatten(0, 1)
-    (kernel_y, kernel_x), (dilation_y, dilation_x) = _pair(layer.kernel_size), _pair(layer.dilation)
-    stride_y, stride_x = _pair(layer.stride)
     padded = _pad(layer, inputs)
-    height = (padded.shape[2] - dilation_y * (kernel_y - 1) - 1) // stride_y + 1
-    width = (padded.shape[3] - dilation_x * (kernel_x - 1) - 1) // stride_x + 1
-    chosen = _choose(len(inputs), height * width, points, generator)
-    top, left = chosen // width * stride_y, chosen % width * stride_x
-    patches = padded.permute(0, 2, 3, 1)[
-        torch.arange(len(inputs)).view(-1, 1, 1, 1),
-        top[..., None, None] + dilation_y * torch.arange(kernel_y).view(-1, 1),
-        left[..., None, None] + dilation_x * torch.arange(kernel_x),
+    axes = list(zip(layer.kernel_size, layer.dilation, layer.stride, strict=True))
+    sizes = [
+        (size - dilation * (kernel - 1) - 1) // stride + 1
+        for size, (kernel, dilation, stride) in zip(padded.shape[2:], axes, strict=True)
     ]
-    return patches.flatten(0, 1).permute(0, 3, 1, 2).flatten(1)
+    chosen = _choose(len(inputs), math.prod(sizes), points, generator)
+    ones = [1] * len(axes)
+    where = [torch.arange(len(inputs)).view(-1, 1, *ones)]
+    for axis, (kernel, dilation, stride) in enumerate(axes):
+        first = chosen // math.prod(sizes[axis + 1 :]) % sizes[axis] * stride
+        inside = dilation * torch.arange(kernel)
+        where.append(first.view(*first.shape, *ones) + inside.view(-1, *ones[axis + 1 :]))
+    patches = padded.movedim(1, -1)[tuple(where)]
+    return patches.flatten(0, 1).movedim(-1, 1).flatten(1)
 
 
 def _choose(images: int, available: int, points: int, generator: torch.Generator) -> torch.Tensor:
@@ -71,8 +75,8 @@ def _choose(images: int, available: int, points: int, generator: torch.Generator
     return torch.randint(available, (images, points), generator=generator)
 
 
-def _pad(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
-    kernel, dilation = _pair(layer.kernel_size), _pair(layer.dilation)
+def _pad(layer: Convolution, inputs: torch.Tensor) -> torch.Tensor:
+    kernel, dilation = layer.kernel_size, layer.dilation
     if layer.padding == "valid":
         return inputs
     if layer.padding == "same":
@@ -81,11 +85,7 @@ def _pad(layer: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
         after = [amount - half for amount, half in zip(total, before, strict=True)]
     else:
         before = after = [int(amount) for amount in layer.padding]
-    edges = (before[1], after[1], before[0], after[0])
+    edges = [edge for pair in zip(before[::-1], after[::-1], strict=True) for edge in pair]
     if not any(edges):
         return inputs
     return F.pad(inputs, edges, "constant" if layer.padding_mode == "zeros" else layer.padding_mode)
-
-
-def _pair(value: tuple[int, ...]) -> tuple[int, int]:
-    return value[0], value[1]

@@ -106,11 +106,16 @@ def open_database(url: URL, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     if url.get_backend_name() == "sqlite":
         _make_private(url)
     try:
-        engine = create_engine(url, connect_args=_connect_args(url, patience_s))
+        # A server may have been started anew, or a firewall have forgotten a connection, since the
+        # last trial was written.
+        server = url.get_backend_name() != "sqlite"
+        engine = create_engine(
+            url, connect_args=_connect_args(url, patience_s), pool_pre_ping=server
+        )
     except (NoSuchModuleError, ImportError) as error:
         msg = (
             f"the history {_shown(url)}: its driver is missing ({error}); install it: "
-            'python -m pip install "psycopg[binary]"'
+            "python -m pip install 'edgeprune[postgresql]'"
         )
         raise HistoryError(msg) from error
     if engine.dialect.name == "sqlite":

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NoReturn, TextIO, TypeAlias
@@ -154,32 +155,52 @@ def import_lines(
         HistoryError: the file is no history, or a record is broken: its line and what is wrong.
         HistoryUnavailableError: the history cannot be written.
     """
-    number = 0
+    return import_sources(history, [(name, lines)], own=own)
+
+
+def import_sources(
+    history: History, sources: Iterable[tuple[str, Iterable[str]]], *, own: bool = False
+) -> dict[str, int]:
+    """Add all records of several histories, or none where one is broken; see `import_lines`.
+
+    Args:
+        history: open.
+        sources: name and lines of each; what several have counts once.
+        own: they were measured by this user's own runs.
+    """
+    counts: Counter[str] = Counter()
     with history.at_once() as connection:
-        incoming = Incoming(connection, imported=not own)
-        try:
-            for number, line in enumerate(lines, 1):
-                _take(incoming, _record(line, first=number == 1))
-            if not number:
-                msg = "line 1: this is no exported history; the file is empty"
-                raise HistoryError(msg)
-            incoming.finish()
-        except HistoryUnavailableError:
-            raise
-        except UnicodeDecodeError as error:
-            msg = (
-                f"{name} is no exported history; `edgeprune history export FILE` writes one, and "
-                "`edgeprune history merge` takes a database"
-            )
-            raise HistoryError(msg) from error
-        except (HistoryError, MeasurementError) as error:
-            msg = f"{name}, line {number}: {error}; nothing was imported"
-            raise HistoryError(msg) from error
-        except _BROKEN as error:
-            where = f"{name}, line {number}"
-            msg = f"{where} is no record of a history ({_reason(error)}); nothing was imported"
-            raise HistoryError(msg) from error
-    return incoming.counts
+        for name, lines in sources:
+            incoming = Incoming(connection, imported=not own)
+            _take_all(incoming, lines, name)
+            counts.update(incoming.counts)
+    return dict(counts)
+
+
+def _take_all(incoming: Incoming, lines: Iterable[str], name: str) -> None:
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            _take(incoming, _record(line, first=number == 1))
+        if not number:
+            msg = "line 1: this is no exported history; the file is empty"
+            raise HistoryError(msg)
+        incoming.finish()
+    except HistoryUnavailableError:
+        raise
+    except UnicodeDecodeError as error:
+        msg = (
+            f"{name} is no exported history; `edgeprune history export FILE` writes one, and "
+            "`edgeprune history merge` takes a database"
+        )
+        raise HistoryError(msg) from error
+    except (HistoryError, MeasurementError) as error:
+        msg = f"{name}, line {number}: {error}; nothing was imported"
+        raise HistoryError(msg) from error
+    except _BROKEN as error:
+        where = f"{name}, line {number}"
+        msg = f"{where} is no record of a history ({_reason(error)}); nothing was imported"
+        raise HistoryError(msg) from error
 
 
 def bounded_lines(file: TextIO) -> Iterator[str]:

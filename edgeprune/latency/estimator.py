@@ -1,33 +1,39 @@
 """An estimate of latency that gets better with every measurement on the target."""
 
+import math
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
 from edgeprune.errors import MeasurementError
-from edgeprune.latency.correction import Correction
-from edgeprune.latency.costs import LayerCosts
-from edgeprune.latency.model import StepModel
+from edgeprune.latency.calibration import Calibration
+from edgeprune.latency.costs import Floats, LayerCosts
+from edgeprune.latency.model import MEASUREMENT_ERROR, StepModel
 from edgeprune.latency.net_model import NetModel
+from edgeprune.latency.scales import KernelScales
 
 #: Channel multiples that kernels may work in; the one that explains the measurements is used.
 STEPS = (1, 4, 8, 16)
 #: How many of the last predictions `LatencyEstimator.error` looks back on.
 _RECENT = 5
-#: Weight of the newest measurement in what plans like the last ones take more than foretold.
-_NEWEST = 0.3
-#: Share of its error that is the margin of `LatencyEstimator.bound`, and the largest one. What
-#: misses the budget costs a trial, but what keeps away from it costs accuracy in all of them.
-_MARGIN = 0.5
+#: Weight of the newest measurement in what plans like the last ones take more than foretold; an
+#: error beyond so many deviations counts as if it was there: one measurement in a bad moment must
+#: not move all that follow.
+_NEWEST = 0.15
+_LARGEST_ERROR = 2.0
+#: Share of half the interval that is the margin of `LatencyEstimator.bound`, and the largest one.
+#: What misses the budget costs a trial, but what keeps away from it costs accuracy in all of them.
+_MARGIN = 0.25
 _LARGEST_MARGIN = 0.02
 
 
 class LatencyEstimator:
     """Latency of any widths, from the kernels of the target and from measurements of whole nets.
 
-    With kernels, the estimate is the sum of theirs, corrected by the measurements (`Correction`):
-    a few percent off after ten. More channels cost less only where the target's kernels do, such
-    as from an odd number to one the runtime has fast code for.
+    With kernels, the estimate is the sum of theirs, each layer's scaled as the measurements say
+    (`KernelScales`). More channels cost less only where the target's kernels do, such as from an
+    odd number to one the runtime has fast code for.
 
     Without, it is a sum of what the layers cost, fitted to the measurements alone: latency of
     small nets does not follow their MACs, there is a constant part, memory traffic, layers differ
@@ -53,7 +59,8 @@ class LatencyEstimator:
         self._predictor: _FromKernels | _FromCosts = (
             _FromCosts(layer_costs, full) if kernels is None else _FromKernels(kernels, full)
         )
-        self._errors: list[float] = []
+        self._errors: deque[float] = deque(maxlen=_RECENT)
+        self._calibration = Calibration()
         self._drift = 1.0
 
     @property
@@ -64,7 +71,7 @@ class LatencyEstimator:
     @property
     def error(self) -> float | None:
         """Median relative error of recent predictions, made before their measurement came."""
-        return float(np.median(self._errors[-_RECENT:])) if self._errors else None
+        return float(np.median(self._errors)) if self._errors else None
 
     def ratio(self, widths: dict[str, int]) -> float:
         """Estimated latency as a ratio to the base model.
@@ -74,8 +81,17 @@ class LatencyEstimator:
         """
         return self._predictor.predict(widths) * self._drift
 
+    def interval(self, widths: dict[str, int]) -> tuple[float, float]:
+        """Where 95 % of measurements lie, as ratios to the base model.
+
+        Args:
+            widths: kept channels per group.
+        """
+        ratio, half = self.ratio(widths), self._half(widths)
+        return ratio * math.exp(-half), ratio * math.exp(half)
+
     def bound(self, widths: dict[str, int]) -> float:
-        """A ratio that the measurement will rather not exceed: the estimate and its error.
+        """A ratio that will rather not be exceeded: some of the way to the interval's end.
 
         Held against the budget, it keeps more proposals inside than the plain estimate, which
         would let half of those at the limit miss it.
@@ -83,14 +99,20 @@ class LatencyEstimator:
         Args:
             widths: kept channels per group.
         """
-        return self.ratio(widths) * (1 + min(_MARGIN * (self.error or 0.0), _LARGEST_MARGIN))
+        return self.ratio(widths) * (1 + min(_MARGIN * self._half(widths), _LARGEST_MARGIN))
 
-    def observe(self, widths: dict[str, int], ratio: float) -> None:
+    def _half(self, widths: dict[str, int]) -> float:
+        """Half the interval, as a share of the ratio."""
+        return self._calibration.reach * self._predictor.deviation(widths)
+
+    def observe(self, widths: dict[str, int], ratio: float, error: float = 0.0) -> None:
         """Learn a measured latency ratio.
 
         Args:
             widths: what was measured.
             ratio: its latency as a ratio to the base model, above 0.
+            error: standard deviation of that, as a share of it, where the measurement tells: what
+                was measured in a bad moment counts less.
 
         Raises:
             MeasurementError: the ratio is no positive number.
@@ -99,26 +121,42 @@ class LatencyEstimator:
             msg = f"a latency ratio must be a positive number, got {ratio}"
             raise MeasurementError(msg)
         self._errors.append(abs(self.ratio(widths) / ratio - 1))
-        self._predictor.learn(widths, ratio)
-        left = ratio / self._predictor.predict(widths)
-        self._drift = float(self._drift ** (1 - _NEWEST) * left**_NEWEST)
+        deviation = math.hypot(self._predictor.deviation(widths), error)
+        self._calibration.learn(math.log(ratio / self.ratio(widths)), deviation)
+        self._predictor.learn(widths, ratio, error)
+        left = math.log(ratio / self._predictor.predict(widths)) - math.log(self._drift)
+        usual = self._predictor.noise
+        most = _LARGEST_ERROR * usual
+        share = _NEWEST * usual**2 / (usual**2 + error**2)
+        self._drift *= math.exp(share * min(max(left, -most), most))
 
 
 class _FromKernels:
-    """The sum of the kernels, corrected."""
+    """The kernels, each layer's scaled."""
 
     step = 1
 
     def __init__(self, kernels: NetModel, full: dict[str, int]) -> None:
         self._kernels = kernels
-        self._base_ms = kernels.ms(full)
-        self._correction = Correction()
+        base = kernels.parts_ms(full)
+        self._base_ms = float(base.sum())
+        self._scales = KernelScales(base / self._base_ms)
 
     def predict(self, widths: dict[str, int]) -> float:
-        return self._correction.apply(self._kernels.ms(widths) / self._base_ms)
+        return self._scales.predict(self._row(widths))
 
-    def learn(self, widths: dict[str, int], ratio: float) -> None:
-        self._correction.learn(self._kernels.ms(widths) / self._base_ms, ratio)
+    def deviation(self, widths: dict[str, int]) -> float:
+        return self._scales.deviation(self._row(widths))
+
+    def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
+        self._scales.learn(self._row(widths), ratio, error)
+
+    @property
+    def noise(self) -> float:
+        return self._scales.noise
+
+    def _row(self, widths: dict[str, int]) -> Floats:
+        return self._kernels.parts_ms(widths) / self._base_ms
 
 
 class _FromCosts:
@@ -136,9 +174,14 @@ class _FromCosts:
     def predict(self, widths: dict[str, int]) -> float:
         return self._models[self.step].predict(self._costs(widths, self.step))
 
-    def learn(self, widths: dict[str, int], ratio: float) -> None:
+    def deviation(self, widths: dict[str, int]) -> float:
+        return self._models[self.step].deviation(self._costs(widths, self.step))
+
+    noise = MEASUREMENT_ERROR
+
+    def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
         for step, model in self._models.items():
-            model.learn(self._costs(widths, step), ratio)
+            model.learn(self._costs(widths, step), ratio, error)
         # The smaller step wins a tie: it claims less.
         self.step = max(STEPS, key=lambda step: (self._models[step].evidence, -step))
 

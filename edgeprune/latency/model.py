@@ -16,7 +16,7 @@ _SHARES_ERROR = np.array([0.3, 0.2, 0.1, 0.14, 0.14])
 #: How far one layer's speed may be off that of all: standard deviation of its factor.
 _LAYER_ERROR = 0.5
 #: Relative error of one measured ratio; the base's own is exact but for rounding.
-_MEASUREMENT_ERROR = 0.012
+MEASUREMENT_ERROR = 0.012
 _BASE_ERROR = 0.001
 
 
@@ -55,9 +55,22 @@ class StepModel:
             self._coefficients = self._fit()
         return float(self._row(costs) @ self._coefficients)
 
-    def learn(self, costs: LayerCosts, ratio: float) -> None:
-        """Take in one measured ratio; `evidence` is the log likelihood of all of them."""
-        self._add(self._row(costs), ratio, _MEASUREMENT_ERROR * ratio)
+    def deviation(self, costs: LayerCosts) -> float:
+        """Standard deviation of a measured ratio around the estimate, as a share of it."""
+        row = self._row(costs)
+        of_model = float(row @ np.linalg.solve(self._precision, row))
+        ratio = max(self.predict(costs), 1e-6)
+        return math.hypot(math.sqrt(max(of_model, 0.0)) / ratio, MEASUREMENT_ERROR)
+
+    def learn(self, costs: LayerCosts, ratio: float, error: float = 0.0) -> None:
+        """Take in one measured ratio; `evidence` is the log likelihood of all of them.
+
+        Args:
+            costs: of its layers.
+            ratio: that was measured.
+            error: its own standard deviation, as a share of it, where that is known.
+        """
+        self._add(self._row(costs), ratio, math.hypot(MEASUREMENT_ERROR, error) * ratio)
 
     def _add(self, row: Floats, ratio: float, error: float) -> None:
         scaled, surprise = row / error, (ratio - row @ self._prior) / error

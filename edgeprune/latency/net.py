@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -21,6 +21,7 @@ class PrunableNet:
         base: ONNX file of the uncut net; cut ones have the same nodes.
         layer_costs: costs of the same layers in the same order, for one image, at any widths.
         full: widths of the uncut net.
+        called: what a profile calls the layers of these nodes, where it is not by their names.
 
     Raises:
         MeasurementError: the file cannot be read, or its layers are not those of the costs.
@@ -31,9 +32,11 @@ class PrunableNet:
         base: bytes,
         layer_costs: Callable[[dict[str, int]], LayerCosts],
         full: dict[str, int],
+        called: Mapping[str, str] | None = None,
     ) -> None:
         layers = read_layers(base)
-        self.nodes = tuple(layer.node for layer in layers)
+        names = called or {}
+        self.nodes = tuple(names.get(layer.node, layer.node) for layer in layers)
         self.full = dict(full)
         self._layer_costs = layer_costs
         self._kernels = tuple(layer.kernel for layer in layers)

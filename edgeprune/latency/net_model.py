@@ -41,13 +41,21 @@ class NetModel:
         shapes = self._net.shapes(widths)
         return times_of(shapes, self.kernels.paths(shapes), self._weights)
 
-    def ms(self, widths: dict[str, int]) -> float:
-        """Milliseconds of the whole net.
+    def parts_ms(self, widths: dict[str, int]) -> Floats:
+        """Milliseconds of every layer, and at the end what is spent beside them.
 
         Args:
             widths: kept channels per group.
         """
         shapes = self._net.shapes(widths)
         paths = self.kernels.paths(shapes)
-        layers = times_of(shapes, paths, self._weights)
-        return float(layers.sum()) + self._rest.predict(rest_features(shapes, paths))
+        beside = self._rest.predict(rest_features(shapes, paths))
+        return np.append(times_of(shapes, paths, self._weights), beside)
+
+    def ms(self, widths: dict[str, int]) -> float:
+        """Milliseconds of the whole net.
+
+        Args:
+            widths: kept channels per group.
+        """
+        return float(self.parts_ms(widths).sum())

@@ -13,6 +13,7 @@ from edgeprune.devices import Device
 from edgeprune.history import History, KernelLatency, Staircase
 from edgeprune.latency.chains import LENGTH, chain
 from edgeprune.latency.kernels import read_layers
+from edgeprune.latency.tflite_chains import tflite_chain
 
 #: Kinds of layers that are tried.
 KINDS = ("conv", "depthwise", "grouped", "linear")
@@ -57,7 +58,7 @@ def probe_staircases(
     """Time kernels over their channels and keep what was learned.
 
     Args:
-        device: open; times ONNX files.
+        device: open; times ONNX or TFLite files.
         history: gets the multiples and the times.
         target_key: known to the history.
         kinds: of layers to try.
@@ -125,16 +126,18 @@ def _gain(ms: Mapping[int, float], multiple: int) -> float:
 def _sweep(
     device: Device, kind: str, advance: Callable[[str, int], None]
 ) -> tuple[Sweep, list[KernelLatency]]:
-    channels = tuple(_RANGES[kind])
-    reference = chain(kind, channels[len(channels) // 2])
+    channels, made = tuple(_RANGES[kind]), chain
+    if device.conditions()["runtime"] == "tflite":
+        made = tflite_chain
+    reference = made(kind, channels[len(channels) // 2])
     ratios, levels, records = [], [], []
-    files = [chain(kind, count) for count in channels]
-    for count, file in zip(channels, files, strict=True):
+    for count in channels:
         # Beside a reference: the device's own pace changes while it is swept.
-        comparison = device.compare(file, reference)
+        comparison = device.compare(made(kind, count), reference)
         ratios.append(comparison.ratio)
         levels.append(comparison.baseline.level_ms / LENGTH)
-        signature = {**read_layers(file)[0].kernel.to_json(), "chain": LENGTH}
+        kernel = read_layers(chain(kind, count))[0].kernel
+        signature = {**kernel.to_json(), "chain": LENGTH}
         low, high = (end * levels[-1] for end in comparison.ratio_interval)
         samples = len(comparison.candidate.samples_ms)
         records.append(KernelLatency(signature, ratios[-1] * levels[-1], (low, high), samples))

@@ -48,4 +48,6 @@ def trained_for_int8(session: Session, source: Source, epochs: int) -> Source:
             mode="float32",  # simulated rounding is defined on float32, and traced on the CPU
         )
     model = adopt_weights(copy.deepcopy(source.model), rounding)
-    return replace(source, model=model, onnx=session.template.candidate(model.state_dict()))
+    content = session.template.candidate(model.state_dict())
+    files = {} if session.artifact is None else session.artifact.plain(content)
+    return replace(source, model=model, onnx=content, files=files)

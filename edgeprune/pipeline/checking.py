@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from edgeprune.config import PipelineConfig, load_pipeline, load_target
-from edgeprune.devices.check import Link, check_target
+from edgeprune.config import PipelineConfig, load_boards, load_pipeline
+from edgeprune.devices.check import Link, check_boards
 from edgeprune.errors import EdgepruneError
 from edgeprune.evaluation import accuracy
 from edgeprune.export.formats import check_writable
@@ -20,10 +20,11 @@ from edgeprune.pipeline.field import FINALISTS
 from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.names import unknown_names
-from edgeprune.pipeline.precision import check_precision
+from edgeprune.pipeline.precision import candidate_form, check_precision
 from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
+from edgeprune.tasks import Task
 from edgeprune.workloads import Workload, load_workload
 
 #: Reward images that given weights are tried on.
@@ -57,14 +58,16 @@ def check_pipeline(pipeline: str | Path, overrides: Sequence[str] = ()) -> Itera
     """
     config = load_pipeline(pipeline, overrides, unknown_names)
     check_settings(config)
-    yield Link("settings", "ok", f"{config.budget.text} on {config.target}, {config.finder}")
+    yield Link(
+        "settings", "ok", f"{config.budget.text} on {', '.join(config.targets)}, {config.finder}"
+    )
     opened = _Opened(config)
     steps: dict[str, Callable[[_Opened], Iterator[Link]]] = {
         "model and data": _look_at_model,
         "what may be cut": _look_at_space,
         "formats": _look_at_formats,
         "disk": _look_at_disk,
-        "target": lambda opened: check_target(load_target(opened.config.target)),
+        "target": lambda opened: check_boards(load_boards(opened.config)),
         "duration": _estimate,
     }
     for name, step in steps.items():
@@ -112,11 +115,21 @@ def _look_at_model(opened: _Opened) -> Iterator[Link]:
                 "no better than chance: are classes in the order of the training, and mean, std "
                 "and image size those of the training?"
             )
-            yield Link("weights", "warning", f"{right:.1%} of {len(tried)} images right", mend)
+            yield Link(
+                "weights", "warning", _reached(workload.task, right, f"{len(tried)} images"), mend
+            )
         else:
-            yield Link("weights", "ok", f"{right:.1%} of {len(tried)} reward images right")
+            yield Link(
+                "weights", "ok", _reached(workload.task, right, f"{len(tried)} reward images")
+            )
     else:
         yield Link("weights", "ok", f"to be trained, {base_recipe(config).epochs} epochs")
+
+
+def _reached(task: Task, score: float, images: str) -> str:
+    if task.score.called == "accuracy":
+        return f"{score:.1%} of {images} right"
+    return f"{task.score.called} {score:.1%} on {images}"
 
 
 def _look_at_space(opened: _Opened) -> Iterator[Link]:
@@ -139,11 +152,11 @@ def _look_at_space(opened: _Opened) -> Iterator[Link]:
 
 def _look_at_formats(opened: _Opened) -> Iterator[Link]:
     config = opened.config
-    target = load_target(config.target)
+    target = load_boards(config)[0]
     check_precision(config, target)
     for form in config.export.formats:
         check_writable(form, target)
-    names = ", ".join(dict.fromkeys(("onnx", *config.export.formats)))
+    names = ", ".join(dict.fromkeys(("onnx", candidate_form(target), *config.export.formats)))
     yield Link("formats", "ok", f"{names} in {', '.join(config.export.precision)}")
 
 

@@ -98,10 +98,13 @@ def _told(setting: str, name: str, given: Mapping[str, object]) -> str:
 
 def _places(config: PipelineConfig) -> Iterator[str]:
     # Its kind does not matter: a local one can name libraries to load, too.
-    if config.target not in shipped_profiles():
-        yield f"target: {config.target} (a profile can name commands, hosts and libraries)"
+    for target in config.targets:
+        if target not in shipped_profiles():
+            yield f"target: {target} (a profile can name commands, hosts and libraries)"
     if config.history not in {"default", "none"}:
         yield f"history: {masked(config.history)} (what is measured is written there)"
+    if config.execution.address != "auto":
+        yield f"execution.address: {config.execution.address} (workers are sent model and data)"
 
 
 def _links(directory: RunDirectory) -> Iterator[str]:

@@ -19,7 +19,7 @@ def deploy_commands(directory: RunDirectory) -> tuple[str, ...]:
         directory: of the run.
     """
     try:
-        asked = load_pipeline(directory.pipeline).target
+        asked = load_pipeline(directory.pipeline).targets[0]
         profile = load_target(asked)
     except UserError:  # a profile that has gone since, or a pipeline of another version
         return ()
@@ -42,7 +42,7 @@ def _over_ssh(profile: TargetConfig, folder: Path) -> tuple[str, str]:
     words += [] if ssh.jump is None else ["-J", str(ssh.jump)]
     known = [] if ssh.known_hosts is None else ["-o", f"UserKnownHostsFile={ssh.known_hosts}"]
     words += known
-    place = ssh.host if ssh.user is None else f"{ssh.user}@{ssh.host}"
+    place = ssh.address if ssh.user is None else f"{ssh.user}@{ssh.address}"
     ports = [[], []] if ssh.port is None else [["-P", str(ssh.port)], ["-p", str(ssh.port)]]
     copy = ["scp", "-r", *words, *ports[0], str(folder), f"{place}:"]
     there = shlex.join(["sh", f"{folder.name}/install.sh"])  # read by the device's shell as well

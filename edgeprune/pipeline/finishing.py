@@ -15,8 +15,10 @@ from edgeprune.export import load_weights, verify_onnx
 from edgeprune.export.formats import Source
 from edgeprune.export.sparse import sparse_onnx
 from edgeprune.files import deflated, write_atomic
+from edgeprune.pipeline.amounts import held, shares
+from edgeprune.pipeline.amounts import measured as measured_amounts
 from edgeprune.pipeline.recipe import train
-from edgeprune.pipeline.records import Finished
+from edgeprune.pipeline.records import BoardLatency, Finished
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
 from edgeprune.pruning import CandidatePlan, load_plan
@@ -56,7 +58,8 @@ def finish(
         checkpoint = session.directory.contender(f"{name}-{attempt}", "checkpoint")
         fine_tune(session, name, model, checkpoint, partial(plan.hold, model))
         comparison = session.compare_file(session.file(model, plan))
-        if settler is None or comparison.ratio <= limit:
+        used = shares(session, amounts_of_file(session, widths, session.file(model, plan)))
+        if settler is None or held(comparison.ratio, used) <= limit:
             break
         narrower = settler.narrower(widths, comparison)
         if narrower == widths:
@@ -97,16 +100,45 @@ def finish_contender(
         The record, as kept in ``stages/``.
     """
     written = write_contender(session, name, plan, model, session.file(model, plan))
-    measured = {
+    measured: dict[str, Any] = {
         "ratio": comparison.ratio,
         "ratio_interval": comparison.ratio_interval,
         "candidate": comparison.candidate,
         "baseline": comparison.baseline,
+        "boards": _boards(comparison),
     }
+    values = amounts_of_file(session, plan.widths, session.file(model, plan))
+    if values:
+        measured |= {"amounts": values, "used": shares(session, values)}
     record = written.model_copy(update={**facts, **measured})
     session.reporter.log(f"{name}: written, {record.cost:.4f}x of at most {limit:.4f}x")
-    met = record.cost <= limit and _accurate(session, record)
+    met = held(record.cost, record.used or {}) <= limit and _accurate(session, record)
     return session.directory.finish(name, record.model_copy(update={"met": met}))
+
+
+def amounts_of_file(session: Session, widths: Widths, content: bytes) -> dict[str, float]:
+    """What a float32 file takes beside latency, in the precision of the search."""
+    if not session.config.budget.amounts:
+        return {}
+    own = content if session.artifact is None else session.artifact(content)
+    return dict(measured_amounts(session, widths, own))
+
+
+def _boards(comparison: Comparison) -> tuple[BoardLatency, ...] | None:
+    """What each board of a pool measured; None without one."""
+    if comparison.board is None:
+        return None
+    return tuple(
+        BoardLatency(
+            board=str(one.board),
+            device_id=one.candidate.conditions.get("device_id"),
+            ratio=one.ratio,
+            ratio_interval=one.ratio_interval,
+            latency_ms=one.candidate.level_ms,
+            baseline_ms=one.baseline.level_ms,
+        )
+        for one in comparison.each
+    )
 
 
 def copy_contender(session: Session, source: str, name: str, facts: Mapping[str, Any]) -> Finished:
@@ -142,13 +174,14 @@ def finished(session: Session, name: str) -> Finished:
 
 
 def finished_source(session: Session, name: str) -> Source:
-    """A contender that has been finished: its torch model and its ONNX file, from disk."""
+    """A contender that has been finished: its torch model and its files, from disk."""
     directory = session.directory
     # Its own plan: a baseline may keep other channels than the pipeline's criterion would.
     model = load_plan(directory.contender(name, "plan.json")).apply(session.workload.model)
     load_weights(model, directory.contender(name, "safetensors"))
     content = directory.contender(name, "onnx").read_bytes()
-    return Source(model, content, session.workload.example_input)
+    files = {} if session.artifact is None else session.artifact.plain(content)
+    return Source(model, content, session.workload.example_input, files)
 
 
 def fine_tune(

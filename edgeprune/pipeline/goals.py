@@ -49,7 +49,7 @@ def goals(budget: BudgetConfig, probed: Probe) -> list[Goal]:
     base_ms = None if probed.base is None else probed.base.level_ms
     return [
         Goal(
-            one.text,
+            one.latency_text or one.text,
             probed.model_copy(update={"budget": one.ratio(base_ms)}),
             index == len(budget.each),
         )

@@ -141,7 +141,7 @@ class Judge:
         except MeasurementError as error:
             return record.also(not_timed=str(error)), [f"has no latency: {error}"]
         except TargetError as error:
-            if self.form == "onnx":
+            if self.form == self.session.form:
                 raise
             # Of float32 no speed is claimed; another precision has nothing else to be kept for.
             slow = f"was not timed, so it is not known to be faster: {error}"

@@ -26,7 +26,9 @@ def unknown_names(config: PipelineConfig) -> Iterator[tuple[KeyPath, str]]:
         try:
             make_task(workload.task, workload.metrics, workload.task_args)
         except WorkloadError as error:
-            yield ("workload", "task"), str(error)
+            keys = ("metrics", "task_args")
+            key = next((one for one in keys if f"workload.{one}" in str(error)), "task")
+            yield ("workload", key), str(error)
     try:
         make_reward(search.reward, target=1.0)
     except SearchError as error:

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from edgeprune.devices import Comparison
+from edgeprune.pipeline.amounts import held, shares
 from edgeprune.pipeline.field import Contender
-from edgeprune.pipeline.finishing import fine_tune, finished
+from edgeprune.pipeline.finishing import amounts_of_file, fine_tune, finished
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.session import Session
 from edgeprune.pruning import CandidatePlan
@@ -36,6 +37,7 @@ class Networks:
     lr_shares: dict[str, float] = field(default_factory=dict)
     _models: dict[str, torch.nn.Module] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
+    _shares: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def plan(self, one: Contender) -> CandidatePlan:
         """What it keeps."""
@@ -82,13 +84,24 @@ class Networks:
         return model
 
     def cost(self, one: Contender) -> float:
-        """What the budget is on, of the written file, as a ratio to the base's."""
+        """What the budget is on, of the written file, as a ratio to the base's.
+
+        Above 1 where a budget beside latency does not hold.
+        """
         if one.roles:
-            return finished(self.session, self.goal.named(one.roles[0])).cost
+            record = finished(self.session, self.goal.named(one.roles[0]))
+            return held(record.cost, record.used or {})
         if self.session.counted is None:
-            return self.measured(one).ratio
+            return held(self.measured(one).ratio, self._used(one))
         content = self.session.file(self.trained(one), self.plan(one))
         return self.session.counted.written_density(content)
+
+    def _used(self, one: Contender) -> dict[str, float]:
+        if one.name not in self._shares:
+            content = self.session.file(self.trained(one), self.plan(one))
+            values = amounts_of_file(self.session, one.widths, content)
+            self._shares[one.name] = shares(self.session, values)
+        return self._shares[one.name]
 
     def measured(self, one: Contender) -> Comparison:
         """The file's latency, by all that was measured of its shape, before the training as well.

@@ -250,5 +250,5 @@ def _space(session: Session) -> RunSpace:
 
 
 def _base(session: Session) -> bytes:
-    """What candidates are measured beside; of its kind are they themselves."""
-    return session.baseline
+    """What candidates are measured beside, as ONNX; of its kind are they themselves."""
+    return session.baseline if session.form == "onnx" else session.template.base

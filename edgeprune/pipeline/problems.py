@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from edgeprune.latency import LatencyEstimator
+from edgeprune.pipeline.amounts import Allowances
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.pruning import ChannelSpace, CountedSpace
@@ -43,7 +44,10 @@ def density_problem(space: CountedSpace, density: float) -> SearchProblem:
 
 
 def search_problem(
-    session: Session, probe: Probe, estimator: LatencyEstimator | None
+    session: Session,
+    probe: Probe,
+    estimator: LatencyEstimator | None,
+    allowances: Allowances | None = None,
 ) -> SearchProblem:
     """What a sampler is told of a run; the estimator learns from the outcomes.
 
@@ -51,18 +55,30 @@ def search_problem(
         session: the open run.
         probe: the budget.
         estimator: of latency; None where the budget is on a density.
+        allowances: the budgets beside latency; None: of its own.
     """
     if session.counted is not None:
         return density_problem(session.counted, probe.budget)
     assert estimator is not None
-    return channel_problem(
+    if session.config.budget.amounts and allowances is None:
+        allowances = Allowances(session, estimator)
+
+    def observe(widths: Widths, outcome: Outcome) -> None:
+        estimator.observe(widths, outcome.latency_ratio, outcome.latency_error)
+        if allowances is not None:
+            allowances.observe(widths, outcome.amounts)
+
+    problem = channel_problem(
         session.channels,
         estimator.bound,
         probe.budget,
-        observe=lambda widths, outcome: estimator.observe(widths, outcome.latency_ratio),
+        observe=observe,
         curves=session.curves.losses if session.curves is not None else None,
         worths=session.worths,
     )
+    if allowances is None:
+        return problem
+    return problem.holding(*(one.share for one in allowances.each))
 
 
 def channel_problem(

@@ -1,17 +1,36 @@
 """The recipe by which a run trains its candidates and finished models, all alike."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from torch import nn
 
-from edgeprune.pipeline.session import Session
+from edgeprune.config import PipelineConfig
+from edgeprune.errors import DivergedError
+from edgeprune.pruning import CandidatePlan
 from edgeprune.training import FitResult, fit
-from edgeprune.workloads import Split
+from edgeprune.workloads import Split, Workload
+
+
+class Shop(Protocol):
+    """What training needs of a run: a session has it, and a worker elsewhere."""
+
+    @property
+    def config(self) -> PipelineConfig:
+        """The pipeline."""
+        ...
+
+    @property
+    def workload(self) -> Workload:
+        """The base model and its data."""
+        ...
 
 
 def train(
-    session: Session,
+    session: Shop,
     model: nn.Module,
     split: Split,
     *,
@@ -25,7 +44,7 @@ def train(
     """Train a pruned model in place as ``finetune`` says, the base model being its teacher.
 
     Args:
-        session: the open run.
+        session: the open run, or what stands for it.
         model: recovered; left in eval mode.
         split: training images.
         epochs: passes over them, over which the learning rate falls to zero.
@@ -58,3 +77,17 @@ def train(
         mode=session.config.training_mode,
         after_step=after_step,
     )
+
+
+def retrain(session: Shop, images: int, model: nn.Module, plan: CandidatePlan) -> None:
+    """Train a candidate a little before it is scored.
+
+    Args:
+        session: the open run, or what stands for it.
+        images: training images, each used once.
+        model: recovered; trained in place.
+        plan: the model's.
+    """
+    split = session.workload.splits.train.subset(images, session.config.search.seed)
+    with suppress(DivergedError):  # what is left of it is scored as it is: as good as by chance
+        train(session, model, split, epochs=1, after_step=partial(plan.hold, model))

@@ -36,6 +36,11 @@ class RunDirectory:
         self.path = Path(path).absolute()
 
     @property
+    def boards(self) -> Path:
+        """How the boards of a pool stand, while a process runs here."""
+        return self.path / "boards.json"
+
+    @property
     def pipeline(self) -> Path:
         """The resolved pipeline file."""
         return self.path / "pipeline.yaml"
@@ -73,7 +78,7 @@ class RunDirectory:
 
     def discard(self) -> None:
         """Remove the directory of a run that had not begun: nothing was computed in it."""
-        kept = {self.pipeline, self.path / "log.txt", self.path / ".lock"}
+        kept = {self.pipeline, self.path / "log.txt", self.path / ".lock", self.boards}
         files = {path for path in self.path.rglob("*") if path.is_symlink() or not path.is_dir()}
         if files <= kept:
             shutil.rmtree(self.path, ignore_errors=True)

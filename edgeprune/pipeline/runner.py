@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from edgeprune.config import PipelineConfig, dump_pipeline, load_pipeline
-from edgeprune.errors import InterruptedRun, MeasurementError, RunError, UserError
+from edgeprune.errors import InterruptedRun, MeasurementError, NoBoardError, RunError, UserError
 from edgeprune.pipeline.consent import remember, require_consent, undue
 from edgeprune.pipeline.granularity import check_settings
 from edgeprune.pipeline.missed import write_missed
@@ -208,12 +208,13 @@ def _execute(
             report = write_run_report(directory)
     except KeyboardInterrupt as error:
         raise InterruptedRun(directory.path) from error
-    except MeasurementError as error:
+    except (MeasurementError, NoBoardError) as error:
         msg = (
             f"{error}; nothing that was finished is lost: `edgeprune resume {directory.path}` goes "
             "on from here"
         )
-        raise MeasurementError(msg) from error
+        kind = NoBoardError if isinstance(error, NoBoardError) else MeasurementError
+        raise kind(msg) from error
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
             raise

@@ -1,24 +1,36 @@
 """What all stages of one run share while it is open."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeprune.config import PipelineConfig, TargetConfig, load_target
-from edgeprune.devices import Comparison, Device, compare_on, open_patiently
-from edgeprune.devices.runtimes import runtime_of, runtimes
-from edgeprune.errors import TargetError, WorkloadError
-from edgeprune.evaluation import Reconstruction, Recovery, accuracy
+from edgeprune.config import PipelineConfig, TargetConfig, load_boards
+from edgeprune.devices import (
+    Comparison,
+    DevicePool,
+    LayerTime,
+    PatientDevice,
+    compare_on,
+    open_patiently,
+    open_pool,
+)
+from edgeprune.devices.pool.status import keep_status
+from edgeprune.errors import WorkloadError
+from edgeprune.evaluation import Reconstruction, Recovery, Turns, accuracy
+from edgeprune.execution import Crew
 from edgeprune.export import compare_file, inexact
 from edgeprune.export.formats import check_writable
 from edgeprune.export.verification import onnx_runner
+from edgeprune.pipeline.amounts import refuse_untold
 from edgeprune.pipeline.base_model import open_base
+from edgeprune.pipeline.device_files import DeviceFiles
+from edgeprune.pipeline.execution import hire_crew, reach_cluster
 from edgeprune.pipeline.multiples import learned_multiples
-from edgeprune.pipeline.precision import artifact_maker, check_precision
+from edgeprune.pipeline.precision import candidate_form, check_precision, device_files
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.run_history import RunHistory
@@ -57,13 +69,14 @@ class Session:
         reporter: tells the user.
         workload: the trained base model and its data.
         channels: the base model's channel groups.
-        target: the device's profile.
+        boards: the device's profile, or those of a pool's boards.
         device: measures latency; open.
         history: what was measured on the device before; None where the run wants none.
         artifact: makes of a float32 file what the search scores and measures; None: the same.
         counted: single weights, where those are cut and the budget is on their density.
         curves: what cutting each group alone costs, once it is measured.
         retrain_images: training images that a candidate is trained on before it is scored.
+        crew: workers that score and train in place of this process, where there are some.
     """
 
     config: PipelineConfig
@@ -71,18 +84,44 @@ class Session:
     reporter: Reporter
     workload: Workload
     channels: ChannelSpace
-    target: TargetConfig
-    device: Device
+    boards: tuple[TargetConfig, ...]
+    device: PatientDevice | DevicePool
     history: RunHistory | None = None
-    artifact: Callable[[bytes], bytes] | None = None
+    artifact: DeviceFiles | None = None
     counted: CountedSpace | None = None
     curves: Curves | None = None
     retrain_images: int = 0
+    crew: Crew | None = None
+
+    @property
+    def devices(self) -> int:
+        """How many measure at once: a pool's size, or one."""
+        return len(self.boards)
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Keeps what computes and what is measured apart, whichever threads do it."""
+        return Turns(local=not self.remote, devices=self.devices)
+
+    @property
+    def target(self) -> TargetConfig:
+        """The device's profile; of a pool the first board's: its boards are of one type."""
+        return self.boards[0]
+
+    @property
+    def remote(self) -> bool:
+        """Whether measuring takes nothing from this machine, and does not show there."""
+        return all(board.remote for board in self.boards)
 
     @property
     def space(self) -> CandidateSpace:
         """What is cut: the channel groups, or what has taken their place."""
         return self.counted or self.channels
+
+    @property
+    def form(self) -> str:
+        """Format of the files that are measured."""
+        return "onnx" if self.artifact is None else self.artifact.form
 
     @property
     def template(self) -> Template:
@@ -93,7 +132,7 @@ class Session:
         """This run with what its base model's weights are now; the device stays open."""
         (self.directory.path / _RANGES).unlink(missing_ok=True)
         return _trace(
-            *(self.config, self.directory, self.reporter, self.workload, self.target),
+            *(self.config, self.directory, self.reporter, self.workload, self.boards),
             *(self.device, self.history),
         )
 
@@ -163,12 +202,24 @@ class Session:
         """Measure the sliced model of these widths beside the base model; see `compare_file`."""
         return self.compare_file(self.candidate(widths))
 
+    def profile(self, content: bytes) -> list[LayerTime]:
+        """Time of every layer of a float32 file, in the form of the search, by the file's nodes."""
+        if self.artifact is None:
+            return self.device.profile(content)
+        file = self.artifact(content)
+        names = {**self.artifact.names(file), **(self.artifact.nodes or {})}
+        layers = self.device.profile(file)
+        return [replace(one, name=names.get(one.name, one.name)) for one in layers]
+
     def compare_file(self, content: bytes) -> Comparison:
         """Measure a float32 file beside the base model, both in the precision of the search.
 
-        What is measured here decides what a user gets, so that it is repeated where it has to be.
+        What is measured here decides what a user gets, so that it is repeated where it has to be,
+        and made on every board of a pool that is there.
         """
         measured = content if self.artifact is None else self.artifact(content)
+        if isinstance(self.device, DevicePool):
+            return self.device.compare_everywhere(measured, self.baseline)
         return compare_on(self.target, self.device, measured, self.baseline)
 
 
@@ -181,7 +232,7 @@ def open_session(
 ) -> Iterator[Session]:
     """Open a run: train or load the base, find its channel groups, reach the device.
 
-    The device is opened before the base is trained, so that a broken target costs no time.
+    Device and cluster are reached before the base is trained: a broken one costs no time.
 
     Args:
         config: the pipeline.
@@ -192,24 +243,43 @@ def open_session(
     Raises:
         TargetError: the device cannot be reached, or does not take what a pipeline makes; or an
             extra that a format needs is not installed.
+        ExecutionError: see `reach_cluster` and `hire_crew`.
     """
-    target = load_target(config.target)
+    boards = load_boards(config)
+    target = boards[0]
     check_precision(config, target)
-    target = target.model_copy(update={"precision": config.search.precision})
+    searched = {"precision": config.search.precision}
+    boards = tuple(board.model_copy(update=searched) for board in boards)
     for form in config.export.formats:
         check_writable(form, target)  # a missing extra is told now, not when the search is over
-    if "onnx" not in runtime_of(target).takes:
-        allowed = ", ".join(one.name for one in runtimes().values() if "onnx" in one.takes)
-        msg = (
-            f"target {target.name!r}: a pipeline makes ONNX candidates, which runtime "
-            f"{target.runtime} does not take; allowed: {allowed} (`edgeprune measure` times files "
-            "that are there)"
-        )
-        raise TargetError(msg)
+    candidate_form(boards[0])
     history = RunHistory.of(config, reporter.say)
-    with open_patiently(target, reporter.say) as device, history or nullcontext():
+    with ExitStack() as stack:
+        device = open_boards(boards, reporter.say)
+        stack.callback(device.close)
+        refuse_untold(config.budget, device, boards[0].name)
+        if isinstance(device, DevicePool):
+            stack.enter_context(keep_status(device, directory.boards))
+        if history is not None:
+            stack.enter_context(history)
+        cluster = stack.enter_context(reach_cluster(config))
         given = workload or open_base(config, directory, reporter)
-        yield _trace(config, directory, reporter, given, target, device, history)
+        session = _trace(config, directory, reporter, given, boards, device, history)
+        session.crew = stack.enter_context(hire_crew(session, cluster))
+        yield session
+
+
+def open_boards(
+    boards: Sequence[TargetConfig], note: Callable[[str], None]
+) -> PatientDevice | DevicePool:
+    """Reach a run's device: one board, or a pool of several.
+
+    Raises:
+        TargetError: it cannot be reached, or the boards are no pool.
+    """
+    if len(boards) > 1:
+        return open_pool(boards, note)
+    return open_patiently(boards[0], note)
 
 
 def _check_traced(workload: Workload, content: bytes) -> None:
@@ -265,12 +335,12 @@ def _trace(
     directory: RunDirectory,
     reporter: Reporter,
     workload: Workload,
-    target: TargetConfig,
-    device: Device,
+    boards: tuple[TargetConfig, ...],
+    device: PatientDevice | DevicePool,
     history: RunHistory | None,
 ) -> Session:
     """Find out what may be cut of a base model."""
-    multiple, least = learned_multiples(config, target, device, directory, history)
+    multiple, least = learned_multiples(config, boards[0], device, directory, history)
     prune, cut = config.prune, config.prune.granularity == "channels"
     channels = channel_space(config, workload, multiple=multiple, least_choices=least)
     _check_traced(workload, channels.template.base)
@@ -282,8 +352,9 @@ def _trace(
         )
     elif prune.blocks and not channels.branches:
         reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
-    artifact = artifact_maker(config, workload, channels.template.base, directory.path / _RANGES)
+    ranges, form = directory.path / _RANGES, candidate_form(boards[0])
+    artifact = device_files(config, workload, channels, form, ranges, reporter.say)
     return Session(
-        *(config, directory, reporter, workload, channels, target, device),
+        *(config, directory, reporter, workload, channels, boards, device),
         *(history, artifact, counted),
     )

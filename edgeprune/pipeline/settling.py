@@ -1,11 +1,12 @@
 """Which widths a contender ends with: as near below the budget as a few measurements bring them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from edgeprune.devices import Comparison
 from edgeprune.errors import MeasurementError
+from edgeprune.pipeline.amounts import measured, shares
 from edgeprune.pipeline.session import Session
 from edgeprune.search import SearchProblem, Widths, fill, fit_to_budget
 from edgeprune.search.fitting import keep_ratios
@@ -31,6 +32,11 @@ class Settled:
     met: bool
 
 
+def _nothing(_: Widths) -> dict[str, float]:
+    """No budget but that of latency."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Settler:
     """Brings plans to a budget by measuring them.
@@ -47,6 +53,7 @@ class Settler:
         observe: is told of every measured ratio, so that the problem's cost gets better.
         limit: largest latency as a ratio to the base.
         log: is told what was measured.
+        used: measures what widths take of the other budgets, as shares, and learns from it.
     """
 
     problem: SearchProblem
@@ -54,6 +61,7 @@ class Settler:
     observe: Callable[[Widths, float], None]
     limit: float
     log: Callable[[str], None]
+    used: Callable[[Widths], dict[str, float]] = _nothing
 
     def settle(self, widths: Widths, comparison: Comparison | None = None) -> Settled:
         """The widest plan of this kind that was seen to be surely within the limit.
@@ -69,23 +77,26 @@ class Settler:
             MeasurementError: the device failed before anything within the limit was found.
         """
         best: Settled | None = None
+        used = {} if comparison is None else self.used(widths)
         tried: list[Widths] = []
         plan = widths
         for _ in range(MAX_MEASURED):
             if comparison is None:
                 try:
                     comparison = self.compare(plan)
+                    used = self.used(plan)
                 except MeasurementError as error:
                     if best is None:
                         raise
                     self.log(f"settle: goes no further than {best.comparison.ratio:.4f}x: {error}")
                     break
             tried.append(plan)
-            high = comparison.ratio_interval[1]
-            self.log(f"settle: {comparison.ratio:.4f}x of at most {self.limit}x")
-            if high <= self.limit:  # what is tried after a plan within the limit is wider than it
+            others = ", ".join(f"{name} {share:.3f} of its budget" for name, share in used.items())
+            self.log(f"settle: {comparison.ratio:.4f}x of at most {self.limit}x {others}".rstrip())
+            taken = max(comparison.ratio_interval[1] / self.limit, *used.values(), 0.0)
+            if taken <= 1:  # what is tried after a plan within the limits is wider than it
                 best = Settled(plan, comparison, True)
-            if 0 <= 1 - high / self.limit < _NEAR:
+            if 0 <= 1 - taken < _NEAR:
                 break
             target, comparison = self._target(plan, comparison), None
             begin = widths if best is None else best.widths
@@ -101,7 +112,8 @@ class Settler:
     def _target(self, widths: Widths, comparison: Comparison) -> float:
         """The cost at which a plan like this one is expected to be just within the limit."""
         self.observe(widths, comparison.ratio)
-        return self.problem.cost(widths) * self.limit / comparison.ratio_interval[1]
+        cost = self.problem.costs(widths)[0]
+        return cost * self.limit / comparison.ratio_interval[1]
 
     def _other(self, tried: list[Widths], widths: Widths, target: float, *, widen: bool) -> Widths:
         """A plan made of `widths` at this cost, or a little below it, that was not tried yet.
@@ -110,7 +122,7 @@ class Settler:
         """
         bring = partial(fill, widths=widths) if widen else _narrowing(self.problem, widths)
         for _ in range(_MAX_ASKED):
-            plan = bring(replace(self.problem, target=target))
+            plan = bring(self.problem.at(target))
             if plan not in tried or (widen and plan == widths):
                 return plan
             target *= 1 - _NEAR / 2
@@ -119,7 +131,8 @@ class Settler:
     def _smallest(self) -> Settled:
         widths = self.problem.smallest
         comparison = self.compare(widths)
-        return Settled(widths, comparison, comparison.ratio <= self.limit)
+        holds = max(self.used(widths).values(), default=0.0) <= 1
+        return Settled(widths, comparison, comparison.ratio <= self.limit and holds)
 
 
 def _narrowing(problem: SearchProblem, widths: Widths) -> Callable[[SearchProblem], Widths]:
@@ -150,13 +163,17 @@ def settle_uniform(session: Session, limit: float) -> Settled:
         widths = session.space.scaled(percent / 100)
         if not ladder or widths != ladder[-1]:
             ladder.append(widths)
+
+    def holds(widths: Widths) -> bool:
+        return max(shares(session, measured(session, widths)).values(), default=0.0) <= 1
+
     low, high = 0, len(ladder) - 1
     best = Settled(ladder[0], session.compare(ladder[0]), False)
     while low <= high:
         middle = (low + high) // 2
         comparison = session.compare(ladder[middle])
         session.reporter.log(f"uniform step {middle}: {comparison.ratio:.4f}x, wanted {limit:.4f}x")
-        if comparison.ratio_interval[1] <= limit:
+        if comparison.ratio_interval[1] <= limit and holds(ladder[middle]):
             best = Settled(ladder[middle], comparison, True)
             low = middle + 1
         else:
@@ -164,6 +181,6 @@ def settle_uniform(session: Session, limit: float) -> Settled:
     # A step that was refused while another process disturbed it would make the baseline too small.
     for widths in ladder[low : low + _STEPS_ABOVE]:
         comparison = session.compare(widths)
-        if comparison.ratio_interval[1] <= limit:
+        if comparison.ratio_interval[1] <= limit and holds(widths):
             best = Settled(widths, comparison, True)
     return best

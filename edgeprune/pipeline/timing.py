@@ -5,14 +5,13 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from edgeprune.devices import Comparison, Device, PatientDevice, open_patiently
+from edgeprune.devices import Comparison, DevicePool, PatientDevice
 from edgeprune.devices.runtimes import with_runtime_for
-from edgeprune.errors import TargetError
-from edgeprune.pipeline.session import Session
+from edgeprune.pipeline.session import Session, open_boards
 
 
 class ArtifactTimer:
-    """The run's own device for ONNX files, the same device with another runtime for others.
+    """The run's own device for files like its candidates', and for others with another runtime.
 
     Args:
         session: the open run.
@@ -20,7 +19,7 @@ class ArtifactTimer:
 
     def __init__(self, session: Session) -> None:
         self._session, self._stack = session, ExitStack()
-        self._devices: dict[str, Device] = {"onnx": session.device}
+        self._devices: dict[str, PatientDevice | DevicePool] = {session.form: session.device}
 
     def compare(self, form: str, candidate: bytes, baseline: bytes) -> Comparison:
         """Time two files of one format in turns.
@@ -38,17 +37,14 @@ class ArtifactTimer:
             TargetError: the device has not the runtime that takes it.
             MeasurementError: it does not run there.
         """
-        device = self._device(form)
-        if not isinstance(device, PatientDevice):
-            msg = f"target {self._session.target.name!r} computes no outputs"
-            raise TargetError(msg)
-        return device.outputs(content)
+        return self._device(form).outputs(content)
 
-    def _device(self, form: str) -> Device:
+    def _device(self, form: str) -> PatientDevice | DevicePool:
         if form not in self._devices:
-            target = with_runtime_for(self._session.target, form)
-            device = open_patiently(target, self._session.reporter.say)
-            self._devices[form] = self._stack.enter_context(device)
+            boards = [with_runtime_for(board, form) for board in self._session.boards]
+            device = open_boards(boards, self._session.reporter.say)
+            self._stack.callback(device.close)
+            self._devices[form] = device
         return self._devices[form]
 
     def __enter__(self) -> Self:

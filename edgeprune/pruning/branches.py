@@ -1,15 +1,51 @@
 """Branches: the parts of residual blocks beside their shortcuts, which may go as a whole."""
 
+import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
 from edgeprune.pruning.edits import Edit, removed_by
-from edgeprune.pruning.flow import Flow
+from edgeprune.pruning.flow import Flow, Value
 from edgeprune.pruning.graph import Graph, Node, module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.labels import Ids
+
+
+@dataclass(frozen=True, eq=False)
+class _Scopes:
+    """In which torch modules the nodes of a graph are.
+
+    Attributes:
+        innermost: of every node.
+        called: of every node all that can be called, outermost first.
+    """
+
+    innermost: Sequence[str]
+    called: Sequence[Sequence[str]]
+
+    def whole(self, numbers: frozenset[int]) -> list[str]:
+        """The largest modules with nodes in the branch alone, in the order in which they end."""
+        last: dict[str, int] = {}
+        inside: Counter[str] = Counter()
+        for number in sorted(numbers):
+            inside.update(self.called[number])
+            last |= dict.fromkeys(self.called[number], number)
+        whole = {name for name, count in inside.items() if count == self._sizes[name]}
+        largest = [name for name in whole if not set(_path(name)[:-1]) & whole]
+        return sorted(largest, key=lambda name: (last[name], name))
+
+    def nodes_in(self, module: str, numbers: Iterable[int]) -> list[int]:
+        """Those of some nodes that are in a module."""
+        return [number for number in numbers if module in self.called[number]]
+
+    @cached_property
+    def _sizes(self) -> Counter[str]:
+        return Counter(chain.from_iterable(self.called))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +97,12 @@ def find_branches(flow: Flow, modules: Iterable[str]) -> tuple[Branch, ...]:
 
     Args:
         flow: a finished pass over the model.
-        modules: names of its torch modules.
+        modules: names of its torch modules that can be called.
     """
     graph, known = flow.graph, frozenset(modules)
     layers = {layer.weight for layer in flow.layers}
     inside = [module_of(node.module, known) for node in graph.nodes]
+    scopes = _Scopes(inside, [[one for one in _path(name) if one in known] for name in inside])
     found = []
     for index, node in enumerate(graph.nodes):
         if not _adds(flow, node):
@@ -75,7 +112,7 @@ def find_branches(flow: Flow, modules: Iterable[str]) -> tuple[Branch, ...]:
         if counts[0] == counts[1]:
             continue
         branch = int(counts[1] > counts[0])
-        one = _branch(flow, index, branch, sides[branch], inside)
+        one = _branch(flow, index, branch, sides[branch], scopes)
         if one is not None:
             found.append(one)
     return tuple(found)
@@ -121,13 +158,19 @@ def _adds(flow: Flow, node: Node) -> bool:
 def _only_for(graph: Graph, addition: int, side: int) -> frozenset[int]:
     """Numbers of the nodes whose outputs nobody reads but one side of an addition."""
     wanted = graph.nodes[addition].inputs[side]
-    gone: set[int] = set()
-    for number in range(addition - 1, -1, -1):
+    outputs, gone = set(graph.outputs), set[int]()
+    # The last ones first, so that all readers of a node are known when its turn comes.
+    waiting = [-graph.makers[wanted]] if wanted in graph.makers else []
+    while waiting:
+        number = -heapq.heappop(waiting)
         node = graph.nodes[number]
         read = [(name, one) for name in node.outputs for one in graph.readers.get(name, ())]
         inside = all(one in gone or (name, one) == (wanted, addition) for name, one in read)
-        if read and inside and not set(node.outputs) & set(graph.outputs):
+        if number not in gone and inside and not set(node.outputs) & outputs:
             gone.add(number)
+            for name in node.inputs:
+                if name in graph.makers:
+                    heapq.heappush(waiting, -graph.makers[name])
     return frozenset(gone)
 
 
@@ -136,32 +179,35 @@ def _layers_of(graph: Graph, numbers: Iterable[int], weights: set[str]) -> int:
 
 
 def _branch(
-    flow: Flow, index: int, side: int, numbers: frozenset[int], inside: Sequence[str]
+    flow: Flow,
+    index: int,
+    side: int,
+    numbers: frozenset[int],
+    scopes: "_Scopes",
 ) -> Branch | None:
     graph, addition = flow.graph, flow.graph.nodes[index]
-    read = _parameters(graph, numbers)
-    parameters = read - _parameters(graph, set(range(len(graph.nodes))) - numbers)
-    if read != parameters:
+    inside = scopes.innermost
+    parameters = _parameters(graph, numbers)
+    if any(not numbers.issuperset(graph.readers[name]) for name in parameters):
         return None  # weights that the rest of the model shares
-    modules = _whole_modules(numbers, inside)
+    modules = scopes.whole(numbers)
     if not modules:
         return None
     removed = removed_by(Edit(name, "pass") for name in modules)
     if any(_is_taken_apart(flow, number, inside, removed) for number in numbers):
         return None  # code that stays would take the passed channels apart
-    entry = _entry(flow, numbers)
-    out = flow.value(addition.inputs[side])
-    stride, channels = 1, None
-    rank = len(out.shape)
-    images = rank == 4 or (rank in (3, 5) and out.axes[1] is not None)
-    if images and entry is not None and len(entry) == rank:
-        channels = out.axes[1]
-        stride = max(1, round(entry[2] / max(out.shape[2], 1)))
+    if not all(_entries(flow, scopes.nodes_in(name, numbers)) for name in modules):
+        return None  # a module that is given sizes, not images, has nothing to pass on
+    shortcut = addition.inputs[1 - side]
+    channels, stride = None, 1
+    entries = _entries(flow, numbers)
+    if entries != {shortcut}:
+        channels, stride = _made(flow, entries, flow.value(addition.inputs[side]))
     return Branch(
         name=inside[index],
         groups=(),
         total=addition.outputs[0],
-        shortcut=addition.inputs[1 - side],
+        shortcut=shortcut,
         nodes=frozenset(graph.nodes[number].outputs[0] for number in numbers),
         parameters=frozenset(parameters),
         passed=tuple(modules[:-1]),
@@ -187,35 +233,28 @@ def _parameters(graph: Graph, numbers: Iterable[int]) -> set[str]:
     return names & graph.parameters.keys()
 
 
-def _whole_modules(numbers: frozenset[int], inside: Sequence[str]) -> list[str]:
-    """The largest modules with nodes in the branch alone, in the order in which they end."""
-    last: dict[str, int] = {}
-    partly: set[str] = set()
-    for number, name in enumerate(inside):
-        for module in _path(name):
-            if number in numbers:
-                last[module] = number
-            else:
-                partly.add(module)
-    whole = last.keys() - partly
-    largest = [name for name in whole if not set(_path(name)[:-1]) & whole]
-    return sorted(largest, key=lambda name: (last[name], name))
-
-
 def _path(name: str) -> list[str]:
     """A module and all that it is in, outermost first."""
     parts = name.split(".") if name else []
     return [".".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
-def _entry(flow: Flow, numbers: frozenset[int]) -> tuple[int, ...] | None:
-    """Shape of the activation that the branch reads; None where it reads several."""
+def _entries(flow: Flow, numbers: Iterable[int]) -> set[str]:
+    """The activations that some nodes read, apart from their own."""
     nodes = [flow.graph.nodes[number] for number in numbers]
     made = {name for node in nodes for name in node.outputs}
     read = {name for node in nodes for name in node.inputs if name and name not in made}
-    entries = [flow.value(name) for name in read]
-    shapes = {one.shape for one in entries if one.batched and one.ints is None}
-    return shapes.pop() if len(shapes) == 1 else None
+    return {name for name in read if flow.value(name).batched and flow.value(name).ints is None}
+
+
+def _made(flow: Flow, entries: set[str], out: Value) -> tuple[Ids | None, int]:
+    """Channels (None: as many as come in) and stride of what a branch of images makes."""
+    shapes = {flow.value(name).shape for name in entries}
+    entry, rank = shapes.pop() if len(shapes) == 1 else (), len(out.shape)
+    images = rank == 4 or (rank in (3, 5) and out.axes[1] is not None)
+    if not images or len(entry) != rank:
+        return None, 1
+    return out.axes[1], max(1, round(entry[2] / max(out.shape[2], 1)))
 
 
 def output_channels(branches: Sequence[Branch]) -> list[Ids | int]:

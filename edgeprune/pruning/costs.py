@@ -175,13 +175,25 @@ class CostModel:
         for removal in self._removed(units):
             weights = weights * removal.layers
         macs = float(weights @ self._positions(self._mac_positions, units))
-        if len(self._product_starts):
-            base, slope = self._products
-            products = np.multiply.reduceat(base + slope @ units, self._product_starts)
-            for removal in self._removed(units):
-                products = products * removal.products
-            macs += float(products.sum())
-        return round(macs)
+        return round(macs + float(self.products(units).sum()))
+
+    def products(self, units: Floats) -> Floats:
+        """MACs of the products of activations."""
+        if not len(self._product_starts):
+            return np.zeros(0)
+        base, slope = self._products
+        products: Floats = np.multiply.reduceat(base + slope @ units, self._product_starts)
+        for removal in self._removed(units):
+            products = products * removal.products
+        return products
+
+    @property
+    def cut_products(self) -> NDArray[np.bool_]:
+        """Which products of activations have fewer MACs where some free group is cut."""
+        if not len(self._product_starts):
+            return np.zeros(0, bool)
+        depends = self._products[1].any(axis=1)
+        return np.logical_or.reduceat(depends, self._product_starts)
 
     def parameters(self, units: Floats) -> int:
         """Number of parameters, biases and normalisation included, buffers not."""

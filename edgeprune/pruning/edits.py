@@ -53,7 +53,7 @@ class Zeros(nn.Module):
         super().__init__()
         self.channels, self.stride = channels, stride
 
-    def forward(self, features: torch.Tensor, *_: Any) -> torch.Tensor:
+    def forward(self, features: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         """(N, C, ...) to zeros (N, channels, ...)."""
         if self.channels is None and self.stride == 1:
             return torch.zeros_like(features)
@@ -69,9 +69,9 @@ class Zeros(nn.Module):
 class Pass(nn.Module):
     """Stands where a module inside a removed branch was."""
 
-    def forward(self, features: torch.Tensor, *_: Any) -> torch.Tensor:
-        """What comes first, as it is."""
-        return features
+    def forward(self, features: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        """What comes first, as it is; a copy, since code may go on with it in place."""
+        return features.clone()
 
 
 class Narrow(nn.Module):
@@ -90,9 +90,9 @@ class Narrow(nn.Module):
         super().__init__()
         self.inner, self.start, self.channels = inner, start, channels
 
-    def forward(self, *inputs: Any) -> torch.Tensor:
+    def forward(self, *inputs: Any, **named: Any) -> torch.Tensor:
         """(N, C, ...) to (N, channels, ...)."""
-        features: torch.Tensor = self.inner(*inputs)
+        features: torch.Tensor = self.inner(*inputs, **named)
         return features.narrow(1, self.start, self.channels)
 
     def extra_repr(self) -> str:

@@ -1,6 +1,6 @@
 """What is known of every tensor while channel labels travel through a graph."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgeprune.pruning.attributes import Attribute, Numbers
 from edgeprune.pruning.graph import Graph, Node, Shape, module_of
-from edgeprune.pruning.integers import Integers
+from edgeprune.pruning.integers import Count, Integers
 from edgeprune.pruning.labels import Axes, Ids, Labels
 
 #: Kinds of layers whose kernels may want different multiples of channels.
@@ -30,7 +30,8 @@ class Value:
         why: why axes without labels have none; ends "...: <why>" of a reason.
         ints: its numbers, if it holds sizes.
         parameter: the state-dict name, if it is a parameter or made from parameters alone.
-        batched: whether it depends on the images, so that its first axis is the batch.
+        batched: whether it depends on the images, so that they stand on one of its axes.
+        batch: that axis; images are its outermost part where it holds more than them.
     """
 
     shape: Shape
@@ -39,6 +40,7 @@ class Value:
     ints: Integers | None = None
     parameter: str | None = None
     batched: bool = False
+    batch: int = 0
 
     @property
     def unlabelled(self) -> bool:
@@ -52,7 +54,7 @@ class Layer:
 
     Attributes:
         name: the torch module.
-        op: ``Conv``, ``ConvTranspose``, ``Gemm`` or ``MatMul``.
+        op: ``Conv``, ``ConvTranspose``, ``Gemm``, ``MatMul``, ``LSTM``, ``GRU`` or ``RNN``.
         weight: state-dict name of its weights.
         inputs: labels, or just the number, of the channels it reads.
         outputs: labels, or just the number, of the channels it makes.
@@ -82,7 +84,7 @@ class Layer:
     @property
     def kind(self) -> str:
         """One of `LAYER_KINDS`: kernels of one kind work in the same steps of channels."""
-        if self.op in {"Gemm", "MatMul"}:
+        if self.op in {"Gemm", "MatMul", "LSTM", "GRU", "RNN"}:
             return "linear"
         if self.groups == 1:
             return "conv"
@@ -163,7 +165,8 @@ class Flow:
         sizes: replaced inputs, by tensor name of a node's output and input position.
         attributes: of torch modules, that follow the cut, by their names.
         spread: constants that repeat one number along the axes with labels: any of it may stay.
-        batch_first: whether the first axis of all activations is still the batch.
+        held: modules and their attributes that count what is not cut.
+        any_batch: whether it is known of all activations where their images are.
     """
 
     graph: Graph
@@ -176,7 +179,8 @@ class Flow:
     sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     spread: dict[str, Axes] = field(default_factory=dict)
-    batch_first: bool = True
+    held: set[tuple[str, str]] = field(default_factory=set)
+    any_batch: bool = True
 
     def value(self, name: str) -> Value:
         """What is known of a tensor; parameters and constants are looked up when first used."""
@@ -184,7 +188,9 @@ class Flow:
             self.values[name] = self._leaf(name)
         return self.values[name]
 
-    def put(self, node: Node, axes: Axes, *, output: int = 0, why: str = "") -> None:
+    def put(
+        self, node: Node, axes: Axes, *, output: int = 0, why: str = "", batch: int | None = None
+    ) -> None:
         """Set the labels of a node's output; its shape must be known.
 
         Args:
@@ -192,19 +198,32 @@ class Flow:
             axes: labels by axis.
             output: which of its outputs.
             why: why axes without labels have none; taken over from the inputs by default.
+            batch: the axis of the images; by default that of the inputs, counted from the end.
         """
         name = node.outputs[output]
         shape = self.shape_of(node, output)
         inputs = [self.value(one) for one in node.inputs if one and one not in self.graph.constants]
         made_of = [one for one in inputs if one.ints is None]
         only_parameters = made_of and all(one.parameter for one in made_of)
+        images = [one for one in made_of if one.batched]
+        if batch is None:
+            found = {one.batch - len(one.shape) + len(shape) for one in images}
+            batch = found.pop() if found else 0
+            if found or not 0 <= batch < max(len(shape), 1):
+                self.any_batch, batch = False, 0
         self.values[name] = Value(
             shape,
             axes,
             why or next((one.why for one in made_of if one.unlabelled), node.where),
             parameter=made_of[0].parameter if only_parameters else None,
-            batched=any(one.batched for one in made_of),
+            batched=bool(images),
+            batch=batch,
         )
+
+    def lose_batch(self, value: Value, axis: int) -> None:
+        """Say that an axis of a tensor is changed in a way that only one example bears."""
+        if value.batched and value.batch == axis % max(len(value.shape), 1):
+            self.any_batch = False
 
     def shape_of(self, node: Node, output: int = 0) -> Shape:
         """Shape of a node's output.
@@ -249,9 +268,41 @@ class Flow:
         """Replace an integer input of a node by one that is computed from the kept channels."""
         self.sizes[node.outputs[0], position] = Sizes(f"{node.outputs[0]}.{position}", numbers)
 
+    def equate(self, node: Node, ids: Ids | None, count: Count | None, why: str = "") -> None:
+        """Say that an axis is as long as a number that the code computes from another one.
+
+        Args:
+            node: where the code says so.
+            ids: labels of the axis; None: it keeps its length.
+            count: what the number counts; None: nothing that is known.
+            why: the axis keeps its length.
+        """
+        if count is None:
+            return
+        if ids is None:
+            self.labels.fix(count.ids, f"tied to channels that stay: {why or node.where}")
+        else:
+            reason = f"as many as other channels, which are cut otherwise: {node.where}"
+            self.labels.equate(ids, count.ids, count.factor, reason)
+
     def numbers(self, node: Node) -> Numbers:
-        """The whole numbers that the torch module of a node keeps, by attribute."""
-        return self.graph.numbers.get(module_of(node.module, self.graph.modules), {})
+        """The whole numbers that the torch module of a node keeps, by attribute.
+
+        Those that count what stays, such as a number of heads, are none of them.
+        """
+        module = module_of(node.module, self.graph.modules)
+        kept = self.graph.numbers.get(module, {})
+        return {name: one for name, one in kept.items() if (module, name) not in self.held}
+
+    def hold(self, node: Node, sizes: Sequence[int]) -> None:
+        """Say that a node's module spells sizes of axes that stay: the first of each value."""
+        module = module_of(node.module, self.graph.modules)
+        rest = list(self.numbers(node).items())
+        for size in sizes:
+            name = next((name for name, number in rest if number == size), None)
+            if name is not None:
+                self.held.add((module, name))
+                rest.remove((name, size))
 
     def remember(self, node: Node, found: Mapping[str, tuple[Ids, ...]]) -> None:
         """Let attributes of a node's module follow the cut; what one of them counts is tied."""
@@ -287,6 +338,8 @@ class Flow:
     def _leaf(self, name: str) -> Value:
         if name in self.graph.parameters:
             shape = self.graph.parameters[name]
+            if name in self.graph.recurrent:
+                return self._recurrent_leaf(name, shape)
             return Value(shape, self.labels.parameter(name, shape), parameter=name)
         shape = self.graph.shape(name) or ()
         constant = self.graph.constants.get(name)
@@ -305,7 +358,18 @@ class Flow:
                 )
                 self.labels.parameters[name] = self.spread[name]
                 return Value(shape, self.spread[name], why)
-        return Value(shape, (None,) * len(shape), why, ints, batched=name in self.graph.batched)
+        batch = self.graph.batched.get(name)
+        axes = (None,) * len(shape)
+        return Value(shape, axes, why, ints, batched=batch is not None, batch=batch or 0)
+
+    def _recurrent_leaf(self, name: str, shape: Shape) -> Value:
+        """Weights of a recurrent layer: what comes from outside it may be cut."""
+        axes, why = self.labels.parameter(name, shape), f"the hidden size behind {name!r}"
+        outside = 1 if ".weight_ih_l0" in f".{name}" else None
+        for axis, ids in enumerate(axes):
+            if axis != outside:
+                self.labels.fix(ids, why)
+        return Value(shape, axes, why, parameter=name)
 
 
 def _repeats(array: NDArray[Any], axis: int) -> bool:

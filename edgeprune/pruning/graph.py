@@ -56,7 +56,8 @@ class Graph:
         unsaved: values of buffers that no state dict holds, by name.
         numbers: whole numbers that the torch modules keep, by module and attribute.
         inputs: names of what the model is given.
-        batched: names of those inputs whose first axis is the batch.
+        batched: of those inputs that hold a batch, on which axis it is.
+        recurrent: names of the parameters of torch's LSTM, GRU and RNN.
     """
 
     def __init__(
@@ -67,7 +68,8 @@ class Graph:
         numbers: Mapping[str, Numbers] | None = None,
         *,
         inputs: Iterable[str] = ("input",),
-        batched: Iterable[str] = ("input",),
+        batched: Mapping[str, int] | None = None,
+        recurrent: Iterable[str] = (),
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -84,7 +86,8 @@ class Graph:
         }
         given = set(inputs)
         self.inputs = tuple(one.name for one in model.graph.input if one.name in given)
-        self.batched = frozenset(batched)
+        self.batched = dict(batched or {})
+        self.recurrent = frozenset(recurrent)
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}
         self._shapes: dict[str, Shape] = {}
@@ -168,6 +171,11 @@ class Graph:
             for name in dict.fromkeys(filter(None, node.inputs)):
                 found.setdefault(name, []).append(number)
         return found
+
+    @cached_property
+    def makers(self) -> dict[str, int]:
+        """Number of the node that makes each tensor."""
+        return {name: at for at, node in enumerate(self.nodes) for name in node.outputs}
 
     @cached_property
     def _opset(self) -> int:

@@ -1,14 +1,16 @@
 """Arithmetic on tensor sizes inside a graph: its values, and where each number comes from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeprune.pruning.graph import Node
+from edgeprune.pruning.labels import Ids
 
 #: Integer tensors larger than this are data, not sizes.
 MAX_ELEMENTS = 4096
@@ -23,16 +25,35 @@ class Source(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
+class Count:
+    """What a number counts: the channels on some axis, times a factor.
+
+    Attributes:
+        ids: labels of that axis.
+        factor: 1/2 for half as many.
+    """
+
+    ids: Ids
+    factor: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, eq=False)
 class Integers:
     """A small tensor of sizes that is known while the graph is read.
 
     Attributes:
         values: the numbers, int64; float32 in between, where code divides and rounds sizes.
         sources: a `Source` per number, int8, of the same shape.
+        counts: a `Count` per number, or None where it counts no channels.
     """
 
     values: NDArray[Any]
     sources: NDArray[np.int8]
+    counts: NDArray[Any] = field(default_factory=lambda: np.empty(0, object))
+
+    def __post_init__(self) -> None:
+        if self.counts.shape != self.values.shape:
+            object.__setattr__(self, "counts", np.full(self.values.shape, None, object))
 
     @classmethod
     def literal(cls, array: NDArray[Any]) -> "Integers":
@@ -40,16 +61,24 @@ class Integers:
         return cls(_numbers(array), np.zeros(np.shape(array), np.int8))
 
     @classmethod
-    def sizes(cls, shape: tuple[int, ...], *, batch_first: bool) -> "Integers":
-        """A tensor's shape."""
+    def sizes(
+        cls, shape: tuple[int, ...], axes: Sequence[Ids | None] = (), batch: int | None = None
+    ) -> "Integers":
+        """A tensor's shape, with the labels of its axes and the axis of its images."""
         sources = np.full(len(shape), Source.SIZE, np.int8)
-        if batch_first and len(shape):
-            sources[0] = Source.BATCH
-        return cls(np.array(shape, np.int64), sources)
+        if batch is not None and len(shape):
+            sources[batch] = Source.BATCH
+        counts = np.full(len(shape), None, object)
+        for axis, ids in enumerate(axes):
+            counts[axis] = None if ids is None else Count(ids)
+        return cls(np.array(shape, np.int64), sources, counts)
 
     def both(self, apply: Callable[[NDArray[Any]], NDArray[Any]]) -> "Integers":
-        """Move numbers about: the same for the values and their sources."""
-        return Integers(apply(self.values), apply(self.sources))
+        """Move numbers about: the same for the values and where they come from."""
+        values = apply(self.values)
+        counts = np.full(np.shape(values), None, object)
+        counts[...] = apply(self.counts)  # a single object comes out bare
+        return Integers(values, apply(self.sources), counts)
 
 
 def _numbers(array: Any) -> NDArray[Any]:
@@ -94,9 +123,24 @@ def _arithmetic(
         return Integers(
             _numbers(operation(first.values, second.values)),
             np.maximum(first.sources, second.sources),
+            _counted(node.op, first, second),
         )
 
     return rule
+
+
+def _counted(operator: str, first: Integers, second: Integers) -> NDArray[Any]:
+    """What a product or an exact quotient of a count and a plain number counts."""
+    pairs = np.broadcast(first.values, second.values, first.counts, second.counts)
+    found = np.full(pairs.shape, None, object)
+    for index, (left, right, counted, other) in zip(np.ndindex(pairs.shape), pairs, strict=True):
+        if operator == "Mul" and (counted is None) != (other is None):
+            one, times = (counted, right) if other is None else (other, left)
+            found[index] = Count(one.ids, one.factor * Fraction(float(times)))
+        elif operator == "Div" and counted is not None and other is None and right:
+            if float(left) % float(right) == 0:
+                found[index] = Count(counted.ids, counted.factor / Fraction(float(right)))
+    return found
 
 
 def _divide(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
@@ -115,7 +159,7 @@ def _rounded(
 ) -> Callable[[Node, list[Integers | None]], Integers | None]:
     def rule(node: Node, inputs: list[Integers | None]) -> Integers | None:
         first = inputs[0]
-        return first and Integers(operation(first.values), first.sources)
+        return first and Integers(operation(first.values), first.sources, first.counts)
 
     return rule
 
@@ -186,6 +230,7 @@ def _concat(node: Node, inputs: list[Integers | None]) -> Integers | None:
     return Integers(
         np.concatenate([one.values for one in known], axis),
         np.concatenate([one.sources for one in known], axis),
+        np.concatenate([one.counts for one in known], axis),
     )
 
 
@@ -199,7 +244,7 @@ def _filled(node: Node, inputs: list[Integers | None]) -> Integers | None:
 def _cast(node: Node, inputs: list[Integers | None]) -> Integers | None:
     kind = {1: np.float32, 6: np.int64, 7: np.int64}.get(node.attributes["to"])
     first = inputs[0]
-    return first and kind and Integers(first.values.astype(kind), first.sources)
+    return first and kind and Integers(first.values.astype(kind), first.sources, first.counts)
 
 
 def _clip(node: Node, inputs: list[Integers | None]) -> Integers | None:

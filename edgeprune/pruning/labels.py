@@ -1,6 +1,7 @@
 """Channel labels: integers on tensor axes that say which positions must be cut together."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,16 @@ from scipy.sparse.csgraph import connected_components
 Ids: TypeAlias = NDArray[np.int64]
 #: One entry per axis of a tensor: the labels of its positions, or None where it is never cut.
 Axes: TypeAlias = tuple[Ids | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Equation:
+    """An axis that is `factor` times as long as another one."""
+
+    ids: Ids
+    others: Ids
+    factor: Fraction
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +48,7 @@ class Labels:
         self._count = 0
         self._links: list[tuple[Ids, Ids]] = []
         self._fixed: list[tuple[Ids, str]] = []
+        self._equations: list[_Equation] = []
 
     def fresh(self, count: int) -> Ids:
         """`count` labels that equal no other."""
@@ -59,8 +71,32 @@ class Labels:
         if ids is not None and ids.size:
             self._fixed.append((ids, reason))
 
+    def equate(self, ids: Ids, others: Ids, factor: Fraction, reason: str) -> None:
+        """Say that an axis has a fixed factor times as many positions as another one."""
+        if ids.size and ids.size == others.size * factor:
+            self._equations.append(_Equation(ids, others, factor, reason))
+
     def solve(self) -> Classes:
-        """Join what was unified, directly or through others."""
+        """Join what was unified, directly or through others.
+
+        Axes that have to be equally long, and are not by what is joined so far, are joined
+        position by position; what that does not mend may not be cut.
+        """
+        classes = self._joined()
+        open_ones = [one for one in self._equations if _unequal(one, classes).size]
+        if not open_ones:
+            return classes
+        for one in open_ones:
+            shorter, longer = sorted((one.ids, one.others), key=len)
+            if longer.size % shorter.size == 0:
+                self.unify(shorter[None], longer.reshape(-1, shorter.size))
+        classes = self._joined()
+        for one in self._equations:
+            for label in _unequal(one, classes).tolist():
+                classes.reasons.setdefault(label, one.reason)
+        return classes
+
+    def _joined(self) -> Classes:
         pairs = [np.broadcast_arrays(first, second) for first, second in self._links]
         rows = np.concatenate([pair[0].ravel() for pair in pairs] or [np.empty(0, np.int64)])
         columns = np.concatenate([pair[1].ravel() for pair in pairs] or [np.empty(0, np.int64)])
@@ -74,3 +110,11 @@ class Labels:
             for label in np.unique(of[ids]).tolist():
                 reasons.setdefault(label, reason)
         return Classes(of, count, reasons)
+
+
+def _unequal(equation: _Equation, classes: Classes) -> Ids:
+    """Classes that may be cut and occur too often or too rarely on one of two axes."""
+    factor = equation.factor
+    counts = np.bincount(classes.of[equation.ids], minlength=classes.count) * factor.denominator
+    counts -= np.bincount(classes.of[equation.others], minlength=classes.count) * factor.numerator
+    return np.array([one for one in np.flatnonzero(counts) if one not in classes.reasons], np.int64)

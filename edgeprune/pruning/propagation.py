@@ -26,7 +26,7 @@ def propagate(graph: Graph, labels: Labels) -> Flow:
     Raises:
         UnknownShapeError: the size of a tensor cannot be found; the message names the module.
     """
-    flow = Flow(graph, labels, batch_first=bool(graph.batched))
+    flow = Flow(graph, labels, any_batch=bool(graph.batched))
     for node in graph.nodes:
         _step(flow, node)
     for name in graph.outputs:
@@ -54,8 +54,8 @@ def _integers(flow: Flow, node: Node) -> Integers | None:
     """The node's output, if it is arithmetic on sizes."""
     if node.op == "Shape":
         value = flow.value(node.inputs[0])
-        first = flow.batch_first and value.batched
-        sizes = Integers.sizes(value.shape, batch_first=first)
+        batch = value.batch if flow.any_batch and value.batched else None
+        sizes = Integers.sizes(value.shape, value.axes, batch)
         window = slice(node.attributes.get("start", 0), node.attributes.get("end"))
         return sizes.both(lambda array: array[window])
     inputs = [flow.value(name).ints if name else None for name in node.inputs]

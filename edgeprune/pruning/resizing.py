@@ -26,6 +26,10 @@ def resize(module: nn.Module) -> None:
         weight = module.weight
         if isinstance(weight, torch.Tensor):
             vars(module)["normalized_shape"] = tuple(weight.shape)
+    elif isinstance(module, nn.RNNBase):
+        entry = module.weight_ih_l0
+        if isinstance(entry, torch.Tensor):
+            module.input_size = entry.shape[1]
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.numel()
 

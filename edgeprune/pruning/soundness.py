@@ -45,7 +45,13 @@ def run_onnx(content: bytes, inputs: Mapping[str, np.ndarray]) -> list[np.ndarra
 
 
 def problem_with(
-    plan: Plan, model: nn.Module, content: Callable[[], bytes], inputs: Inputs, *, batch: int
+    plan: Plan,
+    model: nn.Module,
+    content: Callable[[], bytes],
+    inputs: Inputs,
+    *,
+    batch: int,
+    batch_axis: int | None = 0,
 ) -> str | None:
     """Prune a model and compare it with its ONNX file.
 
@@ -55,6 +61,7 @@ def problem_with(
         content: makes the file.
         inputs: the example; a batch of one, if it has a batch.
         batch: how many examples the file runs on; this one is the last, after others.
+        batch_axis: on which they stand in the inputs.
 
     Returns:
         What goes wrong, or None.
@@ -62,7 +69,9 @@ def problem_with(
     try:
         with torch.no_grad():
             expected = run_once(plan.apply(model), inputs)
-        given = {name: _several(one, batch) for name, one in flattened_inputs(inputs).items()}
+        axis = 0 if batch_axis is None else batch_axis
+        flat = flattened_inputs(inputs)
+        given = {name: _several(one, batch, axis) for name, one in flat.items()}
         outputs = run_onnx(content(), given)
     except SpaceError as error:
         return f"the pruned model does not run: {error}"
@@ -75,19 +84,22 @@ def problem_with(
     return None
 
 
-def _several(tensor: torch.Tensor, batch: int) -> np.ndarray:
+def _several(tensor: torch.Tensor, batch: int, axis: int) -> np.ndarray:
     """An input of the file: other examples, then this one; what has no batch stays as it is."""
-    if batch == 1 or tensor.shape[:1] != (1,):
+    if batch == 1 or tensor.shape[axis : axis + 1] != (1,):
         return tensor.numpy()
     other = tensor.flip(-1) + 0.5 if tensor.is_floating_point() else tensor.flip(-1)
-    return torch.cat([*[other] * (batch - 1), tensor]).numpy()
+    return torch.cat([*[other] * (batch - 1), tensor], axis).numpy()
 
 
 def _wrong_output(found: np.ndarray, expected: np.ndarray, batch: int) -> str | None:
     if found.shape != expected.shape:
-        if expected.ndim == 0 or found.shape != (batch * len(expected), *expected.shape[1:]):
+        axes = [at for at, size in enumerate(expected.shape) if found.shape[at:][:1] != (size,)]
+        times = [batch if at in axes else 1 for at in range(expected.ndim)]
+        if len(axes) != 1 or found.shape != tuple(np.multiply(expected.shape, times).tolist()):
             return f"the ONNX file makes {found.shape} of {batch} images, torch {expected.shape}"
-        found = found[-len(expected) :]
+        size = expected.shape[axes[0]]
+        found = found.take(range(found.shape[axes[0]] - size, found.shape[axes[0]]), axes[0])
     if not np.issubdtype(expected.dtype, np.floating):
         # What was a tie within rounding may be decided either way.
         other = float((found != expected).mean()) if expected.size else 0.0

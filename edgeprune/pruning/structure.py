@@ -65,19 +65,19 @@ class Structure:
         return list(found.values())
 
 
-def read_structure(model: nn.Module, inputs: Inputs, *, batched: bool = True) -> Structure:
+def read_structure(model: nn.Module, inputs: Inputs, *, batch_axis: int | None = 0) -> Structure:
     """Trace a model and find its channel groups.
 
     Args:
         model: in eval mode.
         inputs: an example of what it is given.
-        batched: whether its first axis is the batch, of 1.
+        batch_axis: on which axis of it the batch is, of 1.
 
     Raises:
         SpaceError: the model cannot be traced, or it has no layers to cut.
     """
     labels = Labels()
-    graph = trace(model, inputs, batched=batched)
+    graph = trace(model, inputs, batch_axis=batch_axis)
     try:
         flow = propagate(graph, labels)
     except UnknownShapeError as error:
@@ -99,15 +99,21 @@ def read_structure(model: nn.Module, inputs: Inputs, *, batched: bool = True) ->
         parameters=parameters,
         never_cut=never_cut,
         aliases=aliases,
-        dynamic_batch=flow.batch_first and all(_of_one(one) for one in made if one.batched),
-        branches=find_branches(flow, (name for name, _ in model.named_modules())),
+        dynamic_batch=flow.any_batch and all(_of_one(one) for one in made if one.batched),
+        branches=find_branches(flow, _called(model)),
     )
     return replace(structure, groups=_with_shares(structure))
 
 
+def _called(model: nn.Module) -> list[str]:
+    """Names of the modules that can be called: others, such as lists, only hold some."""
+    unwritten = nn.Module.forward
+    return [name for name, one in model.named_modules() if type(one).forward is not unwritten]
+
+
 def _of_one(value: Value) -> bool:
-    """Whether an output has one row for the one example."""
-    return value.shape[:1] == (1,)
+    """Whether an output has one place for the one example."""
+    return value.shape[value.batch : value.batch + 1] == (1,)
 
 
 def _with_shares(structure: Structure) -> tuple[ChannelGroup, ...]:

@@ -92,6 +92,18 @@ class Template:
         given = self._units_of(widths) if widths is not None and self._units_of else None
         return self._file(state, given)
 
+    def units(self, state: State) -> NDArray[np.float64]:
+        """Kept units of every free group, as the shapes of weights tell them.
+
+        Args:
+            state: weights by state-dict name; others may be among them.
+
+        Raises:
+            SpaceError: the shapes belong to no plan of this model, or leave it open.
+        """
+        remainder = self._remainder([one for one, probe in self._branches if probe not in state])
+        return remainder.units({name: _shape(state, name) for name in remainder.names})
+
     @cached_property
     def base(self) -> bytes:
         """The unpruned model as an ONNX file."""
@@ -180,6 +192,10 @@ class _Remainder:
             values = np.rint(base + slope @ units).astype(np.int64)
             pieces.append(initializer_bytes(name, values))
         return pieces
+
+    def units(self, shapes: Mapping[str, Shape]) -> NDArray[np.float64]:
+        """Kept units of every free group by the weights' shapes."""
+        return self._checked(shapes, None)
 
     def _read_lengths(self, flow: Flow, lengths: Lengths) -> None:
         """Prepare to tell from the shapes of weights how many units were kept."""
@@ -288,8 +304,9 @@ def _interface(flow: Flow, dynamic_batch: bool) -> onnx.GraphProto:
             output.type.tensor_type.shape.dim.add(dim_value=size)
     if dynamic_batch:
         for value in (*interface.input, *interface.output):
-            if flow.value(value.name).batched:
-                value.type.tensor_type.shape.dim[0].dim_param = "batch"
+            known = flow.value(value.name)
+            if known.batched:
+                value.type.tensor_type.shape.dim[known.batch].dim_param = "batch"
     return interface
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from edgeprune.errors import FormError, SpaceError
-from edgeprune.pruning.adaptive_pooling import any_adaptive_pooling
 from edgeprune.pruning.attributes import numbers_of
 from edgeprune.pruning.blame import (
     OPSET,
@@ -21,17 +20,18 @@ from edgeprune.pruning.blame import (
     quiet_export,
 )
 from edgeprune.pruning.graph import Graph
+from edgeprune.pruning.missing_operators import missing_operators
 from edgeprune.tensors import Inputs, call, flattened_inputs, flattened_outputs
 
 
-def trace(model: nn.Module, inputs: Inputs, *, batched: bool = True) -> Graph:
+def trace(model: nn.Module, inputs: Inputs, *, batch_axis: int | None = 0) -> Graph:
     """Export a model and read its graph.
 
     Args:
         model: in eval mode; left untouched.
         inputs: what it is given; the graph's shapes are those of this example.
-        batched: whether the first axis of the inputs is the batch, of 1; inputs that have
-            another size there do not belong to it.
+        batch_axis: on which axis of the inputs the batch is, of 1; inputs that have another size
+            there do not belong to it.
 
     Returns:
         The graph, with parameters under their state-dict names.
@@ -48,12 +48,12 @@ def trace(model: nn.Module, inputs: Inputs, *, batched: bool = True) -> Graph:
             name += "_"
         names.append(name)
     try:
-        exported = _export(model, inputs, output_names=names)
+        exported = _export(model, inputs, batch_axis, output_names=names)
     except Exception as error:
         culprit = failing_export(model, inputs)
         msg = f"{culprit} cannot be traced: {first_line(error)}"
         raise SpaceError(msg) from error
-    return _graph(model, exported, inputs, batched=batched)
+    return _graph(model, exported, inputs, batch_axis)
 
 
 def trace_training_heads(model: nn.Module, inputs: Inputs) -> Graph | None:
@@ -74,13 +74,13 @@ def trace_training_heads(model: nn.Module, inputs: Inputs) -> Graph | None:
             module.training = True
         # Falling through: what ONNX does not have is no obstacle to following channels.
         kind = torch.onnx.OperatorExportTypes.ONNX_FALLTHROUGH
-        exported = _export(model, inputs, output_names=None, operator_export_type=kind)
+        exported = _export(model, inputs, 0, output_names=None, operator_export_type=kind)
     except Exception:
         return None
     finally:
         for module, mode in zip(containers, modes, strict=True):
             module.training = mode
-    return _graph(model, exported, inputs, batched=True)
+    return _graph(model, exported, inputs, 0)
 
 
 def run_once(model: nn.Module, inputs: Inputs) -> dict[str, torch.Tensor]:
@@ -117,7 +117,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _graph(model: nn.Module, exported: onnx.ModelProto, inputs: Inputs, *, batched: bool) -> Graph:
+def _graph(
+    model: nn.Module, exported: onnx.ModelProto, inputs: Inputs, batch_axis: int | None
+) -> Graph:
     given = _in_order(model, inputs)
     for value in exported.graph.input:
         for axis, size in enumerate(given[value.name].shape if value.name in given else ()):
@@ -128,14 +130,38 @@ def _graph(model: nn.Module, exported: onnx.ModelProto, inputs: Inputs, *, batch
         for name, buffer in model.named_buffers(remove_duplicate=False)
         if name not in saved
     }
-    of_images = [name for name, one in given.items() if batched and one.shape[:1] == (1,)]
-    return Graph(exported, saved, unsaved, numbers_of(model), inputs=given, batched=of_images)
+    recurrent = [
+        f"{name}.{own}" if name else own
+        for name, module in model.named_modules()
+        if isinstance(module, nn.RNNBase)
+        for own, _ in module.named_parameters(recurse=False)
+    ]
+    return Graph(
+        *(exported, saved, unsaved, numbers_of(model)),
+        inputs=given,
+        batched=_batched(given, batch_axis),
+        recurrent=recurrent,
+    )
 
 
-def _export(model: nn.Module, inputs: Inputs, **settings: Any) -> onnx.ModelProto:
+def _batched(given: Mapping[str, torch.Tensor], batch_axis: int | None) -> dict[str, int]:
+    """The axis of the batch of those inputs that have one."""
+    if batch_axis is None:
+        return {}
+    return {
+        name: batch_axis
+        for name, one in given.items()
+        if one.shape[batch_axis : batch_axis + 1] == (1,)
+    }
+
+
+def _export(
+    model: nn.Module, inputs: Inputs, batch_axis: int | None, **settings: Any
+) -> onnx.ModelProto:
     buffer: Any = io.BytesIO()  # a file object is fine, only the annotation says otherwise
     given = _in_order(model, inputs)
     by_name = isinstance(inputs, Mapping)
+    free = _batched(given, batch_axis)
     asked: dict[str, Any] = {
         "dynamo": False,  # the tracer: keeps parameter names, and is three times faster
         "export_params": False,  # weights are filled in for each candidate
@@ -143,7 +169,7 @@ def _export(model: nn.Module, inputs: Inputs, **settings: Any) -> onnx.ModelProt
         "do_constant_folding": False,
         "opset_version": OPSET,
         "input_names": list(given),
-        "dynamic_axes": {name: {0: "batch"} for name, one in given.items() if one.ndim},
+        "dynamic_axes": {name: {axis: "batch"} for name, axis in free.items()},
         "kwargs": given if by_name else None,
     }
     positional = () if by_name else tuple(given.values())
@@ -152,7 +178,7 @@ def _export(model: nn.Module, inputs: Inputs, **settings: Any) -> onnx.ModelProt
         lambda _, given, found: tuple(flattened_outputs(found).values())
     )
     try:
-        with quiet_export(), any_adaptive_pooling(OPSET):
+        with quiet_export(), missing_operators(OPSET):
             torch.onnx.export(model, positional, buffer, **(asked | settings))
     finally:
         flattening.remove()

@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,10 @@ def to_tflite_float16(content: bytes) -> bytes:
 
 
 def to_tflite_int8(
-    content: bytes, images: CalibrationImages, keep_float: Sequence[str] = ()
+    content: bytes,
+    images: CalibrationImages,
+    keep_float: Sequence[str] = (),
+    ranges: Path | None = None,
 ) -> bytes:
     """Full integer: weights, activations, input and output; what cannot be stays in float.
 
@@ -60,33 +65,76 @@ def to_tflite_int8(
         content: a float32 TFLite file with one input.
         images: calibration images with their recipe; one at a time is in memory.
         keep_float: layers that stay in float beside those of the recipe.
+        ranges: file of the activations' ranges. One that is there is used in place of the images,
+            whatever network was cut from the one that it was made from; else it is written.
 
     Raises:
         ConfigError: the recipe wants a method that the quantiser does not have.
     """
-    from ai_edge_quantizer import calibrator, quantizer
+    from ai_edge_quantizer import quantizer
+
+    graph = read_tflite(content)
+    settings = _settings(images.recipe, graph, keep_float)
+    with _quiet():
+        if ranges is not None and ranges.exists():
+            found = _known_ranges(ranges, graph)
+        else:
+            found = _calibrated(content, images, graph, settings)
+            if ranges is not None:
+                _keep_ranges(ranges, graph, found)
+        made = quantizer.Quantizer(content, settings)
+        result = made.quantize(found, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def _calibrated(
+    content: bytes, images: CalibrationImages, graph: TfliteGraph, settings: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The ranges of all tensors over the images."""
+    from ai_edge_quantizer import calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager
     from ai_edge_quantizer.utils import qsv_utils
 
-    recipe, graph = images.recipe, read_tflite(content)
-    settings = _settings(recipe, graph, keep_float)
     manager = RecipeManager()
     manager.load_quantization_recipe(settings)
-    with _quiet():
-        # Used directly: its owner, `Quantizer.calibrate`, keeps all images in a list.
-        ranges = calibrator.Calibrator(
-            content,
-            num_threads=1,
-            mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
-            qsv_update_func=qsv_utils.min_max_update,
-        )
-        signature, name = _input_of(ranges)
-        for batch in images.batches():
-            for image in for_input(batch, graph.inputs[0].shape):
-                ranges.calibrate({signature: [{name: image}]}, manager)
-        made = quantizer.Quantizer(content, settings)
-        result = made.quantize(ranges.get_model_qsvs(), enable_progress_report=False)
-    return bytes(result.quantized_model)
+    # Used directly: its owner, `Quantizer.calibrate`, keeps all images in a list.
+    ranges = calibrator.Calibrator(
+        content,
+        num_threads=1,
+        mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
+        qsv_update_func=qsv_utils.min_max_update,
+    )
+    signature, name = _input_of(ranges)
+    for batch in images.batches():
+        for image in for_input(batch, graph.inputs[0].shape):
+            ranges.calibrate({signature: [{name: image}]}, manager)
+    found: dict[str, Any] = ranges.get_model_qsvs()
+    return found
+
+
+def _keep_ranges(path: Path, graph: TfliteGraph, found: Mapping[str, Any]) -> None:
+    """Of the activations alone: constants are each candidate's own."""
+    kept = {
+        name: {end: np.asarray(one[end]).tolist() for end in ("min", "max")}
+        for name, one in found.items()
+        if name in _computed(graph)
+    }
+    path.write_text(json.dumps(kept), "utf-8")
+
+
+def _known_ranges(path: Path, graph: TfliteGraph) -> dict[str, Any]:
+    kept, there = json.loads(path.read_text("utf-8")), _computed(graph)
+    return {
+        name: {end: np.array(values, np.float32) for end, values in one.items()}
+        for name, one in kept.items()
+        if name in there
+    }
+
+
+def _computed(graph: TfliteGraph) -> set[str]:
+    """Names of the tensors that are no constants."""
+    tensors = [*graph.inputs, *(one for node in graph.operators for one in node.outputs)]
+    return {one.name for one in tensors}
 
 
 def for_input(images: NDArray[np.float32], shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:

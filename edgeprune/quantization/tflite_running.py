@@ -1,15 +1,18 @@
 """Running a TFLite file on images, in ai-edge-litert."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgeprune.errors import VerificationError
 from edgeprune.quantization.tflite_graph import read_tflite
 from edgeprune.quantization.tflite_precisions import for_input
+from edgeprune.tasks import Targets, Task
+from edgeprune.tensors import rebuilt_outputs
 
 
 class TfliteFile:
@@ -82,3 +85,21 @@ class TfliteFile:
         found: NDArray[Any] = self._interpreter.get_tensor(entry["index"])
         values = found.astype(np.float32)
         return np.float32(scale) * (values - np.float32(zero)) if scale else values
+
+
+def metrics_of_tflite(
+    content: bytes, batches: Iterable[tuple[torch.Tensor, Targets]], task: Task, outputs: Any
+) -> dict[str, float]:
+    """All metrics of a file in its own runtime by name, over batches of images and targets.
+
+    Args:
+        content: the file.
+        batches: images and targets.
+        task: what the network is for.
+        outputs: of its torch model, for their form.
+    """
+    file, meter = TfliteFile(content), task.meter()
+    for inputs, targets in batches:
+        found = [torch.from_numpy(one) for one in file(inputs.contiguous().numpy())]
+        meter.update(rebuilt_outputs(outputs, found), targets)
+    return meter.compute()

@@ -156,6 +156,7 @@ def estimates_figure(summary: Summary) -> Figure:
             "text": [_describe(trial, summary) for trial in found],
             "hovertemplate": _HOVER,
             "marker": {"color": styles[name][0], "symbol": styles[name][1], "size": 7},
+            "error_y": _intervals(found, styles[name][0]),
         }
         for name, found in by_sampler(trials).items()
     ]
@@ -171,6 +172,21 @@ def estimates_figure(summary: Summary) -> Figure:
         "yaxis": {"title": {"text": "predicted"}, "ticksuffix": "x"},
     }
     return {"data": traces, "layout": layout}
+
+
+def _intervals(trials: Sequence[Trial], colour: str) -> dict[str, Any]:
+    """The predictions' intervals as bars; none where they are not known."""
+    pairs = [(trial.predicted or trial.ratio, trial.interval) for trial in trials]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [ends[1] - middle if ends else 0.0 for middle, ends in pairs],
+        "arrayminus": [middle - ends[0] if ends else 0.0 for middle, ends in pairs],
+        "color": colour,
+        "thickness": 0.8,
+        "width": 0,
+        "visible": any(ends for _, ends in pairs),
+    }
 
 
 def _untied(stages: Sequence[Clusters]) -> dict[str, Any]:

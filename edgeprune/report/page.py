@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from edgeprune.files import write_atomic
 from edgeprune.report import numbers
+from edgeprune.report.boards import boards_sentence
 from edgeprune.report.charts import cost_axis, estimates_figure, progress_figure, trials_figure
 from edgeprune.report.classes import classes_sentence, most_changed
 from edgeprune.report.curves import curves_figure, curves_sentences
@@ -66,7 +67,7 @@ def render(summary: Summary) -> str:
         RunError: the summary is incomplete or impossible, for example has no uniform-L1 row.
     """
     summary = Summary.from_json(summary.to_json())
-    return _environment().get_template("page.html.j2").render(_context(summary))
+    return environment().get_template("page.html.j2").render(_context(summary))
 
 
 def write_report(summary: Summary, path: str | Path) -> Path:
@@ -131,6 +132,7 @@ def _context(summary: Summary) -> dict[str, Any]:
         "classes_sentence": classes_sentence(summary.classes, summary.judged.of)
         if summary.classes
         else "",
+        "boards_sentence": boards_sentence(summary.boards),
         "run_dir": shlex.quote(summary.directory),
         "files": [*_FILES, *(one.path for one in summary.artifacts if one.kept)],
         "charts": charts,
@@ -161,7 +163,7 @@ def _ladder(summary: Summary) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """The templates: escaping, formats of numbers, style sheet and script."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),

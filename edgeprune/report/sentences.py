@@ -133,8 +133,17 @@ def estimator_sentence(summary: Summary) -> str:
     return (
         f"Latency was predicted before it was measured, to hold the budget while widths were "
         f"proposed: half of the {len(errors)} predictions were within {middle:.1%}, the worst was "
-        f"off by {errors[-1]:.1%}. What this page reports is measured."
+        f"off by {errors[-1]:.1%}.{_coverage(summary)} What this page reports is measured."
     )
+
+
+def _coverage(summary: Summary) -> str:
+    """How many measurements lay where the predictions said that 95 % would."""
+    known = [(trial.ratio, trial.interval) for trial in summary.trials if trial.interval]
+    if not known:
+        return ""
+    inside = sum(low <= ratio <= high for ratio, (low, high) in known)
+    return f" Of the {len(known)} intervals that were to hold 95 % of them, {inside} held."
 
 
 def clusters_sentence(summary: Summary) -> str:

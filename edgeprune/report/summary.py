@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import RunError, nearest
 from edgeprune.export import Verification
+from edgeprune.report.boards import BoardRow
 from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch, Past
 from edgeprune.report.curves import Curves
@@ -29,6 +30,7 @@ from edgeprune.report.fields import (
 )
 from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
+from edgeprune.report.limits import Limited
 from edgeprune.report.race import Raced
 
 Role = Literal["base", "result", "magnitude", "uniform", "filled", "random"]
@@ -77,13 +79,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Budget:
-    """What was asked for: `text` as the user wrote it, `ratio` to the base, whether it is `met`."""
+    """What was asked for: `text` as the user wrote it, `ratio` to the base, whether it is `met`.
+
+    `limited` are the budgets beside latency.
+    """
 
     __pydantic_config__ = EXACT
 
     text: str
     ratio: Positive
     met: bool
+    limited: tuple[Limited, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,7 @@ class Trial:
         finalist: whether it was measured again, to race for being the result.
         density: share of the prunable weights that it keeps, where those are cut.
         predicted: the ratio that the latency estimator gave before it was measured.
+        interval: where 95 % of measurements were expected then.
     """
 
     __pydantic_config__ = EXACT
@@ -167,6 +174,7 @@ class Trial:
     finalist: bool = False
     density: Share | None = None
     predicted: Positive | None = None
+    interval: Interval | None = None
 
     @property
     def cost(self) -> float:
@@ -199,7 +207,7 @@ class Layer:
 
     Attributes:
         name: of the layer.
-        op: its ONNX operator.
+        op: its operator, as the runtime calls it.
         before_ms: in the base model; None where the runtime has no such layer there.
         after_ms: in the result; None where the runtime has no such layer there.
         before_channels: ``"16->32"``, input to output channels, where known.
@@ -277,6 +285,7 @@ class Summary:
         curves: what cutting each group alone costs; None where it was not measured.
         notes: anything else the reader must know.
         classes: accuracy class by class, where it was counted.
+        boards: of a pool, in its order.
         judged: what ``accuracy`` is on this page.
         directory: where the run is, for commands that the reader may copy; "" where not known.
         deploy: commands that bring the model onto the device.
@@ -307,6 +316,7 @@ class Summary:
     curves: Curves | None = None
     notes: tuple[str, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
+    boards: tuple[BoardRow, ...] = ()
     judged: Judged = field(default_factory=Judged)
     directory: str = ""
     deploy: tuple[str, ...] = ()
@@ -369,6 +379,7 @@ _KEYS = {
         Raced,
         Curves,
         ClassAccuracy,
+        BoardRow,
         Judged,
     )
     for one in dataclasses.fields(kind)

@@ -32,7 +32,8 @@ class Allocator:
     cost corrects the budget of the sum, and the solution is where the next sum is written. This
     goes on from several plans: all groups scaled alike, and the full network, around which what
     removed branches save is nearly a sum; then with small steps around the best. All solutions
-    within the budget are filled and compared by their loss.
+    within the budget are filled and compared by their loss. Where there are several budgets, sums
+    of their costs stand for the largest of them: each alone, and all alike.
 
     Args:
         problem: with curves, or without (see `allocation_losses.base_losses` for what stands in).
@@ -77,7 +78,7 @@ class Allocator:
         """
         limit = self._problem.target if target is None else target
         loss = SummedLoss(self._problem, self._losses, coefficients, capacity)
-        return _Allocation(self._problem, loss, self._useful, limit).solved()
+        return _Allocation(self._problem.at(limit), loss, self._useful, limit).solved()
 
 
 def allocations(problem: SearchProblem) -> list[Widths]:
@@ -106,6 +107,7 @@ class _Allocation:
     ) -> None:
         self._problem, self._loss, self._useful, self._target = problem, loss, useful, target
         self._costs = Costs(problem)
+        self._weights = _weights(1 + len(problem.shares))
         self._best: tuple[float, Widths] | None = None
         #: With what widths a branch comes back: those it had when it was last there.
         self._reference = dict(problem.narrowest)
@@ -117,7 +119,8 @@ class _Allocation:
         if self._costs(problem.smallest) > self._target:
             return dict(problem.smallest)
         for start in self._starts():
-            self._descend(start, reach=None, rounds=2)
+            for weights in self._weights:
+                self._descend(start, weights, reach=None, rounds=2)
         if self._best is None:
             self._consider(problem.smallest)
         self._polish()
@@ -134,11 +137,13 @@ class _Allocation:
         yield uniform
         yield problem.full
 
-    def _descend(self, start: Widths, *, reach: int | None, rounds: int) -> None:
+    def _descend(
+        self, start: Widths, weights: Sequence[float], *, reach: int | None, rounds: int
+    ) -> None:
         """Solve around a plan, then around the solution, and so on."""
         around = start
         for _ in range(rounds):
-            table = self._table(around, reach)
+            table = self._table(around, reach, weights)
             found = self._corrected(table)
             if found == around:
                 return
@@ -150,11 +155,11 @@ class _Allocation:
         while self._best is not None and self._costs.asked < _EVALUATIONS:
             before, around = self._best
             self._remember(around)
-            table = self._table(around, _REACH)
-            self._corrected(table)
+            for weights in self._weights:
+                self._corrected(self._table(around, _REACH, weights))
             if self._best[0] < before:
                 continue
-            self._flip(table)
+            self._flip(self._table(around, _REACH, self._weights[-1]))
             if not self._best[0] < before:
                 return
 
@@ -167,9 +172,9 @@ class _Allocation:
                 return
             self._consider(solution)
 
-    def _table(self, around: Widths, reach: int | None) -> Linearised:
+    def _table(self, around: Widths, reach: int | None, weights: Sequence[float]) -> Linearised:
         return Linearised(
-            self._problem, self._costs, self._loss, around, self._reference,
+            self._problem, self._costs, weights, self._loss, around, self._reference,
             useful=self._useful, reach=reach,
         )  # fmt: skip
 
@@ -197,7 +202,7 @@ class _Allocation:
     def _consider(self, widths: Widths) -> None:
         """Bring a plan into the budget, fill it, and keep it where it is the best so far."""
         inside = self._inside(widths)
-        filling = Filling(self._problem, inside, self._costs, self._target)
+        filling = Filling(self._problem, inside, self._costs.each, self._target)
         if not filling.fits:
             return
         filling.take_free()
@@ -219,6 +224,12 @@ class _Allocation:
 
     def _remember(self, widths: Widths) -> None:
         self._reference.update({group: width for group, width in widths.items() if width})
+
+
+def _weights(budgets: int) -> list[tuple[float, ...]]:
+    """Each budget alone, as if the others did not bind, and all alike."""
+    alone = [tuple(float(one == number) for one in range(budgets)) for number in range(budgets)]
+    return [*alone, (1 / budgets,) * budgets] if budgets > 1 else alone
 
 
 def _with_cost(problem: SearchProblem, costs: Costs, target: float) -> SearchProblem:

@@ -1,5 +1,6 @@
 """Cost and loss around one plan as sums over groups: what the knapsack can work with."""
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ class Costs:
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
-        self._known: dict[Key, float] = {}
+        self._known: dict[Key, tuple[float, ...]] = {}
 
     @property
     def asked(self) -> int:
@@ -26,10 +27,18 @@ class Costs:
 
     def __call__(self, widths: Widths) -> float:
         """The cost of tied widths."""
+        return max(self.each(widths))
+
+    def each(self, widths: Widths) -> tuple[float, ...]:
+        """The costs of tied widths, one for each budget."""
         key = self._problem.key(widths)
         if key not in self._known:
-            self._known[key] = self._problem.cost(widths)
+            self._known[key] = self._problem.costs(widths)
         return self._known[key]
+
+    def weighted(self, widths: Widths, weights: Sequence[float]) -> float:
+        """The costs of all budgets as one sum."""
+        return float(sum(map(operator.mul, weights, self.each(widths))))
 
 
 class Linearised:
@@ -37,7 +46,9 @@ class Linearised:
 
     Args:
         problem: groups, choices and branches.
-        costs: the true cost.
+        costs: the true costs.
+        weights: of the budgets in the sum that takes the place of the largest cost; they add up
+            to 1, so that it is within the target where all of them are.
         loss: the true loss.
         around: the plan.
         reference: widths that branches which are gone come back with.
@@ -49,6 +60,7 @@ class Linearised:
         self,
         problem: SearchProblem,
         costs: Costs,
+        weights: Sequence[float],
         loss: Callable[[Widths], float],
         around: Widths,
         reference: Widths,
@@ -56,9 +68,9 @@ class Linearised:
         useful: Mapping[str, Sequence[int]],
         reach: int | None,
     ) -> None:
-        self._problem, self._costs, self._loss = problem, costs, loss
+        self._problem, self._costs, self._weights, self._loss = problem, costs, weights, loss
         self._useful, self._reach = useful, reach
-        self.base = costs(around)
+        self.base = costs.weighted(around, weights)
         #: Open choices of each group, in the order of the knobs.
         self._open: dict[str, list[int]] = {}
         self._groups: list[tuple[str, ...]] = []
@@ -114,7 +126,8 @@ class Linearised:
     def _change(self, before: Widths, after: Widths) -> tuple[float, float]:
         """What a change adds to cost and loss."""
         return (
-            self._costs(after) - self._costs(before),
+            self._costs.weighted(after, self._weights)
+            - self._costs.weighted(before, self._weights),
             self._loss(after) - self._loss(before),
         )
 

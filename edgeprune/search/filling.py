@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from edgeprune.search.allocation_losses import SummedLoss
 from edgeprune.search.problem import SearchProblem, Widths
 
+#: What a plan takes of each budget.
+Spent = tuple[float, ...]
 #: Choices that are looked at above the present one: a kernel's staircase may make a wider one
 #: cheaper than the next.
 _AHEAD = 3
@@ -34,7 +36,7 @@ def fill(
     Returns:
         Widths that are nowhere narrower, with the same zeros, inside the budget.
     """
-    filling = Filling(problem, widths, problem.cost, problem.target)
+    filling = Filling(problem, widths, problem.costs, problem.target)
     if problem.complete is not None or not filling.fits:
         return dict(widths)
     filling.take_free()
@@ -52,32 +54,32 @@ class Filling:
     Args:
         problem: groups and choices.
         widths: where it begins.
-        cost: of a plan.
+        costs: of a plan, one for each budget.
         target: largest allowed cost.
 
     Attributes:
         widths: the plan as it is now.
-        spent: its cost.
+        spent: its costs.
     """
 
     def __init__(
         self,
         problem: SearchProblem,
         widths: Widths,
-        cost: Callable[[Widths], float],
+        costs: Callable[[Widths], Spent],
         target: float,
     ) -> None:
-        self._problem, self._cost, self._target = problem, cost, target
+        self._problem, self._costs, self._target = problem, costs, target
         self.widths = dict(widths)
-        self.spent = cost(self.widths)
+        self.spent = costs(self.widths)
 
     @property
     def fits(self) -> bool:
         """Whether the plan is inside the budget."""
-        return self.spent <= self._target
+        return max(self.spent) <= self._target
 
     def take_free(self) -> None:
-        """Widen every group as far as the cost does not rise."""
+        """Widen every group as far as no cost rises."""
         for group in self._problem.groups:
             while any(self._taken(group, width, self.spent) for width in self._ahead(group)[::-1]):
                 pass
@@ -98,7 +100,7 @@ class Filling:
         while waiting:
             _, place, group = heapq.heappop(waiting)
             # What does not fit now will not fit later: the group is done.
-            if any(self._taken(group, width, self._target) for width in self._ahead(group)):
+            if any(self._taken(group, width, self._limits) for width in self._ahead(group)):
                 reached = self.widths[group] / max(wanted[group], _FREE)
                 heapq.heappush(waiting, (reached, place, group))
 
@@ -120,7 +122,7 @@ class Filling:
             group = groups[place]
             if known == taken:
                 self.widths[group] = width
-                self.spent = self._cost(self.widths)
+                self.spent = self._costs(self.widths)
                 taken += 1
             self._push(waiting, place, taken, self._best_step(group, loss))
 
@@ -140,9 +142,9 @@ class Filling:
         best: tuple[float, int] | None = None
         for width in self._ahead(group):
             widened = {**self.widths, group: width}
-            cost = self._cost(widened)
-            if cost <= self._target:
-                rate = (now - loss(widened)) / max(cost - self.spent, _FREE)
+            costs = self._costs(widened)
+            if max(costs) <= self._target:
+                rate = (now - loss(widened)) / max(sum(costs) - sum(self.spent), _FREE)
                 if best is None or rate > best[0]:
                     best = rate, width
         return best
@@ -153,10 +155,14 @@ class Filling:
         above = bisect(choices, width)
         return choices[above : above + _AHEAD] if width else ()
 
-    def _taken(self, group: str, width: int, limit: float) -> bool:
+    @property
+    def _limits(self) -> Spent:
+        return (self._target,) * len(self.spent)
+
+    def _taken(self, group: str, width: int, limits: Spent) -> bool:
         widened = {**self.widths, group: width}
-        cost = self._cost(widened)
-        if cost > limit:
+        costs = self._costs(widened)
+        if any(cost > limit for cost, limit in zip(costs, limits, strict=True)):
             return False
-        self.widths, self.spent = widened, cost
+        self.widths, self.spent = widened, costs
         return True

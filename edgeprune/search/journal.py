@@ -22,6 +22,8 @@ from edgeprune.search.problem import Widths
 
 #: The user attribute of a trial that was set aside: the reason.
 SET_ASIDE = "set_aside"
+#: That of one that did not come in the order of its proposal.
+_PROPOSAL = "proposal"
 
 _FILE = "journal.log"
 _STUDY = "edgeprune"
@@ -41,6 +43,8 @@ class SearchTrial:
         outcome: what came out.
         reward: what the sampler was told.
         seconds: by step; ``propose`` includes learning from the trial before.
+        proposal: which of the search's proposals it is, from 0; None: as many as were finished or
+            set aside before it, which is so where one is evaluated after the other.
     """
 
     number: int
@@ -48,6 +52,7 @@ class SearchTrial:
     outcome: Outcome
     reward: float
     seconds: dict[str, float] = field(default_factory=dict)
+    proposal: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,13 @@ class SetAside:
         widths: what was to be evaluated.
         reason: what went wrong last.
         seconds: by step; ``propose`` includes learning from the trial before.
+        proposal: as a trial's.
     """
 
     widths: Widths
     reason: str
     seconds: dict[str, float] = field(default_factory=dict)
+    proposal: int | None = None
 
 
 #: What a search has made of one proposal.
@@ -175,14 +182,18 @@ def frozen(entry: Entry, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
     """The trial in Optuna's words: parameters are widths, user attributes the outcome."""
     words: dict[str, Any] = {"params": dict(entry.widths), "distributions": dict(space)}
     if isinstance(entry, SetAside):
-        attributes = {SET_ASIDE: entry.reason, "seconds": entry.seconds}
+        attributes = {SET_ASIDE: entry.reason, "seconds": entry.seconds, **_order(entry)}
         return create_trial(state=TrialState.FAIL, user_attrs=attributes, **words)
     return create_trial(
         state=TrialState.COMPLETE,
         value=entry.reward,
-        user_attrs={**entry.outcome.to_json(), "seconds": entry.seconds},
+        user_attrs={**entry.outcome.to_json(), "seconds": entry.seconds, **_order(entry)},
         **words,
     )
+
+
+def _order(entry: Entry) -> dict[str, int]:
+    return {} if entry.proposal is None else {_PROPOSAL: entry.proposal}
 
 
 def _entries(study: Study) -> list[Entry]:
@@ -191,12 +202,13 @@ def _entries(study: Study) -> list[Entry]:
     states = (TrialState.COMPLETE, TrialState.FAIL)
     for trial in study.get_trials(deepcopy=False, states=states):
         widths = {name: int(width) for name, width in trial.params.items()}
-        seconds = trial.user_attrs["seconds"]
+        seconds, order = trial.user_attrs["seconds"], trial.user_attrs.get(_PROPOSAL)
         if trial.state == TrialState.FAIL:
-            found.append(SetAside(widths, trial.user_attrs.get(SET_ASIDE, ""), seconds))
+            found.append(SetAside(widths, trial.user_attrs.get(SET_ASIDE, ""), seconds, order))
             continue
         outcome = Outcome.from_json(trial.user_attrs)
-        found.append(SearchTrial(number, widths, outcome, float(trial.values[0]), seconds))
+        reward = float(trial.values[0])
+        found.append(SearchTrial(number, widths, outcome, reward, seconds, order))
         number += 1
     return found
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -9,7 +10,15 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from edgeprune.search.distributions import distributions
-from edgeprune.search.journal import SET_ASIDE, Entry, SearchTrial, SetAside, frozen, quiet
+from edgeprune.search.journal import (
+    SET_ASIDE,
+    Entry,
+    SearchTrial,
+    SetAside,
+    finished,
+    frozen,
+    quiet,
+)
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.reward_noise import LATENCY_RATIO, REWARD_NOISE, reward_noise
 from edgeprune.search.rewards import Reward
@@ -27,7 +36,7 @@ class Loop:
 
     Attributes:
         space: Optuna's distribution of each group.
-        proposing: seconds of the last proposal, with learning from the trial before it.
+        proposing: seconds of the last proposal, with learning from trials since the one before it.
     """
 
     def __init__(self, problem: SearchProblem, sampler: BaseSampler, reward: Reward) -> None:
@@ -46,6 +55,7 @@ class Loop:
             self._study.enqueue_trial(dict(fixed))
         asked = self._study.ask(self.space)
         self.proposing = self._learning + time.perf_counter() - start
+        self._learning = 0.0
         return asked
 
     def tell(self, asked: Trial, entry: Entry) -> None:
@@ -59,7 +69,7 @@ class Loop:
                 asked.set_user_attr(name, value)
             self._study.tell(asked, entry.reward)
             self.problem.observe(entry.widths, entry.outcome)
-        self._learning = time.perf_counter() - start
+        self._learning += time.perf_counter() - start
 
     def replay(self, asked: Trial, entry: Entry) -> None:
         """Tell a recorded trial again; the record wins over what is proposed now."""
@@ -74,7 +84,7 @@ class Loop:
         self.tell(asked, entry)
 
     def skip(self, entry: Entry) -> None:
-        """Take up a trial that the sampler's snapshot already knows."""
+        """Take up a trial that the sampler's snapshot already knows; the cost is told apart."""
         if isinstance(entry, SetAside):
             self._study.add_trial(frozen(entry, self.space))
             return
@@ -86,7 +96,11 @@ class Loop:
             user_attrs=self._attributes(entry),
         )
         self._study.add_trial(known)
-        self.problem.observe(entry.widths, entry.outcome)
+
+    def observe(self, entries: Iterable[Entry]) -> None:
+        """Let the cost learn from trials that were skipped, in the order they were told in."""
+        for trial in finished(entries):
+            self.problem.observe(trial.widths, trial.outcome)
 
     def _attributes(self, trial: SearchTrial) -> dict[str, float | None]:
         """What a sampler is told beside the reward."""

@@ -30,20 +30,26 @@ def narrow(problem: SearchProblem, widths: Widths, useful: Mapping[str, Sequence
         the removal of a branch.
     """
     loss = SummedLoss(problem, base_losses(problem), capacity=_WORTH)
-    plan, spent = dict(widths), problem.cost(widths)
-    while spent > problem.target:
+    plan, spent = dict(widths), problem.costs(widths)
+    while max(spent) > problem.target:
         before, steps = loss(plan), []
         for group in problem.groups:
             below = [width for width in useful[group] if width < plan[group]]
             if not below:
                 continue
             narrowed = {**plan, group: below[-1]}
-            saved = spent - problem.cost(narrowed)
+            saved = _saved(problem, spent, problem.costs(narrowed))
             if saved > _SAVED:
                 steps.append(((loss(narrowed) - before) / saved, group, below[-1]))
         if not steps:
             return fit_to_budget(problem, keep_ratios(problem, widths))
         _, group, width = min(steps)
         plan[group] = width
-        spent = problem.cost(plan)
+        spent = problem.costs(plan)
     return plan
+
+
+def _saved(problem: SearchProblem, before: Sequence[float], after: Sequence[float]) -> float:
+    """What a step saves of the budgets that do not hold yet."""
+    pairs = zip(before, after, strict=True)
+    return sum(old - new for old, new in pairs if old > problem.target)

@@ -2,9 +2,10 @@
 
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
@@ -52,6 +53,9 @@ class SearchProblem:
             less than a few channels left). The loss of removing a branch stands at width 0 of its
             first group, its others have 0 there, so that the sum over tied widths counts it once.
         worths: what capacity is worth beside a reward, by several guesses (`promise`).
+        shares: what widths take of each further budget, as a share of it; above 1 where it does
+            not hold. Made by `holding`, which makes `cost` of all of them.
+        first: the cost without them.
     """
 
     groups: tuple[str, ...]
@@ -70,6 +74,8 @@ class SearchProblem:
     branches: tuple[tuple[str, ...], ...] = ()
     curves: Mapping[str, Sequence[float]] | None = None
     worths: tuple[float, ...] = WORTHS
+    shares: tuple[Callable[[Widths], float], ...] = ()
+    first: Callable[[Widths], float] | None = None
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -88,6 +94,36 @@ class SearchProblem:
         if not 0 < self.target < float("inf"):
             msg = f"the budget must be a positive ratio to the base model, got {self.target}"
             raise SearchError(msg)
+
+    def holding(self, *shares: Callable[[Widths], float]) -> Self:
+        """This problem with further budgets: its cost is the largest of all, each to its own limit.
+
+        Args:
+            shares: of each further budget, what widths take of it; rises with width.
+        """
+        if not shares:
+            return self
+        first, target = self.first or self.cost, self.target
+        together = (*self.shares, *shares)
+
+        def cost(widths: Widths) -> float:
+            return max(first(widths), *(target * share(widths) for share in together))
+
+        return replace(self, cost=cost, first=first, shares=together)
+
+    def at(self, target: float) -> Self:
+        """This problem with another target; further budgets stay where they are."""
+        if self.first is None:
+            return replace(self, target=target)
+        alone = replace(self, cost=self.first, first=None, shares=(), target=target)
+        return alone.holding(*self.shares)
+
+    def costs(self, widths: Widths) -> tuple[float, ...]:
+        """What widths take of each budget by itself; within it where that is at most `target`."""
+        if self.first is None:
+            return (self.cost(widths),)
+        shares = (self.target * share(widths) for share in self.shares)
+        return (self.first(widths), *shares)
 
     @cached_property
     def smallest(self) -> Widths:

@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,24 @@ from optuna.samplers import BaseSampler
 
 from edgeprune.errors import RunError
 from edgeprune.files import write_atomic
+from edgeprune.search.problem import Widths
 
 _FILE = "sampler.pt"
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Where a loaded state stands.
+
+    Attributes:
+        trials: that the sampler has learnt from; 0 where nothing was loaded.
+        open: proposals that were under evaluation then, by their number.
+    """
+
+    trials: int = 0
+    open: dict[int, Widths] = field(default_factory=dict)
 
 
 class Snapshot:
@@ -31,25 +46,23 @@ class Snapshot:
         self._path = directory / _FILE
         self._sampler: Any = sampler if hasattr(sampler, "state_dict") else None
 
-    def load(self, finished: int) -> int:
+    def load(self, finished: int) -> Taken:
         """Load the state where it is of use.
 
         Args:
             finished: trials in the journal.
-
-        Returns:
-            How many trials the sampler has learnt from now; 0 where nothing was loaded.
         """
         if self._sampler is None or not self._path.exists():
-            return 0
+            return Taken()
         try:
             saved = torch.load(self._path, weights_only=True)
             trials, state = int(saved["trials"]), saved["state"]
+            open_ = {int(number): dict(widths) for number, widths in saved.get("open", {}).items()}
         except Exception:  # A damaged file fails in any way; replaying gives the same state.
-            return 0
+            return Taken()
         if not (isinstance(state, Mapping) and 0 < trials <= finished):
-            return 0
-        return trials if self._loaded(state) else 0
+            return Taken()
+        return Taken(trials, open_) if self._loaded(state) else Taken()
 
     def _loaded(self, state: Mapping[str, Any]) -> bool:
         """Whether the sampler took the state; where not, it is as fresh as it was.
@@ -77,10 +90,18 @@ class Snapshot:
             return False
         return True
 
-    def save(self, trials: int) -> None:
-        """Write the state after `trials` trials, atomically."""
+    def save(self, trials: int, open_: Mapping[int, Widths]) -> None:
+        """Write the state, atomically.
+
+        Args:
+            trials: that the sampler has learnt from.
+            open_: proposals under evaluation, by their number.
+        """
         if self._sampler is None:
             return
+        saved = {"trials": trials, "state": self._sampler.state_dict()}
+        if open_:
+            saved["open"] = {number: dict(widths) for number, widths in open_.items()}
         buffer = io.BytesIO()
-        torch.save({"trials": trials, "state": self._sampler.state_dict()}, buffer)
+        torch.save(saved, buffer)
         write_atomic(self._path, buffer.getvalue())

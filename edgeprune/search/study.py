@@ -2,20 +2,21 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from optuna.samplers import BaseSampler
-from optuna.trial import Trial
 
 from edgeprune.errors import MeasurementError, RunError, SearchError
+from edgeprune.search.evaluations import Evaluations
 from edgeprune.search.journal import Entry, Journal, SearchTrial, SetAside, finished
 from edgeprune.search.loop import Loop
-from edgeprune.search.neighbours import SpaceExhausted
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.proposals import Note, Proposal, Proposals
 from edgeprune.search.rewards import Reward
 from edgeprune.search.snapshot import Snapshot
 
@@ -52,6 +53,10 @@ class SearchResult:
         return min(self.trials, key=lambda trial: trial.outcome.cost)
 
 
+def _nothing(widths: Widths) -> Mapping[str, Any]:
+    return {}
+
+
 def run_search(
     problem: SearchProblem,
     sampler: BaseSampler,
@@ -64,6 +69,9 @@ def run_search(
     on_set_aside: Callable[[SetAside], None] | None = None,
     set_aside_in_a_row: int = SET_ASIDE_IN_A_ROW,
     enqueue: Sequence[Widths] = (),
+    outstanding: int = 1,
+    note: Note = _nothing,
+    alone: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> SearchResult:
     """Run a search to its end, from wherever its journal stands.
 
@@ -72,12 +80,15 @@ def run_search(
 
     A resumed search loads the sampler's newest snapshot and replays the trials after it: they are
     asked and told again with their recorded outcomes. Proposing is deterministic, so what follows
-    equals an uninterrupted search (docs/decisions/003).
+    equals an uninterrupted search (docs/decisions/003). With several proposals `outstanding` that
+    holds for the order in which they were answered, which the journal keeps; what was under
+    evaluation is evaluated anew (docs/decisions/019).
 
     Args:
         problem: what is searched.
         sampler: a fresh one.
-        evaluate: widths to outcome.
+        evaluate: widths to outcome; called from several threads at once where `outstanding` is
+            above 1.
         reward: outcome to what is maximised.
         trials: in all, those in the journal included; fewer are run where nothing is left to
             evaluate.
@@ -86,18 +97,21 @@ def run_search(
         on_set_aside: called after every candidate that is set aside now.
         set_aside_in_a_row: so many of those one after another end the search; it can be resumed.
         enqueue: widths to evaluate first; equal ones count once. The same on every resume.
+        outstanding: proposals that are asked for before the first of them is answered.
+        note: gives of a new proposal what goes into its outcome's details.
+        alone: what proposing and learning are done within, so that nothing that must not be
+            disturbed goes on beside them.
 
     Returns:
         All trials.
 
     Raises:
-        SearchError: `trials` or an enqueued candidate is not allowed, or the reward is no number.
+        SearchError: `trials`, `outstanding` or an enqueued candidate is not allowed, or the reward
+            is no number.
         RunError: the journal is of another problem or damaged.
         MeasurementError: too many candidates in a row were set aside, or all there were.
     """
-    if trials < 1:
-        msg = f"a search needs at least one trial, got {trials}"
-        raise SearchError(msg)
+    _check_counts(trials, outstanding)
     queue = _distinct(problem, enqueue)
     journal = Journal(directory)
     entries = _until(journal.entries(), trials)
@@ -109,27 +123,35 @@ def run_search(
         return _result(problem, entries)
 
     loop = Loop(problem, sampler, reward)
+    proposals = Proposals(loop, queue, outstanding, note)
+    evaluations = Evaluations(evaluate, threads=outstanding > 1)
     snapshot = Snapshot(directory, sampler)
-    place, known = snapshot.load(len(entries)), len(entries)
-    _take_up(loop, entries[:place], on_trial)
-    left = trials - len(finished(entries[:place]))
+    taken, known = snapshot.load(len(entries)), len(entries)
+    proposals.take_up(entries[: taken.trials], taken.open)
+    for trial in finished(entries[: taken.trials]):
+        _call(on_trial, trial)
+    place, left = taken.trials, trials - len(finished(entries[: taken.trials]))
     while left:
-        fixed = queue[place] if place < len(queue) else None
-        try:
-            asked = loop.ask(fixed)
-        except SpaceExhausted as reason:
-            _log.info("the search ends %d trials early: %s", left, reason)
-            break
+        with alone():
+            proposals.fill(left)
         if place < known:
-            loop.replay(asked, entries[place])
+            with alone():
+                loop.replay(proposals.recorded(place, entries[place]).asked, entries[place])
+        elif proposals:
+            proposals.begin(evaluations)
+            number, outcome = evaluations.ended()
+            with alone():
+                proposal = proposals.answered(number)
+                entry = _entry(proposal, place, outcome, reward, trials - left)
+                # The journal is the truth: what is in it is never evaluated again.
+                journal.append(entry, loop.space)
+                entries.append(entry)
+                loop.tell(proposal.asked, entry)
+                if (place + 1) % SNAPSHOT_EVERY == 0:
+                    snapshot.save(place + 1, proposals.widths)
         else:
-            entry = _evaluate(loop, asked, evaluate, reward, trials - left)
-            # The journal is the truth: what is in it is never evaluated again.
-            journal.append(entry, loop.space)
-            entries.append(entry)
-            loop.tell(asked, entry)
-            if (place + 1) % SNAPSHOT_EVERY == 0:
-                snapshot.save(place + 1)
+            _log.info("the search ends %d trials early: %s", left, proposals.exhausted)
+            break
         done = entries[place]
         if isinstance(done, SearchTrial):
             _call(on_trial, done)
@@ -141,36 +163,37 @@ def run_search(
     return _result(problem, entries)
 
 
-def _take_up(
-    loop: Loop, entries: Sequence[Entry], on_trial: Callable[[SearchTrial], None] | None
-) -> None:
-    """Go on where the sampler's snapshot stands."""
-    for entry in entries:
-        loop.skip(entry)
-    for trial in finished(entries):
-        _call(on_trial, trial)
+def _check_counts(trials: int, outstanding: int) -> None:
+    if trials < 1:
+        msg = f"a search needs at least one trial, got {trials}"
+        raise SearchError(msg)
+    if outstanding < 1:
+        msg = f"a search needs at least one outstanding proposal, got {outstanding}"
+        raise SearchError(msg)
 
 
-def _evaluate(
-    loop: Loop,
-    asked: Trial,
-    evaluate: Callable[[Widths], Outcome],
+def _entry(
+    proposal: Proposal,
+    place: int,
+    outcome: Outcome | BaseException,
     reward: Reward,
     number: int,
 ) -> Entry:
-    # A user's sampler may know nothing of gaps between choices, or of branches.
-    widths = loop.problem.check({group: asked.params[group] for group in loop.problem.groups})
-    proposing = loop.proposing
-    try:
-        outcome = evaluate(dict(widths))
-    except MeasurementError as error:
-        return SetAside(widths, str(error), {"propose": proposing})
+    """What has become of a proposal; what is no failed measurement ends the search."""
+    order = None if proposal.number == place else proposal.number
+    seconds = {"propose": proposal.seconds}
+    if isinstance(outcome, MeasurementError):
+        return SetAside(proposal.widths, str(outcome), seconds, order)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    if proposal.notes:
+        outcome = replace(outcome, details={**outcome.details, **proposal.notes})
     value = float(reward(outcome))
     if not math.isfinite(value):
         msg = f"the reward of trial {number} is {value}, which is no finite number"
         raise SearchError(msg)
-    seconds = {"propose": proposing, **outcome.details.get("seconds", {})}
-    return SearchTrial(number, widths, outcome, value, seconds)
+    seconds |= outcome.details.get("seconds", {})
+    return SearchTrial(number, proposal.widths, outcome, value, seconds, order)
 
 
 def _until(entries: list[Entry], trials: int) -> list[Entry]:

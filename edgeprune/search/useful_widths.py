@@ -27,14 +27,16 @@ def useful_widths(problem: SearchProblem) -> dict[str, tuple[int, ...]]:
 
 
 def _useful(problem: SearchProblem, group: str) -> tuple[int, ...]:
+    """Those that cost less by any of the budgets."""
     found = [problem.full[group]]
-    least = problem.cost(problem.full)
+    least = problem.costs(problem.full)
     for width in _asked(problem.kept_choices(group))[-2::-1]:
-        cost = problem.cost({**problem.full, group: width})
+        costs = problem.costs({**problem.full, group: width})
         narrowest = width == problem.kept_choices(group)[0]
-        if cost < least - (0 if narrowest else _STEP):
+        step = 0 if narrowest else _STEP
+        if any(cost < before - step for cost, before in zip(costs, least, strict=True)):
             found.append(width)
-            least = cost
+            least = tuple(map(min, costs, least))
     return tuple(found[::-1])
 
 

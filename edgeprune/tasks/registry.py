@@ -8,6 +8,7 @@ from typing import Any
 from edgeprune.errors import WorkloadError, nearest
 from edgeprune.plugins import load_object, provided, told
 from edgeprune.tasks.classification import Classification
+from edgeprune.tasks.detection import Detection
 from edgeprune.tasks.protocol import Task
 from edgeprune.tasks.regression import Regression
 from edgeprune.tasks.segmentation import Segmentation
@@ -15,7 +16,7 @@ from edgeprune.tasks.segmentation import Segmentation
 #: Entry points of other packages: classes derived from `Task`.
 ENTRY_POINTS = "edgeprune.tasks"
 _OURS: dict[str, type[Task]] = {
-    kind.name: kind for kind in (Classification, Segmentation, Regression)
+    kind.name: kind for kind in (Classification, Segmentation, Detection, Regression)
 }
 
 

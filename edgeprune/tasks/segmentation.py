@@ -67,6 +67,7 @@ class Segmentation(Task):
         return 1 / classes
 
     def _entropy(self, logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        check_numbers(masks, logits.shape[1], self.ignore)
         scaled = scaled_to(logits.float(), masks)
         return F.cross_entropy(scaled, masks, ignore_index=self.ignore)
 
@@ -84,6 +85,7 @@ class PixelMeter:
 
         logits = scaled_to(_maps(outputs)[0].float(), targets)
         classes = logits.shape[1]
+        check_numbers(targets, classes, self._ignore)
         # No answer is a class of its own, which no pixel has.
         named = torch.where(logits.isfinite().all(1), logits.argmax(1), classes)
         found = multiclass_confusion_matrix(named, targets, classes + 1, ignore_index=self._ignore)
@@ -113,6 +115,21 @@ class PixelMeter:
         """Pixels that are right, that truly are, and that are answered, by class."""
         confusion = self._confusion.double()
         return confusion.diagonal()[:-1], confusion.sum(1)[:-1], confusion.sum(0)[:-1]
+
+
+def check_numbers(masks: torch.Tensor, classes: int, ignore: int) -> None:
+    """Check that masks hold numbers of classes alone.
+
+    Raises:
+        WorkloadError: there is another one.
+    """
+    beyond = masks[((masks < 0) | (masks >= classes)) & (masks != ignore)]
+    if beyond.numel():
+        msg = (
+            f"a mask has the class {int(beyond[0])}; allowed: 0 to {classes - 1} ({classes} "
+            f"classes), and {ignore} for pixels that count for nothing"
+        )
+        raise WorkloadError(msg)
 
 
 def scaled_to(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:

@@ -16,23 +16,36 @@ Hold your own to the contract that the rest of edgeprune relies on::
         def same_dataset(self):
             return my_dataset()
 
-Use a small part of a large dataset: every image is read several times.
+Use a small part of a large dataset: every image is read several times. Where targets are no
+classes, say so: ``targets_are_classes = False``.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 from edgeprune.workloads import Dataset, Split
+from edgeprune.workloads.split import Batch
 
 _BATCH = 16
 
 
 class SplitConformance:
-    """The contract of a `Split`; inherit and give the fixture `split`, of at least 2 images."""
+    """The contract of a `Split`; inherit and give the fixture `split`, of at least 2 images.
+
+    Attributes:
+        targets_are_classes: whether they are labels, (N,) int64; others are tensors (N, ...) of
+            anything, or lists of N.
+        input_axes: axes of a batch; 4 of images.
+    """
+
+    targets_are_classes: ClassVar[bool] = True
+    input_axes: ClassVar[int] = 4
 
     @pytest.fixture
     def split(self) -> Split:
@@ -45,26 +58,33 @@ class SplitConformance:
         assert isinstance(split.name, str) and split.name
 
     def test_every_image_comes_exactly_once(self, split: Split) -> None:
-        """Shuffled, augmented or neither: labels and counts are the split's own."""
-        labels = _labels(split.batches(_BATCH))
-        assert len(labels) == len(split) >= 2
-        shuffled = _labels(split.batches(_BATCH, generator=_generator(0)))
-        augmented = _labels(split.batches(_BATCH, generator=_generator(0), augment=True))
-        assert Counter(labels) == Counter(shuffled) == Counter(augmented)
+        """Shuffled, augmented or neither: targets and counts are the split's own."""
+        targets = _targets(split.batches(_BATCH))
+        assert len(targets) == len(split) >= 2
+        shuffled = _targets(split.batches(_BATCH, generator=_generator(0)))
+        assert Counter(targets) == Counter(shuffled)
+        augmented = _targets(split.batches(_BATCH, generator=_generator(0), augment=True))
+        assert len(augmented) == len(split)
+        if self.targets_are_classes:  # others follow what happens to their images
+            assert Counter(targets) == Counter(augmented)
         assert _contents(split.batches(_BATCH)) == _contents(
             split.batches(_BATCH, generator=_generator(0))
         )
 
     def test_batches_have_the_promised_form(self, split: Split) -> None:
-        """Float32 NCHW images, int64 labels, one image shape, full batches but for the last."""
+        """Float32 inputs of one shape, NCHW if images, a target each, full batches but the last."""
         shapes = set()
         sizes = []
-        for images, labels in split.batches(_BATCH):
-            assert images.dtype == torch.float32 and images.ndim == 4
-            assert labels.dtype == torch.int64 and labels.shape == (len(images),)
+        for images, targets in split.batches(_BATCH):
+            assert images.dtype == torch.float32 and images.ndim == self.input_axes
+            assert isinstance(targets, torch.Tensor | list) and len(targets) == len(images)
+            if self.targets_are_classes:
+                assert isinstance(targets, torch.Tensor)
+                assert targets.dtype == torch.int64 and targets.shape == (len(images),)
+                assert targets.min() >= 0
+            assert all(one.isfinite().all() for one in _tensors(targets))
             assert images.is_contiguous()
             assert images.isfinite().all()
-            assert labels.min() >= 0
             shapes.add(images.shape[1:])
             sizes.append(len(images))
         assert len(shapes) == 1
@@ -87,15 +107,15 @@ class SplitConformance:
     def test_order_is_fixed_without_a_generator(self, split: Split) -> None:
         """And does not depend on the batch size."""
         first = _flat(split.batches(_BATCH))
-        assert all(map(torch.equal, first, _flat(split.batches(_BATCH))))
-        assert all(map(torch.equal, first, _flat(split.batches(len(split)))))
+        assert first == _flat(split.batches(_BATCH))
+        assert first == _flat(split.batches(len(split)))
 
     def test_the_generator_decides_everything(self, split: Split) -> None:
         """Equal seeds give equal batches bit for bit; the generator is moved on."""
         one, other = _generator(1), _generator(1)
         first = _flat(split.batches(_BATCH, generator=one, augment=True))
         again = _flat(split.batches(_BATCH, generator=other, augment=True))
-        assert all(map(torch.equal, first, again))
+        assert first == again
         assert torch.equal(one.get_state(), other.get_state())
         assert not torch.equal(one.get_state(), _generator(1).get_state())
 
@@ -119,10 +139,12 @@ class SplitConformance:
         assert len(part) == count
         assert _contents(part.batches(_BATCH)) <= _contents(split.batches(_BATCH))
         again = split.subset(count, 3)
-        assert all(map(torch.equal, _flat(part.batches(_BATCH)), _flat(again.batches(_BATCH))))
+        assert _flat(part.batches(_BATCH)) == _flat(again.batches(_BATCH))
 
     def test_subset_balances_the_classes(self, split: Split) -> None:
         """One class never gets two images more than another that still has some to give."""
+        if not self.targets_are_classes:
+            pytest.skip("there are no classes to balance")
         supply = Counter(_labels(split.batches(_BATCH)))
         count = max(len(split) // 2, 1)
         taken = Counter(_labels(split.subset(count, 5).batches(_BATCH)))
@@ -145,7 +167,13 @@ class SplitConformance:
 
 
 class DatasetConformance:
-    """The contract of a `Dataset`; inherit and give the fixtures `dataset` and `same_dataset`."""
+    """The contract of a `Dataset`; inherit and give the fixtures `dataset` and `same_dataset`.
+
+    Attributes:
+        targets_are_classes: as of `SplitConformance`.
+    """
+
+    targets_are_classes: ClassVar[bool] = True
 
     @pytest.fixture
     def dataset(self) -> Dataset:
@@ -158,14 +186,18 @@ class DatasetConformance:
         raise NotImplementedError
 
     def test_has_classes_and_images(self, dataset: Dataset) -> None:
-        """Two classes at least, all with different names, and labels that are among them."""
-        assert len(dataset.classes) == len(set(dataset.classes)) >= 2
-        for split in _parts(dataset):
-            assert isinstance(split, Split)
-            assert max(_labels(split.batches(_BATCH))) < len(dataset.classes)
+        """Classes of different names, and labels that are among them, which are two at least."""
+        assert len(dataset.classes) == len(set(dataset.classes))
+        assert all(isinstance(split, Split) for split in _parts(dataset))
+        if self.targets_are_classes:
+            assert len(dataset.classes) >= 2
+            for split in _parts(dataset):
+                assert max(_labels(split.batches(_BATCH))) < len(dataset.classes)
 
     def test_every_class_can_be_learnt(self, dataset: Dataset) -> None:
         """Each has training images."""
+        if not self.targets_are_classes:
+            pytest.skip("what a target holds of each class is the task's to know")
         seen = set(_labels(dataset.train.batches(_BATCH)))
         assert seen == set(range(len(dataset.classes)))
 
@@ -186,10 +218,10 @@ class DatasetConformance:
         """A resumed run has to find the images that it began with."""
         assert dataset.classes == same_dataset.classes
         for one, other in zip(_parts(dataset), _parts(same_dataset), strict=True):
-            assert all(map(torch.equal, _flat(one.batches(_BATCH)), _flat(other.batches(_BATCH))))
+            assert _flat(one.batches(_BATCH)) == _flat(other.batches(_BATCH))
 
 
-Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+Batches = Iterator[Batch]
 
 
 def _parts(dataset: Dataset) -> list[Split]:
@@ -204,9 +236,33 @@ def _labels(batches: Batches) -> list[int]:
     return [label for _, labels in batches for label in labels.tolist()]
 
 
-def _flat(batches: Batches) -> tuple[torch.Tensor, torch.Tensor]:
-    images, labels = zip(*batches, strict=True)
-    return torch.cat(images), torch.cat(labels)
+def _targets(batches: Batches) -> list[str]:
+    """What each image's target holds, bit for bit."""
+    return [_digest(target) for _, targets in batches for target in targets]
+
+
+def _flat(batches: Batches) -> list[tuple[str, str]]:
+    """Images and targets in their order, bit for bit."""
+    return [
+        (_digest(image), _digest(target))
+        for images, targets in batches
+        for image, target in zip(images, targets, strict=True)
+    ]
+
+
+def _tensors(target: Any) -> list[torch.Tensor]:
+    return [one for one in tree_leaves(target) if isinstance(one, torch.Tensor)]
+
+
+def _digest(target: Any) -> str:
+    digest = hashlib.sha256()
+    for one in tree_leaves(target):
+        if isinstance(one, torch.Tensor):
+            digest.update(f"{one.dtype}{tuple(one.shape)}".encode())
+            digest.update(one.contiguous().numpy().tobytes())
+        else:
+            digest.update(repr(one).encode())
+    return digest.hexdigest()
 
 
 def _contents(batches: Batches) -> Counter[str]:

@@ -15,6 +15,7 @@ Hold your own sampler to the contract that a search relies on::
 
 import itertools
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,63 @@ class SmallNet:
         )
 
 
+class Scrambled:
+    """Evaluates for several threads, and answers in an order that depends on a seed alone.
+
+    Args:
+        evaluate: widths to outcome.
+        outstanding: so many threads come in at once.
+        trials: outcomes that are wanted in all.
+        began: those that there were before.
+        killed_after: outcomes after which everybody is interrupted.
+        seed: of the order.
+    """
+
+    def __init__(
+        self,
+        evaluate: Callable[[Widths], Outcome],
+        outstanding: int,
+        trials: int,
+        began: int = 0,
+        killed_after: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._evaluate, self._seed = evaluate, seed
+        self._outstanding, self._trials, self._killed_after = outstanding, trials, killed_after
+        self._done = began
+        self._waiting: list[tuple[int, ...]] = []
+        self._next: tuple[int, ...] | None = None
+        self._killed = False
+        self._last: threading.Thread | None = None
+        self._changed = threading.Condition()
+
+    def __call__(self, widths: Widths) -> Outcome:
+        """Wait for one's turn, which comes once all others wait, too."""
+        key = tuple(widths.values())
+        with self._changed:
+            self._waiting.append(key)
+            self._choose()
+            self._changed.wait_for(lambda: self._next == key or self._killed)
+            if self._killed:
+                raise KeyboardInterrupt
+            self._waiting.remove(key)
+            self._next = None
+            self._done += 1
+            before, self._last = self._last, threading.current_thread()
+            self._choose()
+        if before is not None and before is not threading.current_thread():
+            before.join()  # its answer has been given then
+        return self._evaluate(widths)
+
+    def _choose(self) -> None:
+        open_ = min(self._outstanding, self._trials - self._done)
+        if self._waiting and self._next is None and len(self._waiting) == open_:
+            self._killed = self._done == self._killed_after
+            order = random.Random(f"{self._seed} {self._done}")
+            self._next = order.choice(sorted(self._waiting))
+            self._changed.notify_all()
+
+
 def accuracy_reward(outcome: Outcome) -> float:
     """The accuracy."""
     return outcome.accuracy
@@ -144,11 +202,14 @@ class SamplerConformance:
         trials: how many trials the tests run; more than a warm-up.
         random: whether another seed gives other proposals.
         partial_plans: whether candidates above the budget are evaluated on the way into it.
+        several: whether several of its proposals may be under evaluation at once, as its
+            `SamplerSpec` says.
     """
 
     trials = 12
     random = True
     partial_plans = False
+    several = True
 
     @pytest.fixture
     def make(self) -> MakeSampler:
@@ -169,6 +230,7 @@ class SamplerConformance:
         seed: int = 0,
         evaluate: Callable[[Widths], Outcome] | None = None,
         enqueue: tuple[Widths, ...] = (),
+        outstanding: int = 1,
     ) -> list[Widths]:
         problem = net.problem()
         sampler = make(problem, seed, self.trials)
@@ -180,6 +242,7 @@ class SamplerConformance:
             trials=self.trials,
             directory=directory,
             enqueue=enqueue,
+            outstanding=outstanding,
         )
         return [trial.widths for trial in result.trials]
 
@@ -246,6 +309,35 @@ class SamplerConformance:
             self._search(make, net, tmp_path / "killed", evaluate=until_killed)
         assert self._search(make, net, tmp_path / "killed", evaluate=go_on) == whole
         assert evaluated == whole
+
+    def test_several_proposals_may_be_open_at_once(
+        self, make: MakeSampler, net: SmallNet, tmp_path: Path
+    ) -> None:
+        """All different and allowed, whatever order they are answered in; a kill changes none."""
+        if not self.several:
+            pytest.skip("it proposes one after the other, as its spec says")
+        problem = net.problem()
+        whole = self._scrambled(make, net, tmp_path / "whole")
+        assert len(whole) == self.trials
+        assert len({tuple(widths.values()) for widths in whole}) == len(whole)
+        assert all(problem.check(widths) == widths for widths in whole)
+        assert self.partial_plans or all(map(problem.fits, whole))
+
+        with pytest.raises(KeyboardInterrupt):
+            self._scrambled(make, net, tmp_path / "killed", killed_after=8)
+        assert self._scrambled(make, net, tmp_path / "killed", began=8) == whole
+
+    def _scrambled(
+        self,
+        make: MakeSampler,
+        net: SmallNet,
+        directory: Path,
+        *,
+        began: int = 0,
+        killed_after: int | None = None,
+    ) -> list[Widths]:
+        evaluate = Scrambled(net.evaluate, 4, self.trials, began, killed_after)
+        return self._search(make, net, directory, evaluate=evaluate, outstanding=4)
 
     def test_failed_trials_are_set_aside_and_the_search_goes_on(
         self, make: MakeSampler, net: SmallNet, tmp_path: Path

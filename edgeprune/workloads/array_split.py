@@ -1,7 +1,7 @@
 """A split whose images lie in an array, in memory or mapped from a file."""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from edgeprune.errors import WorkloadError
+from edgeprune.folders import CACHE_VARIABLE
 from edgeprune.workloads.augmentation import Augmentation
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
@@ -27,6 +28,7 @@ class ArraySplit(IndexedSplit):
         *,
         rows: Rows | None = None,
         names: Sequence[str] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         image_size: int | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
@@ -39,6 +41,7 @@ class ArraySplit(IndexedSplit):
             labels: (N,) integers from 0.
             rows: (N,) where in `images` the split's images are; all of them where not given.
             names: (N,) names of the images; ``<split>/<row>`` where not given.
+            targets: (N, numbers) of a regression; the labels where not given.
             image_size: height and width of the batches; the array's own where not given.
             normalisation: mean and standard deviation per channel.
             augmentation: what ``augment=True`` does; None for nothing.
@@ -48,7 +51,12 @@ class ArraySplit(IndexedSplit):
                 channels do not agree.
         """
         super().__init__(
-            name, labels, names=names, normalisation=normalisation, augmentation=augmentation
+            name,
+            labels,
+            names=names,
+            targets=targets,
+            normalisation=normalisation,
+            augmentation=augmentation,
         )
         if images.ndim != 4 or images.dtype != np.uint8:
             msg = (
@@ -69,6 +77,28 @@ class ArraySplit(IndexedSplit):
             raise WorkloadError(msg)
         self._image_size = image_size
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: the split's own images, or the name of the file they lie in."""
+        state, images = dict(vars(self)), self._images
+        if isinstance(images, np.memmap):
+            place = (str(images.filename), images.offset, images.shape)
+            return {**state, "_images": place}
+        return {**state, "_images": images[self._rows], "_rows": np.arange(len(self))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the file of images again, where there is one."""
+        vars(self).update(state)
+        if isinstance(state["_images"], tuple):
+            path, offset, shape = state["_images"]
+            try:
+                self._images = np.memmap(path, np.uint8, "r", offset, shape)
+            except OSError as error:
+                msg = (
+                    f"split {self.name!r}: {path} is not here ({error.strerror}); allowed: a cache "
+                    f"({CACHE_VARIABLE}) that all machines share"
+                )
+                raise WorkloadError(msg) from error
+
     def select(self, rows: Rows, name: str) -> Self:
         """The split of some rows of this one; the images stay shared."""
         return type(self)(
@@ -77,6 +107,7 @@ class ArraySplit(IndexedSplit):
             self.labels[rows],
             rows=self._rows[rows],
             names=self.names[rows],  # type: ignore[arg-type]
+            targets=self.targets[rows],
             image_size=self._image_size,
             normalisation=self.normalisation,
             augmentation=self.augmentation,
@@ -91,7 +122,7 @@ class ArraySplit(IndexedSplit):
                 images = augmentation(images, generator)
             normalised = self.normalisation(images)
             # Crops come out with the channels innermost; batches are always plain NCHW.
-            yield normalised.contiguous(), torch.from_numpy(self.labels[rows])
+            yield normalised.contiguous(), torch.from_numpy(self.targets[rows])
 
     def _resized(self, images: torch.Tensor) -> torch.Tensor:
         size = self._image_size

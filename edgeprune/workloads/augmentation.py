@@ -29,19 +29,74 @@ class Augmentation:
         Returns:
             A new (N, C, H, W) tensor.
         """
-        count, _, height, width = images.shape
-        pad_y, pad_x = padding(height), padding(width)
-        top = torch.randint(2 * pad_y + 1, (count, 1), generator=generator)
-        left = torch.randint(2 * pad_x + 1, (count, 1), generator=generator)
-        rows = top + torch.arange(height)
-        columns = left + torch.arange(width)
+        return self.draw(images.shape, generator).images(images)
+
+    def draw(self, shape: torch.Size, generator: torch.Generator) -> "Moves":
+        """Draw what happens to a batch, whose targets may have to follow.
+
+        Args:
+            shape: (N, C, H, W) of the images.
+            generator: draws the crops and the flips.
+        """
+        count, _, height, width = shape
+        down = torch.randint(2 * padding(height) + 1, (count,), generator=generator)
+        right = torch.randint(2 * padding(width) + 1, (count,), generator=generator)
+        mirrored = torch.zeros(count, dtype=torch.bool)
         if self.flip:
             mirrored = torch.rand(count, generator=generator) < 0.5
-            columns[mirrored] = columns[mirrored].flip(1)
-        padded = F.pad(images, (pad_x, pad_x, pad_y, pad_y))
-        which = torch.arange(count).view(-1, 1, 1)
+        return Moves(height, width, down, right, mirrored)
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Where each image of a batch is cropped out of its padded self, and if it is mirrored.
+
+    Attributes:
+        height: of the images.
+        width: of the images.
+        top: (N,) int64, first row of each crop; an image stays in place at `padding` of its height.
+        left: (N,) int64, likewise of columns.
+        mirrored: (N,) bool.
+    """
+
+    height: int
+    width: int
+    top: torch.Tensor
+    left: torch.Tensor
+    mirrored: torch.Tensor
+
+    def images(self, images: torch.Tensor, fill: int = 0) -> torch.Tensor:
+        """Move images, or masks of them.
+
+        Args:
+            images: (N, C, H, W), any dtype.
+            fill: what is around them.
+
+        Returns:
+            A new (N, C, H, W) tensor.
+        """
+        pad_y, pad_x = padding(self.height), padding(self.width)
+        rows = self.top[:, None] + torch.arange(self.height)
+        columns = self.left[:, None] + torch.arange(self.width)
+        columns[self.mirrored] = columns[self.mirrored].flip(1)
+        padded = F.pad(images, (pad_x, pad_x, pad_y, pad_y), value=fill)
+        which = torch.arange(len(images)).view(-1, 1, 1)
         # Indexing around the channel axis moves it last.
         return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+    def boxes(self, boxes: torch.Tensor, row: int) -> torch.Tensor:
+        """Move boxes of one image; they may then stand out of it.
+
+        Args:
+            boxes: (M, 4) float32: left, top, right and bottom in pixels.
+            row: of the image in its batch.
+        """
+        x = padding(self.width) - float(self.left[row])
+        y = padding(self.height) - float(self.top[row])
+        left, top, right, bottom = (boxes + torch.tensor([x, y, x, y])).unbind(1)
+        if self.mirrored[row]:
+            left, right = self.width - right, self.width - left
+        return torch.stack([left, top, right, bottom], 1)
 
 
 def padding(size: int) -> int:

@@ -60,7 +60,7 @@ def decode(
         WorkloadError: the file is no image, is damaged, or has more than `MOST_PIXELS`.
     """
     try:
-        with _opened(path) as opened:
+        with opened_image(path) as opened:
             image = _as_rgb(ImageOps.exif_transpose(opened))
             if shorter_side is not None and min(image.size) != shorter_side:
                 by = Image.Resampling[interpolation.upper()]
@@ -79,7 +79,7 @@ def read_size(path: Path | str) -> tuple[int, int]:
         WorkloadError: the file is no image, or has more than `MOST_PIXELS`.
     """
     try:
-        with _opened(path) as opened:
+        with opened_image(path) as opened:
             turned = opened.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
             return opened.size if turned else opened.size[::-1]
     except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
@@ -104,7 +104,7 @@ def crop(pixels: Pixels, size: int, top: float, left: float) -> Pixels:
     return pixels[y : y + size, x : x + size]
 
 
-def _opened(path: Path | str) -> Image.Image:
+def opened_image(path: Path | str) -> Image.Image:
     """An image of which only the header has been read.
 
     Raises:

@@ -1,25 +1,20 @@
 """A split whose images are too large to keep: they are decoded as they are asked for."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from os import cpu_count
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from edgeprune.workloads.ahead import read_ahead
 from edgeprune.workloads.augmentation import Augmentation
 from edgeprune.workloads.decoding import Pixels, Scaling, crop, decode
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.normalisation import IMAGENET, Normalisation
 from edgeprune.workloads.split import Batch
 from edgeprune.workloads.stratified import Rows
-
-#: Batches being decoded ahead of the one in use.
-_AHEAD = 2
 
 
 class FileSplit(IndexedSplit):
@@ -37,6 +32,7 @@ class FileSplit(IndexedSplit):
         *,
         image_size: int,
         names: Sequence[str] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
         scaling: Scaling = Scaling(),  # noqa: B008 (frozen)
@@ -49,6 +45,7 @@ class FileSplit(IndexedSplit):
             labels: (N,) integers from 0.
             image_size: height and width of the batches.
             names: (N,) names of the images; their paths where not given.
+            targets: (N, numbers) of a regression; the labels where not given.
             normalisation: mean and standard deviation of the 3 channels.
             augmentation: whether ``augment=True`` crops at random, and whether it flips.
             scaling: how much more than what is cropped the shorter side is scaled to, and how.
@@ -60,6 +57,7 @@ class FileSplit(IndexedSplit):
             name,
             labels,
             names=[str(file) for file in files] if names is None else names,
+            targets=targets,
             normalisation=normalisation,
             augmentation=augmentation,
         )
@@ -74,6 +72,7 @@ class FileSplit(IndexedSplit):
             self.labels[rows],
             image_size=self._image_size,
             names=self.names[rows],  # type: ignore[arg-type]
+            targets=self.targets[rows],
             normalisation=self.normalisation,
             augmentation=self.augmentation,
             scaling=self._scaling,
@@ -82,23 +81,15 @@ class FileSplit(IndexedSplit):
     def _batches(
         self, batch_size: int, generator: torch.Generator | None, augmentation: Augmentation | None
     ) -> Iterator[Batch]:
-        pool = ThreadPoolExecutor(min(8, cpu_count() or 1), "decode")
-        waiting: deque[tuple[Rows, list[Future[Pixels]]]] = deque()
-        try:
+        def places() -> Iterator[tuple[Rows, Iterable[tuple[int, float, float, float]]]]:
             for rows in self._order(batch_size, generator):
-                places = _places(len(rows), augmentation, generator)
-                jobs = [
-                    pool.submit(self._decode, row, *place)
-                    for row, place in zip(rows.tolist(), places.tolist(), strict=True)
-                ]
-                waiting.append((rows, jobs))
-                if len(waiting) > _AHEAD:
-                    yield self._finished(*waiting.popleft())
-            while waiting:
-                yield self._finished(*waiting.popleft())
-        finally:
-            # Also when the caller stops early: nothing of ours may run on while a device measures.
-            pool.shutdown(wait=True, cancel_futures=True)
+                drawn = _places(len(rows), augmentation, generator)
+                pairs = zip(rows.tolist(), drawn.tolist(), strict=True)
+                yield rows, [(row, *place) for row, place in pairs]
+
+        for rows, pixels in read_ahead(self._decode, places()):
+            images = self.normalisation(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2))
+            yield images.contiguous(), torch.from_numpy(self.targets[rows])
 
     def _decode(self, row: int, top: float, left: float, mirrored: float) -> Pixels:
         size = self._image_size
@@ -107,11 +98,6 @@ class FileSplit(IndexedSplit):
         pixels = decode(self._files[row], shorter_side=scaled, interpolation=by)
         pixels = crop(pixels, size, top, left)
         return pixels[:, ::-1] if mirrored else pixels
-
-    def _finished(self, rows: Rows, jobs: list[Future[Pixels]]) -> Batch:
-        pixels = np.stack([job.result() for job in jobs])
-        images = self.normalisation(torch.from_numpy(pixels).permute(0, 3, 1, 2))
-        return images.contiguous(), torch.from_numpy(self.labels[rows])
 
 
 def _places(

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ class IndexedSplit(ABC):
 
     Attributes:
         name: what messages call it.
-        labels: (N,) int64, class of each image.
+        labels: (N,) int64, class of each image: what parts are balanced by; zeros where targets
+            are no classes.
+        targets: (N, ...) what batches have beside the images; the labels of a classification.
         names: (N,) names by which `reward_list` and `test_list` call the images.
     """
 
@@ -30,6 +32,7 @@ class IndexedSplit(ABC):
         labels: npt.ArrayLike,
         *,
         names: Sequence[str] | None = None,
+        targets: npt.NDArray[Any] | None = None,
         normalisation: Normalisation = IMAGENET,
         augmentation: Augmentation | None = None,
     ) -> None:
@@ -37,13 +40,15 @@ class IndexedSplit(ABC):
 
         Args:
             name: what messages call it.
-            labels: (N,) integers from 0.
+            labels: (N,) integers from 0; what parts are balanced by.
             names: of the images; ``<split>/<row>`` where not given.
+            targets: what batches have beside the images; the labels where not given.
             normalisation: applied to every batch.
             augmentation: what ``augment=True`` does; None for nothing.
 
         Raises:
-            WorkloadError: no images, labels that are no classes, or another number of names.
+            WorkloadError: no images, labels that are no classes, or another number of names or
+                of targets.
         """
         self.name = name
         self.normalisation = normalisation
@@ -53,6 +58,10 @@ class IndexedSplit(ABC):
             names = [f"{name}/{row:05d}" for row in range(len(self.labels))]
         if len(names) != len(self.labels):
             msg = f"split {name!r} has {len(self.labels)} labels but {len(names)} names"
+            raise WorkloadError(msg)
+        self.targets = self.labels if targets is None else targets
+        if len(self.targets) != len(self.labels):
+            msg = f"split {name!r} has {len(self.labels)} images but {len(self.targets)} targets"
             raise WorkloadError(msg)
         # Objects: splits share the strings, and a fixed width would pay for the longest path.
         self.names: npt.NDArray[np.object_] = np.asarray(names, dtype=np.object_)

@@ -1,4 +1,4 @@
-"""What a split is: images with labels, in batches."""
+"""What a split is: inputs of a model with their targets, in batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,13 +6,16 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-#: (N, C, H, W) float32 normalised images and (N,) int64 labels.
-Batch = tuple[torch.Tensor, torch.Tensor]
+from edgeprune.tasks import Targets
+
+#: (N, ...) float32 inputs as the model takes them, such as (N, C, H, W) normalised images, and
+#: their targets: a tensor (N, ...), such as (N,) int64 labels, or a list of N.
+Batch = tuple[torch.Tensor, Targets]
 
 
 @runtime_checkable
 class Split(Protocol):
-    """Images with labels. `edgeprune.testing.datasets.SplitConformance` holds one to this."""
+    """Images with targets. `edgeprune.testing.datasets.SplitConformance` holds one to this."""
 
     @property
     def name(self) -> str:
@@ -35,7 +38,8 @@ class Split(Protocol):
             augment: crop and flip at random; needs a generator.
 
         Returns:
-            Pairs of images, (N, C, H, W) float32 normalised, and labels, (N,) int64.
+            Pairs of images, (N, C, H, W) float32 normalised, and targets: of a classification
+            labels, (N,) int64; see `Batch` for others.
 
         Raises:
             ValueError: `batch_size` is below 1, or `augment` without a generator.
@@ -44,7 +48,7 @@ class Split(Protocol):
         ...
 
     def subset(self, count: int, seed: int) -> "Split":
-        """A random part, with the classes balanced as far as there are images.
+        """A random part, with the classes, if any, balanced as far as there are images.
 
         Args:
             count: number of images, at least 1; a larger one than there are gives all of them.

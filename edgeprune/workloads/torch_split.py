@@ -1,4 +1,4 @@
-"""A split of any torch dataset whose items are an image and a label."""
+"""A split of any torch dataset whose items are an input and its target."""
 
 from collections.abc import Iterator, Sized
 from typing import Any, Protocol, Self
@@ -9,6 +9,7 @@ import torch
 
 from edgeprune.errors import WorkloadError
 from edgeprune.workloads.augmentation import Augmentation
+from edgeprune.workloads.collating import class_of, collated
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.split import Batch
 from edgeprune.workloads.stratified import Rows
@@ -18,11 +19,11 @@ class MapDataset(Sized, Protocol):
     """`torch.utils.data.Dataset` of the map style."""
 
     def __getitem__(self, index: int) -> Any:
-        """An image, (C, H, W) float32 as the model takes it, and its label."""
+        """An input, float32 as the model takes it, and its target."""
 
 
 class TorchSplit(IndexedSplit):
-    """Images of a `torch.utils.data.Dataset`, read when they are needed.
+    """Items of a `torch.utils.data.Dataset`, read when they are needed.
 
     The dataset's own transform makes the model's input, so nothing is normalised here, and
     ``augment=True`` does nothing more: give training images a dataset with random transforms, and
@@ -30,12 +31,15 @@ class TorchSplit(IndexedSplit):
 
     Args:
         name: what messages call it.
-        dataset: gives ``(image, label)``; images (C, H, W) float32 of one size.
-        labels: (N,) integers; None: the dataset's ``targets``, else they are read one by one.
+        dataset: gives ``(input, target)``. Inputs are float32 tensors of one shape: (C, H, W) of
+            an image. Targets are anything; `edgeprune.workloads.collating.collated` says how
+            those of a batch come.
+        labels: (N,) integers that parts are balanced by; None: the dataset's ``targets``, else the
+            targets where they are classes, else nothing is balanced.
         rows: (M,) which items are the split's; all of them where not given.
 
     Raises:
-        WorkloadError: an item is no pair of an image and a label.
+        WorkloadError: an item is no pair of an input and a target.
 
     Examples:
         >>> from torch.utils.data import TensorDataset
@@ -67,30 +71,49 @@ class TorchSplit(IndexedSplit):
         self, batch_size: int, generator: torch.Generator | None, augmentation: Augmentation | None
     ) -> Iterator[Batch]:
         for rows in self._order(batch_size, generator):
-            images = [_pair(self.name, self._dataset, self._rows[row])[0] for row in rows]
-            yield torch.stack(images), torch.from_numpy(self.labels[rows])
+            chosen = self._rows[rows]
+            pairs = [_pair(self.name, self._dataset, row) for row in chosen]
+            names = [f"item {row} of split {self.name!r}" for row in chosen]
+            inputs = torch.stack([one for one, _ in pairs])
+            yield inputs, collated([target for _, target in pairs], names)
 
 
 def _labels(name: str, dataset: MapDataset) -> npt.NDArray[Any]:
-    targets = getattr(dataset, "targets", None)
-    if targets is not None:
-        return np.asarray(targets)
-    labels = [int(_pair(name, dataset, row)[1]) for row in range(len(dataset))]
-    return np.array(labels, dtype=np.int64)
+    """What parts are balanced by."""
+    count = len(dataset)
+    listed = _listed(getattr(dataset, "targets", None), count)
+    if listed is not None:
+        return listed
+    # One target tells for all; reading every mask of a data set to learn that would be slow.
+    if not count or class_of(_pair(name, dataset, 0)[1]) is None:
+        return np.zeros(count, np.int64)
+    classes = [class_of(_pair(name, dataset, row)[1]) for row in range(count)]
+    return np.array([0 if one is None else one for one in classes], dtype=np.int64)
+
+
+def _listed(targets: Any, count: int) -> npt.NDArray[Any] | None:
+    """A dataset's ``targets``, as torchvision's have them, where they are a class for each item."""
+    try:
+        found = np.asarray(targets)
+    except ValueError:  # rows of different lengths
+        return None
+    fits = found.shape == (count,) and np.issubdtype(found.dtype, np.integer)
+    return found if fits else None
 
 
 def _pair(name: str, dataset: MapDataset, row: int) -> tuple[torch.Tensor, Any]:
     item = dataset[int(row)]
     if isinstance(item, tuple | list) and len(item) == 2:
-        image, label = item
-        if isinstance(image, torch.Tensor) and image.dtype == torch.float32 and image.ndim == 3:
-            return image, label
-        found = f"an image that is {_described(image)}"
+        given, target = item
+        if isinstance(given, torch.Tensor) and given.dtype == torch.float32 and given.ndim > 0:
+            return given, target
+        found = f"an image that is {_described(given)}"
     else:
         found = f"a {type(item).__name__}"
     msg = (
         f"split {name!r}: item {row} of the dataset is {found}; allowed: a pair of a float32 "
-        "tensor of shape (C, H, W) and a label (give the dataset a transform that makes it)"
+        "tensor, of shape (C, H, W) for an image, and its target (give the dataset a transform "
+        "that makes it)"
     )
     raise WorkloadError(msg)
 

@@ -125,7 +125,7 @@ def check_forward(
     if (
         task.classes_named
         and isinstance(output, torch.Tensor)
-        and output.ndim > 1
+        and output.ndim == 2
         and output.shape[1] != count
     ):
         mend = (

@@ -114,7 +114,14 @@ def test_inspect_names_the_blocks_that_may_go() -> None:
     assert first == {"name": "blocks.0", "groups": ["blocks.0.conv1"]}
 
 
-@pytest.mark.parametrize("shape", ["3x32x32", "1x3x32", "axb", "1x3x32x0"])
+def test_inspect_takes_inputs_that_are_no_images() -> None:
+    result = called("inspect", "tests.pruning.test_forms:Audio", "--input", "1x1x160", "--json")
+    assert json.loads(result.stdout)["cuttable_macs_share"] > 0.9
+    two = ("tests.pruning.test_forms:TwoInputs", "--input", "1x3x16x16, 1x7")
+    assert called("inspect", *two).exit_code == 0
+
+
+@pytest.mark.parametrize("shape", ["3x32x32", "1x3x32", "axb", "1x3x32x0", "1x3x32x32,", "1x-3"])
 def test_inspect_refuses_a_shape_that_is_none(shape: str) -> None:
     result = called("inspect", "tests.models:tiny_cnn", "--input", shape)
     assert result.exit_code == 2

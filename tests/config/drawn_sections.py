@@ -12,7 +12,7 @@ from edgeprune.config import PipelineConfig
 from edgeprune.config.names import Names
 from edgeprune.config.section import Section
 from edgeprune.config.stages import ExportConfig
-from edgeprune.config.workload import DataConfig, WorkloadConfig
+from edgeprune.config.workload import DataConfig, TrainConfig, WorkloadConfig
 
 #: Everything that UTF-8 holds: quotes, colons, line ends, what YAML takes for null or a number. Not
 #: the one line end that is lost, which has a test of its own.
@@ -56,6 +56,10 @@ def _budgets() -> st.SearchStrategy[dict[str, Any]]:
 _SPECIAL: dict[tuple[type[Section], str], st.SearchStrategy[Any]] = {
     (PipelineConfig, "budget"): _budgets(),
     (PipelineConfig, "target"): st.sampled_from(("local", "simulated", "raspberry-pi-4")),
+    (PipelineConfig, "execution"): st.sampled_from(
+        ({}, {"outstanding": 4}, {"engine": "ray", "address": "a:1", "gpus_per_worker": 0.5})
+    ),
+    (TrainConfig, "mode"): st.just("base"),  # joint allows few other settings beside it
     (ExportConfig, "calibration"): st.sampled_from(("default", "entropy")),
 }
 

@@ -4,7 +4,8 @@ import pytest
 def test_a_misspelt_key_reads_like_this(complain, good: str) -> None:
     assert complain(good.replace("{latency", "{latencyy")) == (
         "pipeline.yaml:5:10: budget.latencyy: unknown key 'latencyy'; "
-        "allowed: latency, latency_ms, sparsity, accuracy_drop; did you mean 'latency'?"
+        "allowed: latency, latency_ms, sparsity, size, peak_memory, macs, energy, accuracy_drop; "
+        "did you mean 'latency'?"
     )
 
 

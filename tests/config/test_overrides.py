@@ -30,7 +30,7 @@ TRIALS = "must be a whole number at least 1 and at most 1000000;"
         (
             "budget=null",
             "budget: must be a section with keys from latency, latency_ms, sparsity, "
-            "accuracy_drop; got null",
+            "size, peak_memory, macs, energy, accuracy_drop; got null",
         ),
         ("workload.model.weights=w.pt", "workload: got both model.weights"),
     ],

@@ -22,6 +22,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "SshConfig": {"host": "board"},
     "TvmRpcConfig": {"key": "board"},
     "CalibrationConfig": {"name": "mine"},
+    "ExecutionConfig": {"engine": "ray"},
 }
 
 
@@ -56,8 +57,12 @@ def test_every_key_is_described_and_its_examples_are_allowed(
         if section.__name__ == "PipelineConfig":
             data = {"model": {"name": "resnet20"}, "data": {"name": "digits"}}
             written |= {"workload": data, "budget": {"latency": "0.5x"}}
+        if section.__name__ == "WorkloadConfig":
+            written |= {"model": {"name": "resnet20"}, "data": {"name": "digits"}}
         if (section.__name__, name) == ("BudgetConfig", "accuracy_drop"):
             written |= {"latency": "0.5x"}
         if (section.__name__, name) == ("TargetConfig", "kind"):
             written |= {"ssh": {"host": "board"}}
+        if (section.__name__, name) == ("SshConfig", "hosts"):
+            del written["host"]
         section.model_validate(written, context={"written": True})

@@ -10,6 +10,7 @@ from edgeprune.config.runtimes import TfliteConfig
 from edgeprune.devices import open_device
 from edgeprune.devices.known_tflite import small_tflite_net
 from edgeprune.devices.remote import RemoteDevice
+from edgeprune.devices.tflite_file import dump_tflite, load_tflite
 from edgeprune.errors import MeasurementError, TargetError
 
 pytest.importorskip("ai_edge_litert", reason="the extra `tflite` is not installed")
@@ -64,5 +65,26 @@ def test_a_delegate_that_is_not_there() -> None:
         open_device(tflite(delegates=["libnone.so"]))
 
 
-def test_kernel_times_are_not_made_up(device: RemoteDevice) -> None:
-    assert device.profile(small_tflite_net(8)) == []
+def test_the_times_of_the_layers_add_up_to_that_of_the_network(device: RemoteDevice) -> None:
+    model = small_tflite_net(64, size=64)
+    layers = device.profile(model)
+    assert [layer.op for layer in layers] == ["CONV_2D"] * 3 + ["MEAN", "FULLY_CONNECTED"]
+    assert [layer.name for layer in layers] == ["conv0", "conv1", "conv2", "pooled", "output"]
+    whole = device.compare(model, model).candidate.level_ms
+    assert sum(layer.ms for layer in layers) == pytest.approx(whole, rel=0.25)
+
+
+def test_a_broken_file_has_no_layers(device: RemoteDevice) -> None:
+    with pytest.raises(MeasurementError, match="not a whole TFLite file"):
+        device.profile(small_tflite_net(8)[:300])
+    with pytest.raises(MeasurementError, match="not a TFLite file"):
+        device.profile(b"no TFLite file")
+
+
+def test_a_file_that_is_newer_than_the_runtime(device: RemoteDevice) -> None:
+    model = load_tflite(small_tflite_net(8))
+    model.operatorCodes[0].version = 99
+    with pytest.raises(MeasurementError) as caught:
+        device.compare(dump_tflite(model), small_tflite_net(8))
+    assert "ai-edge-litert 2." in str(caught.value)
+    assert "is too old for the file: it has no CONV_2D of version 99; install" in str(caught.value)

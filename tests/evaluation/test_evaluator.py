@@ -8,7 +8,7 @@ from edgeprune.config import RecoverConfig
 from edgeprune.devices import Comparison, LayerTime, Measurement
 from edgeprune.errors import MeasurementError
 from edgeprune.evaluation import Evaluator, Recovery, accuracy
-from edgeprune.evaluation import evaluator as room
+from edgeprune.evaluation import scorer as room
 from edgeprune.pruning import ChannelSpace
 from tests.evaluation.nets import all_images, noise_split
 from tests.models import tiny_cnn

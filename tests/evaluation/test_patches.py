@@ -17,6 +17,16 @@ LAYERS = {
 }
 
 
+OTHER_RANKS = {
+    "one axis": (nn.Conv1d(3, 5, 4, stride=2, padding=1, dilation=2), (2, 3, 17)),
+    "one axis, same": (nn.Conv1d(3, 5, 4, padding="same"), (2, 3, 9)),
+    "three axes": (
+        nn.Conv3d(3, 5, (2, 3, 1), stride=(1, 2, 3), padding=(1, 0, 2)),
+        (2, 3, 4, 7, 5),
+    ),
+}
+
+
 def outputs_from(patches: torch.Tensor, layer: Mixer) -> torch.Tensor:
     assert layer.bias is not None
     return patches @ layer.weight.flatten(1).T + layer.bias
@@ -28,6 +38,16 @@ def test_all_patches_give_the_layers_output(layer: nn.Conv2d) -> None:
     images = torch.randn(2, 3, 9, 7)
     patches = sample_patches(layer, images, 10_000, torch.Generator())
     expected = layer(images).permute(0, 2, 3, 1).flatten(0, 2)
+    torch.testing.assert_close(outputs_from(patches, layer), expected)
+
+
+@pytest.mark.parametrize("name", OTHER_RANKS)
+@torch.no_grad()
+def test_all_patches_of_other_ranks_give_the_layers_output(name: str) -> None:
+    layer, shape = OTHER_RANKS[name]
+    inputs = torch.randn(shape)
+    patches = sample_patches(layer, inputs, 10_000, torch.Generator())
+    expected = layer(inputs).movedim(1, -1).flatten(0, -2)
     torch.testing.assert_close(outputs_from(patches, layer), expected)
 
 

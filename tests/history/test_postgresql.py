@@ -1,56 +1,24 @@
-"""The same store in PostgreSQL, where a server is: EDGEPRUNE_TEST_POSTGRESQL=postgresql+psycopg://…
+"""The same store in PostgreSQL: a real server, several processes."""
 
-The user of that URL must be allowed to make databases; the tests make one and drop it.
-"""
-
-import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import MetaData, Table, create_engine, insert, make_url, text
+from sqlalchemy import make_url
 
-from edgeprune.history import History, HistoryError, KernelLatency, Staircase, migrations
+from edgeprune.history import History, HistoryError, KernelLatency, Staircase
 from edgeprune.history.exchange import export_lines, import_lines
-from edgeprune.history.insertions import put_target
-from edgeprune.history.tables import (
-    kernel_latencies,
-    metadata,
-    runs,
-    schema,
-    staircases,
-    targets,
-    trials,
-    workloads,
-)
-from tests.history.example import FACTS, KEY, MOMENT, RUN, SPACE, remember, trial
+from edgeprune.testing.postgresql import NEEDS_POSTGRESQL
+from tests.history.example import KEY, MOMENT, RUN, SPACE, remember, trial
 
-SERVER = os.environ.get("EDGEPRUNE_TEST_POSTGRESQL")
-pytestmark = pytest.mark.skipif(not SERVER, reason="EDGEPRUNE_TEST_POSTGRESQL names no server")
+pytestmark = NEEDS_POSTGRESQL
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def url() -> Iterator[str]:
-    name = f"edgeprune_test_{uuid.uuid4().hex}"
-    server = create_engine(str(SERVER), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(str(SERVER)).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name}"))
-    server.dispose()
-
-
-def test_what_goes_in_comes_out_and_into_a_file(url: str, tmp_path: Path) -> None:
-    with History.open(url) as history, History.open(str(tmp_path / "copy.db")) as copy:
+def test_what_goes_in_comes_out_and_into_a_file(postgresql_url: str, tmp_path: Path) -> None:
+    with History.open(postgresql_url) as history, History.open(str(tmp_path / "copy.db")) as copy:
         remember(history, trials=3)
         remember(history, trials=3)
         history.record_kernels(KEY, [KernelLatency({"in": 8}, 1.5, (1.0, 2.0), 30, MOMENT)])
@@ -64,31 +32,38 @@ def test_what_goes_in_comes_out_and_into_a_file(url: str, tmp_path: Path) -> Non
         assert history.runs.remove([RUN.id]) == 1 and history.runs.trials(RUN.id) == []
 
 
-def test_processes_make_and_write_one_history_at_once(url: str) -> None:
+def test_processes_make_and_write_one_history_at_once(postgresql_url: str) -> None:
     writer, count, writers = str(HERE / "writer.py"), 30, 3
     processes = [
-        subprocess.Popen([sys.executable, writer, url, str(first * count), str(count)])
+        subprocess.Popen([sys.executable, writer, postgresql_url, str(first * count), str(count)])
         for first in range(writers)
     ]
     assert [process.wait(timeout=120) for process in processes] == [0] * writers
-    with History.open(url) as history:
+    with History.open(postgresql_url) as history:
         assert len(history.kernels("shared")) == writers * count
 
 
-def test_what_the_database_refuses_is_an_error_with_a_name(url: str) -> None:
-    with History.open(url) as history:
+def test_what_the_database_refuses_is_an_error_with_a_name(postgresql_url: str) -> None:
+    with History.open(postgresql_url) as history:
         history.target(KEY, {})
         with pytest.raises(HistoryError, match="cannot be used: integer out of range"):
             history.record_kernels(KEY, [KernelLatency({}, 1.0, (1.0, 1.0), 2**40)])
     with pytest.raises(HistoryError, match=r"database .* does not exist"):
-        History.open(f"{url}_another")
+        History.open(_another(postgresql_url))
 
 
-def test_imports_are_marked_and_runs_are_chosen_as_in_a_file(url: str, tmp_path: Path) -> None:
+def _another(url: str) -> str:
+    found = make_url(url)
+    return found.set(database=f"{found.database}_another").render_as_string(hide_password=False)
+
+
+def test_imports_are_marked_and_runs_are_chosen_as_in_a_file(
+    postgresql_url: str, tmp_path: Path
+) -> None:
     with History.open(str(tmp_path / "theirs.db")) as theirs:
         remember(theirs, trials=3)
         lines = [line.replace('"seed": 0', '"reward": "x"') for line in export_lines(theirs)]
-    with History.open(url) as history:
+    with History.open(postgresql_url) as history:
         for _ in range(2):
             import_lines(history, lines, "file")
         (summary,) = history.runs.summaries(KEY, begins=RUN.id[:4], before=datetime.now(UTC))
@@ -103,29 +78,3 @@ def test_imports_are_marked_and_runs_are_chosen_as_in_a_file(url: str, tmp_path:
         assert history.runs.useful(KEY, **asked) == [RUN.id]
         assert len(history.runs.glances(RUN.id, 2)) == 2
         assert history.runs.numbers(RUN.id) == {0, 3}
-
-
-def test_a_version_2_database_is_brought_up_to_date(url: str) -> None:
-    engine = create_engine(url)
-    old = [schema, targets, kernel_latencies, staircases]
-    with engine.begin() as connection:
-        metadata.create_all(connection, tables=old)
-        migrations._to_2(Operations(MigrationContext.configure(connection)))
-        connection.execute(insert(schema).values(version=2))
-        put_target(connection, KEY, FACTS)
-        facts = {"key": "w", "facts": dict(RUN.workload), "first_seen": MOMENT}
-        connection.execute(insert(workloads), [facts])
-        row = {"id": RUN.id, "target": KEY, "workload": "w", "facts": dict(RUN.facts)}
-        space = {"space": asdict(SPACE), "started_at": MOMENT}
-        connection.execute(insert(runs), [row | space])
-        one = trial(0)
-        values = {"candidate": SPACE.candidate(one.widths), "widths": dict(one.widths)}
-        told = {"reward": one.reward, "outcome": dict(one.outcome), "recorded_at": MOMENT}
-        wanted = ("run", "number", *values, *told)
-        table = Table("trials", MetaData(), *(trials.c[name].copy() for name in wanted))
-        connection.execute(insert(table), [{"run": RUN.id, "number": 0, **values, **told}])
-    engine.dispose()
-    with History.open(url) as history:
-        (summary,) = history.runs.summaries()
-        assert (summary.trials, summary.imported, summary.best_reward) == (1, 0, 0.5)
-        assert history.runs.measured(KEY, SPACE.candidate(one.widths)) == one.outcome

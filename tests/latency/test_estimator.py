@@ -127,18 +127,59 @@ def test_error_tells_how_far_predictions_were_off() -> None:
     assert estimator.error is not None and 0.002 < estimator.error < 0.03
 
 
-def test_bound_is_the_estimate_and_its_error_but_not_much_more() -> None:
+def test_bound_is_some_of_the_way_to_the_intervals_end_but_not_much() -> None:
     device, rng = Device(8), np.random.default_rng(0)
     estimator = _probed(device)
     for _ in range(40):
         estimator.observe(widths := _any(rng), device.measured(widths))
-    assert estimator.error is not None
     widths = _uniform(0.5)
-    margin = 1 + estimator.error / 2
-    assert estimator.bound(widths) == pytest.approx(estimator.ratio(widths) * margin)
+    ratio, high = estimator.ratio(widths), estimator.interval(widths)[1]
+    assert ratio < estimator.bound(widths) < high
+    assert estimator.bound(widths) <= 1.02 * ratio
     wild = LatencyEstimator(layer_costs, FULL)
     wild.observe(widths, 5.0)
     assert wild.bound(widths) == pytest.approx(1.02 * wild.ratio(widths))
+
+
+@pytest.mark.parametrize("noise", [0.003, 0.01, 0.04])
+def test_the_interval_holds_95_percent_of_what_is_measured(noise: float) -> None:
+    device, rng = Device(8, seed=3), np.random.default_rng(3)
+    estimator, inside = _probed(device), []
+    for number in range(120):
+        widths = _any(rng)
+        measured = device.ratio(widths) * (1 + noise * rng.standard_normal())
+        low, high = estimator.interval(widths)
+        assert low < estimator.ratio(widths) < high
+        if number >= 20:
+            inside.append(low <= measured <= high)
+        estimator.observe(widths, measured)
+    assert np.mean(inside) >= 0.9
+    low, high = estimator.interval(_uniform(0.5))
+    assert high / low - 1 < 8 * max(noise, 0.01)  # and is no wider than it has to be
+
+
+def test_the_interval_narrows_with_what_is_known() -> None:
+    device, rng = Device(8), np.random.default_rng(4)
+    estimator = LatencyEstimator(layer_costs, FULL)
+
+    def width(widths: dict[str, int]) -> float:
+        low, high = estimator.interval(widths)
+        return high / low - 1
+
+    before = width(_uniform(0.5))
+    for _ in range(30):
+        estimator.observe(widths := _any(rng), device.measured(widths))
+    assert width(_uniform(0.5)) < before / 3
+
+
+def test_one_measurement_in_a_bad_moment_moves_the_estimate_little() -> None:
+    device, rng = Device(8), np.random.default_rng(5)
+    estimator = _probed(device)
+    for _ in range(20):
+        estimator.observe(widths := _any(rng), device.measured(widths))
+    before = estimator.ratio(_uniform(0.5))
+    estimator.observe(widths := _uniform(0.6), 1.2 * device.ratio(widths))
+    assert estimator.ratio(_uniform(0.5)) == pytest.approx(before, rel=0.02)
 
 
 def test_equal_observations_give_equal_estimates() -> None:

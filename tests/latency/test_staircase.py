@@ -1,10 +1,16 @@
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgeprune.devices import open_device
 from edgeprune.history import History, target_facts, target_key
 from edgeprune.latency import KernelTable, learn_staircase, probe_staircases
+from edgeprune.latency.chains import chain
+from edgeprune.latency.kernels import read_layers
+from edgeprune.latency.staircase import KINDS
+from edgeprune.latency.tflite_chains import tflite_chain
 from tests.devices.targets import simulated
 
 
@@ -56,3 +62,24 @@ def test_a_real_device_is_swept(tmp_path: Path) -> None:
         sweep = probe_staircases(device, history, "here", kinds=("conv",))["conv"]
     assert sweep.ms[-1] > sweep.ms[0] > 0
     assert sweep.staircase.multiple in {1, 2, 4, 8, 16, 32}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tflite_chain_has_the_same_layers(kind: str) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra `tflite` is not installed")
+    from edgeprune.quantization.tflite_graph import read_tflite
+    from edgeprune.quantization.tflite_running import TfliteFile
+
+    content = tflite_chain(kind, 48)
+    operators = read_tflite(content).operators
+    expected = read_layers(chain(kind, 48))
+    assert len(operators) == len(expected) == 4
+    weights = [one.inputs[1].shape for one in operators]
+    kernels = [one.kernel for one in expected]
+    assert [math.prod(shape) for shape in weights] == [
+        one.read // one.groups * one.written * math.prod(one.area) for one in kernels
+    ]
+    assert operators[0].inputs[0].shape[-1] == kernels[0].read
+    if kind != "linear":
+        images = np.ones((1, 48, *kernels[0].size), np.float32)
+        assert np.isfinite(TfliteFile(content)(images)[0]).all()

@@ -75,7 +75,9 @@ def test_a_library_for_another_processor_is_tried_on_the_target_beside_a_stand_i
     assert found["verification"]["top1_agreement"] == 1.0 and "latency" in found
     assert "compiled for this machine" in (tmp_path / "run" / "report.html").read_text()
     outputs = ArtifactTimer.outputs
-    monkeypatch.setattr(ArtifactTimer, "outputs", lambda *given: 1.1 * outputs(*given))
+    monkeypatch.setattr(
+        ArtifactTimer, "outputs", lambda *given: [1.1 * one for one in outputs(*given)]
+    )
     (again,) = _exported(tmp_path / "run", precision=["float32"], formats=["tvm"], progress=False)
     assert not again["kept"] and "something else on the target than here" in again["reason"]
 

@@ -151,7 +151,7 @@ def test_fewer_trials_than_finalists(tmp_path: Path, tiny_pipeline: Path) -> Non
 def _rigged(monkeypatch: pytest.MonkeyPatch, scores: Callable[[int], float]) -> None:
     """Give the contenders of the last rung, in the order they start, these reward accuracies."""
     count = itertools.count()
-    monkeypatch.setattr(racing, "accuracy", lambda model, split: scores(next(count)))
+    monkeypatch.setattr(racing._Race, "_score", lambda race, one: scores(next(count)))
 
 
 def test_a_baseline_that_wins_is_handed_over_and_said_to_have_won(

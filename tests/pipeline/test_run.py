@@ -8,6 +8,7 @@ import torch
 
 import edgeprune as ep
 from edgeprune.errors import RunError, TargetError, UserError
+from edgeprune.pipeline import precision
 from edgeprune.search import read_trials
 from tests.models import tiny_cnn
 
@@ -150,9 +151,9 @@ def test_a_budget_that_asks_for_nothing_is_refused(tmp_path: Path, tiny_pipeline
         ep.run(tiny_pipeline, run_dir=tmp_path / "run", progress=False)
 
 
-def test_a_runtime_that_takes_no_onnx_is_refused_before_anything_is_trained(
-    tiny_pipeline: Path, tmp_path: Path
+def test_a_runtime_that_takes_no_candidates_is_refused_before_anything_is_trained(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "phone.yaml").write_text("{name: phone, kind: local, runtime: tflite}")
-    with pytest.raises(TargetError, match=r"'phone'.*allowed: onnxruntime, tvm"):
-        ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=[f"target={tmp_path}/phone.yaml"])
+    monkeypatch.setattr(precision, "taken_by", lambda target: ("npu",))
+    with pytest.raises(TargetError, match=r"'simulated'.*allowed: onnxruntime, tflite, tvm"):
+        ep.run(tiny_pipeline, run_dir=tmp_path / "run")

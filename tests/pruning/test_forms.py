@@ -1,5 +1,6 @@
 """Models of any inputs and outputs: opened, counted, cut and held against ONNX Runtime."""
 
+import functools
 import random
 from collections import OrderedDict
 from collections.abc import Callable
@@ -205,8 +206,6 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], Inputs], list[str]]
     "batch behind": (BatchBehind, image, ["output"]),
     "pools": (Pools, image, ["output"]),
 }
-#: Those whose files take one example at a time.
-STATIC = {"steps first", "batch behind"}
 
 
 def built(name: str) -> tuple[nn.Module, Inputs]:
@@ -226,13 +225,13 @@ def test_any_form_is_opened_counted_and_cut(name: str) -> None:
     onnx.checker.check_model(file, full_check=True)
     assert [one.name for one in file.graph.output] == CASES[name][2]
     assert {one.name for one in file.graph.input} == set(flattened_inputs(inputs))
-    assert space.template.dynamic_batch == (name not in STATIC)
+    assert space.template.dynamic_batch
     choose = random.Random(0)
     for widths in (space.full, *(drawn_widths(space, choose) for _ in range(3))):
         plan = space.plan(widths)
         content = space.template.candidate(space.slice_state(plan))
-        batch = 1 if name in STATIC else 3
-        assert problem_with(plan, model, lambda made=content: made, inputs, batch=batch) is None
+        file = functools.partial(bytes, content)
+        assert problem_with(plan, model, file, inputs, batch=3, batch_axis=axis) is None
         pruned = plan.apply(model)
         counting = FlopCounterMode(display=False)
         with torch.no_grad(), counting as counter:

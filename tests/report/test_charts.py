@@ -106,5 +106,21 @@ def test_predictions_are_drawn_over_what_was_measured() -> None:
     )
 
 
+def test_intervals_are_drawn_and_counted() -> None:
+    data = sample()
+    for number, trial in enumerate(data["trials"][:10]):
+        trial["predicted"] = trial["ratio"] * 1.02
+        ends = (0.98, 1.06) if number else (1.01, 1.06)  # the first one does not hold
+        trial["interval"] = [trial["ratio"] * end for end in ends]
+    found = Summary.from_json(data)
+    figure = estimates_figure(found)
+    go.Figure(_paint(figure))
+    bars = _trace(figure, "amc trials")["error_y"]
+    assert bars["visible"] and min(bars["array"]) > 0 and min(bars["arrayminus"]) > 0
+    assert "Of the 10 intervals that were to hold 95 % of them, 9 held." in (
+        estimator_sentence(found)
+    )
+
+
 def test_without_predictions_nothing_is_said() -> None:
     assert estimator_sentence(summary()) == ""

@@ -64,7 +64,7 @@ def _coordinate_descent(problem: SearchProblem, allocator: Allocator) -> float:
             )
         if problem.fits(widths):
             high = price
-            filling = Filling(problem, widths, problem.cost, problem.target)
+            filling = Filling(problem, widths, problem.costs, problem.target)
             filling.widen_by_loss(allocator.loss)
             best = min(best, allocator.loss(filling.widths))
         else:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from edgeprune.search import make_sampler
+from edgeprune.search import make_sampler, sampler_spec
 from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet
 
 #: Residual: two blocks may go, and the search is told how sensitive layers are.
@@ -80,11 +80,13 @@ class TestUniformWithBranches(_Residual):
 class TestPurlWithBranches(_Residual):
     name = "purl"
     partial_plans = True
+    several = False
 
 
 class TestQlpWithBranches(_Residual):
     name = "qlp"
     partial_plans = True
+    several = False
 
 
 class TestTpeWithBranches(_Residual):
@@ -94,11 +96,13 @@ class TestTpeWithBranches(_Residual):
 class TestPurl(_Named):
     name = "purl"
     partial_plans = True
+    several = False
 
 
 class TestQlp(_Named):
     name = "qlp"
     partial_plans = True
+    several = False
 
 
 class TestUniform(_Named):
@@ -120,3 +124,9 @@ class TestCmaEs(_Named):
 
 class TestNsga(_Named):
     name = "optuna:NSGAIISampler"
+
+
+@pytest.mark.parametrize("kind", _Named.__subclasses__() + _Residual.__subclasses__())
+def test_the_specs_say_which_samplers_take_several_at_once(kind: type[_Named]) -> None:
+    if kind.name:
+        assert (sampler_spec(kind.name).several is not None) is kind.several

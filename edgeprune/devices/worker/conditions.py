@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import platform
@@ -15,15 +16,18 @@ SYSFS = os.environ.get("EDGEPRUNE_SYSFS", "/sys")
 
 def machine() -> dict[str, Any]:
     """What does not change: processor, board, system, Python."""
+    made = _made_board()
     return {
+        "device_id": None if made["clock_kind"] != "real" else _device_id(),
         "cpu": _cpu_model(),
         "board": _read("/proc/device-tree/model"),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "memory_bytes": _memory_bytes(),
         "system": platform.system() + " " + platform.release(),
         "python": platform.python_version(),
         "clock_resolution_ns": _clock_resolution_ns(),
-        **_made_board(),
+        **made,
     }
 
 
@@ -40,10 +44,34 @@ def state() -> dict[str, Any]:
     }
 
 
+def _memory_bytes() -> int | None:
+    for line in (_read("/proc/meminfo") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemTotal":
+            return int(value.split()[0]) * 1024
+    return None
+
+
 def _made_board() -> dict[str, Any]:
     """What a board that was made on a desk says of itself: that its clock is not a real one."""
     text = _read("/etc/edgeprune-board.json")
     return json.loads(text) if text else {"clock_kind": "real", "emulated": False}
+
+
+def _device_id() -> str | None:
+    """Tells this device from others of its make, and nothing else; cards are copied, serials not.
+
+    Of the board's serial number, or of the addresses of its network hardware and the system's id.
+    """
+    found = [_read(SYSFS + "/firmware/devicetree/base/serial-number")]
+    if not found[0]:
+        cards = sorted(glob.glob(SYSFS + "/class/net/*/device"))
+        found = [_read(os.path.dirname(card) + "/address") for card in cards]
+        found += [_read("/etc/machine-id")]
+    parts = [part for part in found if part]
+    if not parts:
+        return None
+    return hashlib.sha256("\n".join(["edgeprune", *parts]).encode()).hexdigest()[:16]
 
 
 def _clock_resolution_ns() -> int:

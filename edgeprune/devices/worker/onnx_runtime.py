@@ -26,6 +26,14 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _CPU = "CPUExecutionProvider"
 _KERNEL = "_kernel_time"
+#: What a kernel's event tells of the arena, and an arena that grows by what it is asked for.
+_PEAK = "mem_in_use_peak"
+_TIGHT = {
+    "max_mem": 0,
+    "arena_extend_strategy": 1,
+    "initial_chunk_size_bytes": -1,
+    "max_dead_bytes_per_chunk": 1,
+}
 _FLOATS = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -101,20 +109,11 @@ class Runtime:
         Returns:
             For each kernel, in execution order, its name, operator and microseconds per run.
         """
-        options = self._options()
-        options.enable_profiling = True
-        options.profile_file_prefix = os.path.join(folder, "trace")
-        session, run = self._open(model, options)
-        for _ in range(runs + 5):
-            run()
-        trace = session.end_profiling()
-        with open(trace, encoding="utf-8") as file:
-            events = json.load(file)
-        os.remove(trace)
+        events = self._traced(model, self._options(), runs + 5, folder)
         kernels: dict[tuple[str, str], tuple[str, str, list[int]]] = {}
         for event in events:
             name = event.get("name", "")
-            if event.get("cat") != "Node" or not name.endswith(_KERNEL):
+            if not name.endswith(_KERNEL):
                 continue
             arguments = event.get("args", {})
             key = (name, arguments.get("node_index", ""))
@@ -122,6 +121,52 @@ class Runtime:
             kernel = kernels.setdefault(key, (name[: -len(_KERNEL)], operator, []))
             kernel[2].append(event["dur"])
         return [(name, operator, times[-runs:]) for name, operator, times in kernels.values()]
+
+    def memory(self, model: bytes, folder: str) -> int:
+        """Most bytes that activations take at once, by the arena's own statistics.
+
+        The arena grows by what it is asked for alone, so that no slack counts; what it holds
+        before the first kernel, such as weights, is taken off. The second run is the one that
+        tells: the first finds out which tensors are there at once.
+
+        Args:
+            model: ONNX file.
+            folder: an empty folder for the runtime's own trace; left empty.
+
+        Raises:
+            RuntimeMissing: this version does not tell.
+        """
+        library = self._library
+        kinds = library.OrtAllocatorType, library.OrtMemType
+        place = library.OrtMemoryInfo("Cpu", kinds[0].ORT_ARENA_ALLOCATOR, 0, kinds[1].DEFAULT)
+        # Registering it anew begins its statistics anew; a session alone uses it.
+        library.create_and_register_allocator(place, library.OrtArenaCfg(_TIGHT))
+        options = self._options()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        events = self._traced(model, options, 2, folder)
+        arguments = [event["args"] for event in events if event["name"].endswith(_KERNEL)]
+        if not arguments or _PEAK not in arguments[-1]:
+            raise RuntimeMissing(
+                "onnxruntime "
+                + library.__version__
+                + " does not tell the memory of activations; 1.31 does"
+            )
+        first = arguments[0]
+        held = int(first["mem_bytes_in_use"]) - int(first["mem_in_use_delta"])
+        return int(arguments[-1][_PEAK]) - held
+
+    def _traced(self, model: bytes, options: Any, runs: int, folder: str) -> list[dict[str, Any]]:
+        """The runtime's own trace of some runs: its nodes' events."""
+        options.enable_profiling = True
+        options.profile_file_prefix = os.path.join(folder, "trace")
+        session, run = self._open(model, options)
+        for _ in range(runs):
+            run()
+        trace = session.end_profiling()
+        with open(trace, encoding="utf-8") as file:
+            events = json.load(file)
+        os.remove(trace)
+        return [event for event in events if event.get("cat") == "Node"]
 
     def _options(self) -> Any:
         options = self._library.SessionOptions()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import conditions
+from . import conditions, energy
 from .failures import BuildFailed, RuntimeMissing
 from .timing import time_pairs
 
@@ -126,8 +126,30 @@ class Worker:
             self.clean()
         return {"kernels": kernels}
 
+    def memory(self, model: str) -> dict[str, Any]:
+        """Most bytes that a model's activations take at once."""
+        if not hasattr(self._runtime, "memory"):
+            raise RuntimeMissing(
+                "runtime "
+                + str(self._runtime.describe().get("runtime"))
+                + " does not tell the memory of activations"
+            )
+        self.folder = tempfile.mkdtemp(prefix="edgeprune-")
+        try:
+            return {"bytes": self._runtime.memory(self._models[model].content, self.folder)}
+        finally:
+            self.clean()
+
+    def energy(self, model: str, seconds: float) -> dict[str, Any]:
+        """Joules of one run of a model that has been built."""
+        run = self._models[model].run
+        if run is None:
+            msg = "measured before it was built"
+            raise BuildFailed(msg)
+        return {"joules": energy.joules(run, seconds)}
+
     def clean(self) -> None:
-        """Remove the profile's folder."""
+        """Remove the folder of a trace."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import math
+import re
+import time
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +17,8 @@ from .failures import BuildFailed, RuntimeMissing
 
 #: Package and its module with the interpreter, the preferred one first.
 _PACKAGES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))
+#: What the runtime says of an operator that is newer than itself.
+_NEWER = re.compile(r"find op for builtin opcode '(\w+)' version '(\d+)'")
 #: Numbers in an input: an image has a few million.
 _LARGEST_INPUT = 2**26
 
@@ -66,9 +72,75 @@ class Runtime:
         run()
         return [interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]
 
-    def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[int]]]:
-        """Nothing: this runtime does not tell the times of single kernels to Python."""
-        return []
+    def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[float]]]:
+        """Times of the operators, each a file of its own: run in turns, in the network's order.
+
+        Args:
+            model: a zip archive of TFLite files, by name and operator.
+            runs: how many runs, after three that are not counted.
+            folder: an empty folder; not used.
+
+        Returns:
+            For each file, in order, its name, operator and microseconds per run.
+        """
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            names = archive.namelist()
+            opened = [self._open(archive.read(name))[0] for name in names]
+        given = [
+            [(entry["index"], _example(entry)) for entry in interpreter.get_input_details()]
+            for interpreter in opened
+        ]
+        made = [
+            [entry["index"] for entry in interpreter.get_output_details()] for interpreter in opened
+        ]
+        now = time.thread_time_ns if self._threads == 1 else time.perf_counter_ns
+        times: list[list[float]] = [[] for _ in names]
+        for _ in range(runs + 3):
+            for index, interpreter in enumerate(opened):
+                # Inside the network an operator's input has just been written, and its output lies
+                # where another tensor was: both are in the cache, and weights may not be.
+                for tensor in made[index]:
+                    interpreter.get_tensor(tensor)
+                for tensor, values in given[index]:
+                    interpreter.set_tensor(tensor, values)
+                start = now()
+                interpreter.invoke()
+                times[index].append((now() - start) / 1e3)
+        found = []
+        for index, entry in enumerate(names):
+            name, operator = entry.split("\n", 1)
+            found.append((name, operator, times[index][-runs:]))
+        return found
+
+    def memory(self, model: bytes, folder: str) -> int:
+        """Size of the arena that activations lie in: from its first byte to its last.
+
+        Args:
+            model: TFLite file.
+            folder: not needed.
+
+        Raises:
+            RuntimeMissing: activations lie in a delegate's own memory, which it tells nobody.
+        """
+        if self._xnnpack or self._delegates:
+            msg = (
+                "the memory of activations is told by nobody where a delegate runs the network: "
+                "allowed: tflite.xnnpack false in the profile, and no tflite.delegates"
+            )
+            raise RuntimeMissing(msg)
+        interpreter, run = self._open(model)
+        run()
+        file = _address(np.frombuffer(model, np.uint8))
+        places = []
+        for entry in interpreter.get_tensor_details():
+            try:
+                array = interpreter.tensor(entry["index"])()
+            except ValueError:  # it has no memory: what made it was fused away
+                continue
+            begin = _address(array)
+            if not file <= begin < file + len(model):  # weights lie in the file
+                places.append((begin, begin + array.nbytes))
+        return _largest_block(places)
 
     def _open(self, model: bytes) -> tuple[Any, Callable[[], object]]:
         # The interpreter ends the process on some broken files: this is what it looks at first.
@@ -86,10 +158,21 @@ class Runtime:
             )
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise BuildFailed("tflite cannot load the model: " + str(error)) from error
+            raise BuildFailed(self._refusal(str(error))) from error
         for entry in interpreter.get_input_details():
             interpreter.set_tensor(entry["index"], _example(entry))
         return interpreter, interpreter.invoke
+
+    def _refusal(self, said: str) -> str:
+        """Why a model is not taken; a runtime older than the file is called that."""
+        newer = _NEWER.search(said)
+        if newer is None:
+            return "tflite cannot load the model: " + said
+        return (
+            f"{self._name} {self._version} is too old for the file: it has no {newer.group(1)} of "
+            f"version {newer.group(2)}; install a newer one: python3 -m pip install --upgrade "
+            f"{self._name}"
+        )
 
     def _load_delegate(self, path: str) -> Any:
         try:
@@ -98,6 +181,22 @@ class Runtime:
             raise RuntimeMissing("the delegate " + path + " cannot be loaded: " + str(error)) from (
                 error
             )
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _largest_block(places: list[tuple[int, int]]) -> int:
+    """Bytes of the largest block in which tensors lie; a gap in it is smaller than they are."""
+    largest = begin = end = 0
+    gap = max(stop - start for start, stop in places)
+    for start, stop in sorted(places):
+        if start > end + gap:
+            begin = end = start
+        end = max(end, stop)
+        largest = max(largest, end - begin)
+    return largest
 
 
 def _example(entry: dict[str, Any]) -> Any:

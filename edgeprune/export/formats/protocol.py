@@ -22,11 +22,13 @@ class Source:
         model: in eval mode.
         onnx: its float32 ONNX file.
         example: one image, (1, C, H, W) float32.
+        files: float32 files of other formats that were made of it before, by format.
     """
 
     model: "torch.nn.Module"
     onnx: bytes
     example: "torch.Tensor"
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

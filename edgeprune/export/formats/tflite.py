@@ -7,6 +7,7 @@ from pathlib import Path
 from edgeprune.errors import VerificationError
 from edgeprune.export.formats.protocol import Made, Source
 from edgeprune.export.litert import to_tflite
+from edgeprune.export.litert.environment import LITERT_TORCH
 from edgeprune.export.tflite_lint import TfliteLint, lint_tflite
 from edgeprune.export.verification import Runner
 from edgeprune.quantization import CalibrationImages
@@ -67,6 +68,8 @@ class TfliteFormat:
 
     def _plain(self, source: Source) -> Made:
         """The float32 file; converting takes seconds, so the last one is kept."""
+        if (given := source.files.get("tflite")) is not None:
+            return Made(given, details={"converter": f"litert-torch {LITERT_TORCH}, sliced"})
         if self._float32 is None or self._float32[0] is not source:
             content, version = to_tflite(source.model, source.example)
             made = Made(content, details={"converter": f"litert-torch {version}"})

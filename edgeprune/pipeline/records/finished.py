@@ -8,6 +8,26 @@ from edgeprune.pipeline.records.compact import Compact, Measured
 _CHOSEN = {"searched": "the search", "magnitude": "global magnitude"}
 
 
+class BoardLatency(Compact):
+    """What one board of a pool measured of a model.
+
+    Attributes:
+        board: its name.
+        device_id: tells it from others of its make.
+        ratio: latency to the base model's on the same board.
+        ratio_interval: 95 % interval of that.
+        latency_ms: of the model.
+        baseline_ms: of the base model.
+    """
+
+    board: str
+    device_id: str | None = None
+    ratio: float
+    ratio_interval: tuple[float, float]
+    latency_ms: float
+    baseline_ms: float
+
+
 class Finished(Compact):
     """What is known of a model that was written, verified and measured.
 
@@ -33,6 +53,10 @@ class Finished(Compact):
         ratio_interval: 95 % interval of that.
         candidate: its own measurement.
         baseline: the base model's, taken beside it.
+        amounts: what it takes beside latency, where that is limited, by the quantity's name.
+        used: the same, as a share of what is allowed.
+        boards: of a pool, each that measured it; `ratio`, `candidate` and `baseline` are of the
+            board with the largest ratio.
     """
 
     name: str
@@ -56,6 +80,9 @@ class Finished(Compact):
     ratio_interval: tuple[float, float] = (1.0, 1.0)
     candidate: Measured | None = None
     baseline: Measured | None = None
+    amounts: dict[str, float] | None = None
+    used: dict[str, float] | None = None
+    boards: tuple[BoardLatency, ...] | None = None
 
     @property
     def cost(self) -> float:

@@ -21,11 +21,17 @@ KEPT_IN_FLOAT = 3
 _NAMED = 5
 
 
-def wanted_artifacts(settings: ExportConfig) -> list[tuple[str, str]]:
-    """Format and precision of what a pipeline asks for, beside the float32 ONNX file."""
+def wanted_artifacts(settings: ExportConfig, measured: str = "onnx") -> list[tuple[str, str]]:
+    """Format and precision of what is written beside the float32 ONNX file.
+
+    Args:
+        settings: what the pipeline asks for.
+        measured: format of the files that the search has measured, which a user gets in any case.
+    """
+    forms = settings.formats if measured == "onnx" else (measured, *settings.formats)
     return [
         (form, precision)
-        for form in dict.fromkeys(settings.formats)
+        for form in dict.fromkeys(forms)
         for precision in dict.fromkeys(("float32", *settings.precision))
         if (form, precision) != ("onnx", "float32")
     ]
@@ -40,7 +46,8 @@ def artifacts_of(session: Session, result: Finished) -> list[ArtifactRecord]:
     """The result in all that the pipeline asks for."""
     settings, accuracy = session.config.export, result.verification.accuracy
     source = finished_source(session, "result")
-    return write_artifacts(session, source, accuracy, settings, wanted_artifacts(settings))
+    wanted = wanted_artifacts(settings, session.form)
+    return write_artifacts(session, source, accuracy, settings, wanted)
 
 
 def write_artifacts(

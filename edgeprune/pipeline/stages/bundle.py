@@ -9,9 +9,13 @@ from typing import Any
 import torch
 
 from edgeprune import __version__
+from edgeprune.config.amounts import NAMES
+from edgeprune.devices import DevicePool
+from edgeprune.devices.pool.status import status_of
 from edgeprune.export import FILES
 from edgeprune.export.manifest import FileEntry
 from edgeprune.files import deflated, sha256, write_atomic
+from edgeprune.pipeline.amounts import amounts, unreachable
 from edgeprune.pipeline.field import BASELINES
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
@@ -23,6 +27,7 @@ from edgeprune.records import write_record
 from edgeprune.report import Budget, Group, Layer
 from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
+from edgeprune.report.limits import Limited
 from edgeprune.report.numbers import points_noun
 from edgeprune.tasks import Classification, Task
 
@@ -68,7 +73,7 @@ def write_bundle(
     parts = session.space.describe(result.widths)
     manifest = Manifest(
         **manifest_head(session),
-        trials=config.search.trials if goal.probed.reachable else 0,
+        trials=config.search.trials if goal.probed.reachable and not unreachable(session) else 0,
         budget=asked(session, goal, result),
         files=files,
         artifacts=tuple(artifacts),
@@ -91,11 +96,26 @@ def write_bundle(
 def asked(session: Session, goal: Goal, result: Finished) -> Budget:
     """What was asked of a result, and whether it holds."""
     budget, text = session.config.budget, goal.text
+    limited = _limited(session, result)
+    others = [f"{NAMES[one.name]} {one.text}" for one in limited]
+    text = ", ".join([text, *others]) if budget.latency_text else text
     if budget.accuracy_drop is not None:
         noun = points_noun(budget.accuracy_drop / 100)
         lost = f"at most {budget.accuracy_drop:g} {noun} lost"
         text = f"{text} (the fastest with {lost})" if budget.seeks else f"{text} with {lost}"
-    return Budget(text, goal.limit, result.met)
+    return Budget(text, goal.limit, result.met, limited)
+
+
+def _limited(session: Session, result: Finished) -> tuple[Limited, ...]:
+    """The budgets beside latency, with what the result takes of each."""
+    wanted = session.config.budget.amounts
+    if not wanted:
+        return ()
+    known, taken = amounts(session), result.amounts or {}
+    return tuple(
+        Limited(name, one.text, known.limits[name], known.base[name], taken[name])
+        for name, one in wanted.items()
+    )
 
 
 def _groups(
@@ -118,7 +138,7 @@ def _layers(session: Session, before: bytes, after: bytes) -> tuple[Layer, ...]:
     """Latency layer by layer, which zeros do not change."""
     if session.counted is not None:
         return ()
-    profiles = [session.device.profile(content) for content in (before, after)]
+    profiles = [session.profile(content) for content in (before, after)]
     return layer_rows(before, after, *profiles)
 
 
@@ -151,13 +171,24 @@ def manifest_head(session: Session) -> dict[str, Any]:
         "judged": judged(session.workload.task),
         "units": {one.name: one.unit for one in session.workload.task.metrics},
         "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
-        "target": {"name": config.target, **session.device.conditions()},
+        "target": {
+            "name": ", ".join(config.targets),
+            **session.device.conditions(),
+            **_pool(session),
+        },
         "host": {
             "python": platform.python_version(),
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
         },
     }
+
+
+def _pool(session: Session) -> dict[str, Any]:
+    """The boards, where there are several: how each did."""
+    if not isinstance(session.device, DevicePool):
+        return {}
+    return {"boards": [vars(line) for line in status_of(session.device).boards]}
 
 
 def copy_bundle(directory: RunDirectory, contender: str, folder: Path) -> dict[str, FileEntry]:

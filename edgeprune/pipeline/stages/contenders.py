@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from edgeprune.errors import MeasurementError
 from edgeprune.latency import NetModel
+from edgeprune.pipeline.amounts import Allowances
 from edgeprune.pipeline.counted import counted_field
 from edgeprune.pipeline.field import (
     BASELINES,
@@ -106,10 +107,18 @@ def settler_of(
     estimator = goal.probed.estimator(session, kernels)
     for found in searches:
         for trial in found.trials:
-            estimator.observe(trial.widths, trial.outcome.latency_ratio)
-    problem = search_problem(session, goal.probed, estimator)
-    compare, observe = session.compare, estimator.observe
-    return Settler(problem, compare, observe, goal.limit, session.reporter.log)
+            one = trial.outcome
+            estimator.observe(trial.widths, one.latency_ratio, one.latency_error)
+    compare, observe, log = session.compare, estimator.observe, session.reporter.log
+    if not session.config.budget.amounts:
+        problem = search_problem(session, goal.probed, estimator)
+        return Settler(problem, compare, observe, goal.limit, log)
+    allowances = Allowances(session, estimator)
+    for found in searches:
+        for trial in found.trials:
+            allowances.observe(trial.widths, trial.outcome.amounts)
+    problem = search_problem(session, goal.probed, estimator, allowances)
+    return Settler(problem, compare, observe, goal.limit, log, allowances.used)
 
 
 def finalists(session: Session, settler: Settler, found: SearchResult) -> list[Contender]:

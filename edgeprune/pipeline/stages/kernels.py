@@ -27,20 +27,23 @@ def learn_kernels(session: Session) -> NetModel | None:
 
     Returns:
         The model's latency from its kernels; None where the runtime cannot tell layers apart, no
-        time is given for it, the history is switched off, no latency is asked for, or the search
-        is in int8, whose kernels the profile of a float32 file does not show.
+        time is given for it, the history is switched off, no latency is asked for, or a profile
+        does not show the kernels that are measured, such as those of int8.
 
     Raises:
         HistoryError: it is no history, or of a newer version.
         MeasurementError: the device was lost.
     """
     limit_s, space = session.target.measure.probe_s, session.channels
-    if session.history is None or limit_s == 0 or session.artifact is not None:
+    if session.history is None or limit_s == 0 or session.counted is not None:
         return None
-    if session.counted is not None:
-        return None
+    called: dict[str, str] = {}
+    if (files := session.artifact) is not None:
+        if files.nodes is None:
+            return None
+        called = {node: layer for layer, node in files.nodes.items()}
     try:
-        net = PrunableNet(space.template.base, space.layer_costs, space.full)
+        net = PrunableNet(space.template.base, space.layer_costs, space.full, called)
     except MeasurementError as error:
         session.reporter.log(f"kernels: {error}")
         return None
@@ -61,7 +64,8 @@ def _learn(session: Session, history: RunHistory, net: PrunableNet, limit_s: flo
             nonlocal profiled
             profiled += 1
             task.advance(note=f"net {profiled}")
-            return session.candidate(widths)
+            content = session.candidate(widths)
+            return content if session.artifact is None else session.artifact(content)
 
         facts = target_facts(session.device.conditions())
         key = target_key(facts)

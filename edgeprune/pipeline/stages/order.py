@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
+from edgeprune.pipeline.amounts import unreachable
 from edgeprune.pipeline.field import Field
 from edgeprune.pipeline.goals import Goal, goals
 from edgeprune.pipeline.records import (
@@ -83,7 +84,7 @@ def run_stages(session: Session) -> Manifest:
     kernels = learn_kernels(session)
     budget, probed = session.config.budget, probe(session)
     wanted = goals(budget, probed)
-    if wanted[0].probed.reachable:
+    if wanted[0].probed.reachable and not unreachable(session):
         learn_curves(session, lambda: worth_measuring(session, probed, kernels))
     if budget.seeks and budget.accuracy_drop is not None:
         found = find_tolerated(session, probed, kernels, budget.accuracy_drop)
@@ -103,7 +104,8 @@ def _reach(session: Session, goal: Goal, kernels: NetModel | None) -> dict[str, 
     Returns:
         The records of ``result`` and of the baselines.
     """
-    if goal.probed.reachable:
+    away = unreachable(session)
+    if goal.probed.reachable and not away:
         choose_scoring(session, goal, kernels)
         sampler = session.config.search.sampler
         found = search(session, goal.probed, goal.named("search"), sampler, kernels)
@@ -112,8 +114,25 @@ def _reach(session: Session, goal: Goal, kernels: NetModel | None) -> dict[str, 
         counted = session.counted is not None
         settler = None if counted else settler_of(session, goal, (found, compared), kernels)
         return race(session, goal, field, settler)
+    if away:
+        session.reporter.say(_contradiction(session, goal, away))
+        return race(session, goal, gather_smallest(session, goal)) if goal.own else None
     session.reporter.say(
         f"even the smallest candidate takes {goal.probed.smallest:.3f}x of the base's latency, "
         f"over the budget of {goal.limit:.3f}x: writing that one, without a search"
     )
     return race(session, goal, gather_smallest(session, goal)) if goal.own else None
+
+
+def _contradiction(session: Session, goal: Goal, away: str) -> str:
+    """Which budget cannot be held, and which ones could have been."""
+    holds = [f"{goal.limit:.3g}x of the latency"] if goal.probed.reachable else []
+    names = session.config.budget.amounts
+    holds += [
+        f"budget.{name} {one.text}" for name, one in names.items() if f"budget.{name} " not in away
+    ]
+    would = f"; what binds is that alone: {' and '.join(holds)} could be held" if holds else ""
+    return (
+        f"even the smallest candidate is over the budget of {away}{would}: writing that one, "
+        "without a search"
+    )

@@ -14,6 +14,7 @@ from edgeprune.pipeline.deploying import deploy_commands
 from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Row, Summary, Target, Trial, write_report
+from edgeprune.report.boards import BoardRow
 from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch
 from edgeprune.report.curves import Curves as CurvesShown
@@ -87,6 +88,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         curves=None if curves is None else CurvesShown(**asdict(curves)),
         notes=(*_notes(manifest), *_set_aside(aside)),
         classes=tuple(_classes(manifest)),
+        boards=tuple(_boards(manifest)),
         judged=manifest.judged,
         directory=str(directory.path),
         deploy=deploy_commands(directory),
@@ -101,6 +103,23 @@ def _classes(manifest: Manifest) -> Iterator[ClassAccuracy]:
     ):
         if images:
             yield ClassAccuracy(name, images, first / images, second / images)
+
+
+def _boards(manifest: Manifest) -> Iterator[BoardRow]:
+    """Of a pool: what each measured of the result, and how it did in the whole run."""
+    found = {one.board: one for one in manifest.result.boards or ()}
+    for board in manifest.target.get("boards", ()):
+        one = found.get(board["name"])
+        yield BoardRow(
+            name=board["name"],
+            measured=board["measured"],
+            errors=board["errors"],
+            ratio=None if one is None else one.ratio,
+            ratio_interval=None if one is None else one.ratio_interval,
+            latency_ms=None if one is None else one.latency_ms,
+            baseline_ms=None if one is None else one.baseline_ms,
+            last_error=board["last_error"],
+        )
 
 
 def _notes(manifest: Manifest) -> list[str]:
@@ -213,6 +232,7 @@ def _trial(trial: SearchTrial, search: str, manifest: Manifest) -> Trial:
         finalist=trial.number in contender.finalists,
         density=outcome.density,
         predicted=outcome.details.get("predicted_ratio"),
+        interval=outcome.details.get("predicted_interval"),
     )
 
 

@@ -59,8 +59,8 @@ def _tried(session: Session, goal: Goal, kernels: NetModel | None) -> Scoring:
     if best >= TELLING * base:
         return Scoring(retrain_images=0, best=best, base=base)
     session.reporter.say(
-        f"within {goal.text}, candidates get {best:.1%} right before fine-tuning at best "
-        f"(base {base:.1%}), which says little: each is trained on {images:,} images before it "
-        "is scored (recover.retrain_images)"
+        f"within {goal.text}, candidates reach {best:.1%} {workload.task.score.called} before "
+        f"fine-tuning at best (base {base:.1%}), which says little: each is trained on {images:,} "
+        "images before it is scored (recover.retrain_images)"
     )
     return Scoring(retrain_images=images, best=best, base=base)

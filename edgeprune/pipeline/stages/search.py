@@ -1,26 +1,25 @@
 """The searches: the chosen sampler, and random search with as many trials."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from optuna.samplers import BaseSampler
-from torch import nn
 
 from edgeprune.devices import Comparison
-from edgeprune.errors import DivergedError
 from edgeprune.evaluation import Evaluator
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
+from edgeprune.pipeline.amounts import measured, shares
 from edgeprune.pipeline.clusters import keep_clusters
+from edgeprune.pipeline.execution import outstanding_proposals
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.problems import search_problem
-from edgeprune.pipeline.recipe import train
+from edgeprune.pipeline.recipe import retrain
 from edgeprune.pipeline.regimes import regimes, sampler_options
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.probe import Probe
-from edgeprune.pruning import CandidatePlan
 from edgeprune.search import (
     Outcome,
     SearchProblem,
@@ -34,6 +33,7 @@ from edgeprune.search import (
 )
 from edgeprune.search.allocation import allocations
 from edgeprune.search.filling import fill
+from edgeprune.search.problem import Key
 from edgeprune.search.translation import best_points
 from edgeprune.search.useful_widths import useful_widths
 
@@ -86,19 +86,28 @@ def _search(
         first += best_points(problem, past.sources, WARM_STARTS)
     trials = config.trials if found is None else 1
 
-    here = False
+    outstanding = outstanding_proposals(session, spec)
+    if outstanding > 1 and spec.several is not None:
+        options = dict(spec.several(options))
+
+    here: set[Key] = set()
 
     def evaluate(widths: Widths) -> Outcome:
-        nonlocal here
-        here = True
-        predicted = None if estimator is None else estimator.ratio(widths)
         outcome = evaluator(widths)
-        told = {
-            "predicted_ratio": predicted,
+        here.add(problem.key(widths))
+        if not session.config.budget.amounts:
+            return outcome
+        with session.turns.measuring():
+            values = measured(session, widths)
+        return replace(outcome, amounts=dict(values), used=shares(session, values))
+
+    def note(widths: Widths) -> dict[str, Any]:
+        return {
+            "predicted_ratio": None if estimator is None else estimator.ratio(widths),
+            "predicted_interval": None if estimator is None else estimator.interval(widths),
             "predicted_reward": _expected_reward(chosen),
             "trusted": getattr(chosen, "trusted", None),
         }
-        return replace(outcome, details={**outcome.details, **told})
 
     chosen = spec.make(problem, seed, trials, options)
     folder = session.directory.path / name
@@ -106,7 +115,6 @@ def _search(
     with session.reporter.task(f"search {sampler}", trials) as task:
 
         def on_trial(trial: SearchTrial) -> None:
-            nonlocal here
             outcome = trial.outcome
             if outcome.cost <= probe.budget and (not best or trial.reward > best[0].reward):
                 best[:] = [trial]
@@ -115,8 +123,8 @@ def _search(
                 f"accuracy {outcome.accuracy:.4f}, {_cost(outcome)}"
             )
             keep_clusters(folder, chosen, problem)
-            past.keep(trial, getattr(chosen, "last_actions", None), here=here)
-            here = False
+            known = problem.key(trial.widths) in here
+            past.keep(trial, getattr(chosen, "last_actions", None), here=known)
             task.advance(note=_note(best))
             session.reporter.listener.on_trial(trial)
 
@@ -136,6 +144,9 @@ def _search(
             on_set_aside=on_set_aside,
             set_aside_in_a_row=config.set_aside_in_a_row,
             enqueue=first[:trials],
+            outstanding=outstanding,
+            note=note,
+            alone=session.turns.computing,
         )
 
 
@@ -150,6 +161,7 @@ def session_evaluator(
     session: Session, known: Callable[[Widths], Comparison | None] | None = None
 ) -> Evaluator:
     """What turns widths into outcomes in a run; what is known is not measured again."""
+    images, crew = session.retrain_images, session.crew
     return Evaluator(
         plan=session.plan,
         space=session.space,
@@ -158,19 +170,15 @@ def session_evaluator(
         split=session.workload.splits.reward,
         device=session.device,
         task=session.workload.task,
-        remote=session.target.remote,
+        remote=session.remote,
         artifact=session.artifact,
+        score_file=None if session.artifact is None else session.artifact.score,
         baseline=session.baseline,
         known=known if session.counted is None else None,
-        retrain=partial(_retrain, session) if session.retrain_images else None,
+        retrain=partial(retrain, session, images) if images else None,
+        turns=session.turns,
+        elsewhere=None if crew is None else partial(crew.work, "score", images=images),
     )
-
-
-def _retrain(session: Session, model: nn.Module, plan: CandidatePlan) -> None:
-    images, seed = session.retrain_images, session.config.search.seed
-    split = session.workload.splits.train.subset(images, seed)
-    with suppress(DivergedError):  # what is left of it is scored as it is: as good as by chance
-        train(session, model, split, epochs=1, after_step=partial(plan.hold, model))
 
 
 def _expected_reward(sampler: BaseSampler) -> float | None:
@@ -187,7 +195,8 @@ def _note(best: list[SearchTrial]) -> str:
 
 def _cost(outcome: Outcome) -> str:
     if outcome.density is None:
-        return f"latency {outcome.latency_ratio:.3f}x"
+        used = (f"{name} {share:.3f} of its budget" for name, share in outcome.used.items())
+        return ", ".join([f"latency {outcome.latency_ratio:.3f}x", *used])
     return f"density {outcome.density:.4f}"
 
 

@@ -13,8 +13,8 @@ def concat(flow: Flow, node: Node) -> None:
     values = [flow.value(name) for name in node.inputs]
     rank = len(values[0].shape)
     joined = int(node.attributes["axis"]) % rank
-    if joined == 0 and any(one.batched for one in values):
-        flow.batch_first = False
+    for one in values:
+        flow.lose_batch(one, joined)
     axes: list[Ids | None] = []
     for axis in range(rank):
         if axis == joined:
@@ -44,12 +44,14 @@ def gather(flow: Flow, node: Node) -> None:
     """Channels pass where another axis is looked up."""
     value, index = flow.value(node.inputs[0]), flow.value(node.inputs[1])
     axis = int(node.attributes.get("axis", 0)) % len(value.shape)
-    if axis == 0 and value.batched:
-        flow.batch_first = False
+    flow.lose_batch(value, axis)
     flow.labels.fix(value.axes[axis], f"looked up by number: {node.where}")
     flow.fix(index, f"used as an index: {node.where}")
     found = (None,) * len(index.shape)
-    flow.put(node, (*value.axes[:axis], *found, *value.axes[axis + 1 :]))
+    batch = value.batch if value.batch < axis else value.batch + len(found) - 1
+    if not value.batched:
+        batch = axis + index.batch
+    flow.put(node, (*value.axes[:axis], *found, *value.axes[axis + 1 :]), batch=max(batch, 0))
 
 
 @rule("Pad")

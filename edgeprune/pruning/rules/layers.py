@@ -101,6 +101,8 @@ def _of_two(flow: Flow, node: Node, left: Value, right: Value) -> None:
         _leave(flow, node, f"a product with a vector: {node.where}")
         return
     flow.unify(left, -1, right, -2)
+    flow.lose_batch(left, -1)
+    flow.lose_batch(right, -2)
     rank = len(flow.shape_of(node))
     outer: list[Ids | None] = []
     for axis in range(-rank, -2):
@@ -108,7 +110,8 @@ def _of_two(flow: Flow, node: Node, left: Value, right: Value) -> None:
         if len(sides) == 2:
             flow.unify(left, axis, right, axis)
         labelled = [one.axes[axis] for one in sides]
-        outer.append(labelled[0] if labelled and None not in labelled else None)
+        known = [ids for ids in labelled if ids is not None]
+        outer.append(known[0] if known and len(known) == len(labelled) else None)
     axes = (*outer, left.axes[-2], right.axes[-1])
     flow.put(node, axes)
     shape = flow.shape_of(node)

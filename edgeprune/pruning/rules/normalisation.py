@@ -72,25 +72,26 @@ def reduction(flow: Flow, node: Node) -> None:
         ints = flow.value(node.inputs[1]).ints
         given = None if ints is None else np.ravel(ints.values).tolist()
     reduced = {int(axis) % rank for axis in (range(rank) if given is None else given)}
-    if 0 in reduced:
-        flow.batch_first = flow.batch_first and not value.batched
+    for axis in reduced:
+        flow.lose_batch(value, axis)
     if node.op.startswith("Arg"):
         for axis in reduced:
             flow.labels.fix(value.axes[axis], f"looked up by number: {node.where}")
+    batch = value.batch
     kept = [None if axis in reduced else value.axes[axis] for axis in range(rank)]
     if not node.attributes.get("keepdims", 1):
         kept = [value.axes[axis] for axis in range(rank) if axis not in reduced]
-    flow.put(node, tuple(kept))
+        batch = value.batch - sum(axis < value.batch for axis in reduced)
+    flow.put(node, tuple(kept), batch=batch)
 
 
 @rule("Hardmax", "LogSoftmax", "LpNormalization", "Softmax")
 def along_one_axis(flow: Flow, node: Node) -> None:
-    """Channels that share one sum are fixed: what is cut would go to the others."""
-    value = flow.value(node.inputs[0])
-    axis = int(node.attributes.get("axis", -1)) % len(value.shape)
-    flow.labels.fix(value.axes[axis], f"share one sum: {node.where}")
-    kept = tuple(None if index == axis else ids for index, ids in enumerate(value.axes))
-    flow.put(node, kept)
+    """Channels that share one sum share it with those that remain, as in torch.
+
+    So cross-covariance attention can be cut: a softmax along the dimensions of a head.
+    """
+    flow.put(node, flow.value(node.inputs[0]).axes)
 
 
 @rule("LRN")

@@ -41,8 +41,8 @@ def slicing(flow: Flow, node: Node) -> None:
         window = slice(int(starts.values[index]), int(ends.values[index]), int(step))
         start, end, step = window.indices(size)
         whole = (start, end, step) == (0, size, 1)
-        if axis == 0 and value.batched and not whole:
-            flow.batch_first = False
+        if not whole:
+            flow.lose_batch(value, axis)
         ids = axes[axis]
         if step > 0:  # plain bounds, but none on the batch
             new_starts[index], new_ends[index] = start, _NO_BOUND if whole else end
@@ -89,8 +89,7 @@ def split(flow: Flow, node: Node) -> None:
     axis = int(node.attributes.get("axis", 0)) % len(value.shape)
     sizes = [flow.shape_of(node, output)[axis] for output in range(len(node.outputs))]
     ids = value.axes[axis]
-    if axis == 0 and value.batched:
-        flow.batch_first = False
+    flow.lose_batch(value, axis)
     bounds = np.cumsum([0, *sizes])
     parts = None
     if ids is not None:

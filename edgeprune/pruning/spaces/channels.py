@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from torch import nn
 
 from edgeprune.errors import SpaceError
 from edgeprune.pruning import importance as criteria
+from edgeprune.pruning.arena import Layout
 from edgeprune.pruning.branches import Branch, output_channels, with_groups
 from edgeprune.pruning.costs import CostModel, Floats, LayerCosts, Lengths
 from edgeprune.pruning.edits import Edit, removed_by
@@ -18,6 +19,7 @@ from edgeprune.pruning.features import NAMES, feature_table
 from edgeprune.pruning.graph import module_of
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Batches, Loss, Scores
+from edgeprune.pruning.memory import MemoryModel
 from edgeprune.pruning.plan import Plan, SlicedState, Slices, Widths, fingerprint
 from edgeprune.pruning.spaces.checking import checked
 from edgeprune.pruning.spaces.example import one_example
@@ -131,8 +133,8 @@ class ChannelSpace:
             example_input: what the model is given, of any rank: a tensor, several in the order
                 of the model's arguments, or a dict by the arguments' names; its first example is
                 used.
-            batch_axis: the axis on which examples stand in it; files take any number of them
-                where it is 0. None: there is none.
+            batch_axis: the axis on which examples stand in it. None: there is none, and files take
+                one example.
             include: patterns of group names; only these may be cut.
             exclude: patterns of group names that may not be cut.
             multiple: widths are multiples of this number of channels (or full); one number, or
@@ -152,7 +154,7 @@ class ChannelSpace:
         check_settings(multiple, min_keep)
         example = one_example(example_input, batch_axis)
         with evaluating(model):
-            structure = read_structure(model, example, batched=batch_axis == 0)
+            structure = read_structure(model, example, batch_axis=batch_axis)
             groups = fix_unwanted(structure.groups, include, exclude)
             kinds = {layer.name: layer.kind for layer in structure.flow.layers}
             steps = {
@@ -175,7 +177,7 @@ class ChannelSpace:
                 for group in groups
             )
             space = cls(model, structure, groups, choices, branches)
-            return checked(space, model, example) if check else space
+            return cast(Self, checked(space, model, example, batch_axis)) if check else space
 
     @cached_property
     def template(self) -> Template:
@@ -188,6 +190,10 @@ class ChannelSpace:
             branches=self.branches,
             units=self._rules.units,
         )
+
+    @cached_property
+    def _memory(self) -> MemoryModel:
+        return MemoryModel(self._structure.flow, self._lengths, self.branches)
 
     @cached_property
     def features(self) -> Floats:
@@ -203,11 +209,12 @@ class ChannelSpace:
 
     @cached_property
     def cuttable_macs_share(self) -> float:
-        """Share of the model's MACs in layers that a free group cuts."""
+        """Share of the model's MACs in layers and products that a free group cuts."""
         touched = {name for group in self.free for name in group.layers}
         costs = self.layer_costs(self.full)
         inside = [name in touched for name in costs.names]
-        return float(costs.macs[inside].sum() / max(self.macs(self.full), 1))
+        products = self._costs.products(self._lengths.full)[self._costs.cut_products]
+        return float((costs.macs[inside].sum() + products.sum()) / max(self.macs(self.full), 1))
 
     def macs(self, widths: Mapping[str, int]) -> int:
         """Multiply-accumulates of all convolutions and matrix products, for one image."""
@@ -216,6 +223,11 @@ class ChannelSpace:
     def params(self, widths: Mapping[str, int]) -> int:
         """Number of parameters; batch-norm statistics are none."""
         return self._costs.parameters(self._rules.units(widths))
+
+    def activation_elements(self, widths: Mapping[str, int], layout: Layout | None = None) -> float:
+        """Most numbers of one image that are in memory at once, see `MemoryModel`."""
+        gone = (index for index, one in enumerate(self.branches) if widths[one.groups[0]] == 0)
+        return self._memory.elements(self._rules.units(widths), frozenset(gone), layout or Layout())
 
     def costs(self, widths: Mapping[str, int]) -> Costs:
         """MACs and parameters; latency, which the budget is on, is measured."""
@@ -314,6 +326,19 @@ class ChannelSpace:
             criterion=importance,
             edits=edits,
         )
+
+    def widths_of(self, state: Mapping[str, Any]) -> Widths:
+        """The widths of a candidate, as the shapes of its weights tell them.
+
+        Args:
+            state: tensors or arrays by state-dict name; others may be among them.
+
+        Raises:
+            SpaceError: they belong to no plan of this model, or leave the widths open.
+        """
+        units = np.rint(self.template.units(state)).astype(int).tolist()
+        kept = zip(self.free, units, strict=True)
+        return self.check_widths({group.name: count * group.unit for group, count in kept})
 
     def slice_state(self, plan: Plan) -> SlicedState:
         """The base model's weights and buffers, cut by a plan.

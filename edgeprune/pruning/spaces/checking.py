@@ -19,18 +19,21 @@ if TYPE_CHECKING:
     from edgeprune.pruning.spaces.channels import ChannelSpace
 
 
-def checked(space: "ChannelSpace", model: nn.Module, example: Inputs) -> "ChannelSpace":
+def checked(
+    space: "ChannelSpace", model: nn.Module, example: Inputs, batch_axis: int | None = 0
+) -> "ChannelSpace":
     """A space without the groups and branches that turn out not to be sound.
 
     Args:
         space: as it was read from the graph.
         model: the base model, in eval mode.
         example: what it is given.
+        batch_axis: on which axis of it examples stand.
 
     Raises:
         SpaceError: not even the unpruned file computes what the model computes.
     """
-    trial = _Trial(space, model, example)
+    trial = _Trial(space, model, example, batch_axis)
     if trial.of_groups([group.name for group in space.free]) is not None:
         trial = _without_culprits(trial)
     return _with_sound_branches(trial)
@@ -41,6 +44,7 @@ class _Trial:
     space: "ChannelSpace"
     model: nn.Module
     example: Inputs
+    batch_axis: int | None = 0
 
     def of_groups(self, names: Sequence[str]) -> str | None:
         """Cut some groups a little and compare torch with ONNX Runtime.
@@ -77,7 +81,8 @@ class _Trial:
 
     def _problem(self, plan: Plan, content: Callable[[], bytes]) -> str | None:
         batch = 2 if self.space.template.dynamic_batch else 1
-        return problem_with(plan, self.model, content, self.example, batch=batch)
+        axis = self.batch_axis
+        return problem_with(plan, self.model, content, self.example, batch=batch, batch_axis=axis)
 
     def but(
         self,
@@ -90,7 +95,7 @@ class _Trial:
         if dynamic_batch is None:
             dynamic_batch = self.space.template.dynamic_batch
         space = self.space.but(groups, branches, dynamic_batch=dynamic_batch)
-        return _Trial(space, self.model, self.example)
+        return _Trial(space, self.model, self.example, self.batch_axis)
 
 
 def _without_culprits(trial: _Trial) -> _Trial:

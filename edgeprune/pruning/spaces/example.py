@@ -33,13 +33,13 @@ def one_example(inputs: Inputs, batch_axis: int | None = 0) -> Inputs:
     first = next(iter(given.values()))
     if batch_axis is None:
         return map_inputs(inputs, torch.Tensor.detach)
-    if not -first.ndim <= batch_axis < first.ndim:
+    if not 0 <= batch_axis < first.ndim:
         msg = (
             f"the batch axis is {batch_axis}, and the example input has shape "
             f"{tuple(first.shape)}; allowed: one of its axes, or None"
         )
         raise SpaceError(msg)
-    axis, size = batch_axis % first.ndim, first.shape[batch_axis]
+    axis, size = batch_axis, first.shape[batch_axis]
 
     def cut(one: torch.Tensor) -> torch.Tensor:
         batched = one.ndim > axis and one.shape[axis] == size

@@ -1,6 +1,6 @@
 """Which candidates a study has had: kept up to date, so that a long search stays as quick."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from weakref import WeakKeyDictionary
 
 from optuna.study import Study
@@ -10,8 +10,29 @@ from edgeprune.search.journal import SET_ASIDE
 from edgeprune.search.problem import Key, SearchProblem
 
 
-def seen_keys(problem: SearchProblem, study: Study) -> set[Key]:
-    """The candidates a study has evaluated, is evaluating or has set aside; not to be changed.
+class Seen(Set[Key]):
+    """Candidates that a study has had; copying thousands for each proposal would take longer.
+
+    Attributes:
+        running: those under evaluation.
+    """
+
+    def __init__(self, ended: Set[Key], running: Set[Key]) -> None:
+        self._ended, self.running = ended, running
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._ended or key in self.running
+
+    def __iter__(self) -> Iterator[Key]:
+        yield from self._ended
+        yield from (key for key in self.running if key not in self._ended)
+
+    def __len__(self) -> int:
+        return len(self._ended) + sum(key not in self._ended for key in self.running)
+
+
+def seen_keys(problem: SearchProblem, study: Study) -> Seen:
+    """The candidates a study has evaluated, is evaluating or has set aside, as they are now.
 
     Trials that have ended are looked at once, whoever asks how often.
     """
@@ -27,7 +48,7 @@ class _Known:
         # In one attribute: another thread may be doing the same.
         self._left: tuple[Sequence[int], int] = ((), 0)
 
-    def updated(self, problem: SearchProblem, trials: Sequence[FrozenTrial]) -> set[Key]:
+    def updated(self, problem: SearchProblem, trials: Sequence[FrozenTrial]) -> Seen:
         waiting, end = self._left
         still: list[int] = []
         running: set[Key] = set()
@@ -39,7 +60,7 @@ class _Known:
                 into = self._keys if trial.state.is_finished() else running
                 into.add(problem.key(trial.params))
         self._left = (still, len(trials))
-        return self._keys | running if running else self._keys
+        return Seen(self._keys, running)
 
 
 def _counts(trial: FrozenTrial) -> bool:

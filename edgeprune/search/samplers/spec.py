@@ -19,6 +19,11 @@ def _anything(options: Options) -> None:
     """Options that only making the sampler can check."""
 
 
+def _as_given(options: Options) -> Options:
+    """These options."""
+    return options
+
+
 @dataclass(frozen=True)
 class SamplerSpec:
     """What a pipeline asks of a sampler's name.
@@ -39,6 +44,8 @@ class SamplerSpec:
         recalls: whether it takes earlier searches in itself, so that `search.warm_start` has
             nothing to add.
         single_weights: whether it searches densities of single weights.
+        several: of options, those with which several of its proposals may be under evaluation at
+            once; None for a sampler whose next proposal needs the answer to the one before.
         regimes: of options and target, the budgets that it leads down over, falling, the last one
             the target; None for a sampler that has one budget.
     """
@@ -53,6 +60,7 @@ class SamplerSpec:
     begins: bool = False
     recalls: bool = False
     single_weights: bool = False
+    several: Callable[[Options], Options] | None = _as_given
     regimes: Callable[[Options, float], tuple[float, ...]] | None = None
 
 

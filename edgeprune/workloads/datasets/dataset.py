@@ -13,7 +13,7 @@ class Dataset:
     lists of images). A dataset of other splits gives `reward` too.
 
     Attributes:
-        classes: names; a label is an index into them.
+        classes: names; a label is an index into them. Of a regression the names of the numbers.
         train: what a model may be trained on.
         test: what it may not; None where the user's lists have to say.
         reward: images that nobody trains on, apart from `test`. Giving one declares that no

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edgeprune.errors import WorkloadError
 from edgeprune.workloads.archive import ARCHIVE_SUFFIXES, is_archive, unpacked
@@ -93,18 +94,31 @@ def dataset_of(
     std: Sequence[float] | None,
     *,
     augment: bool,
+    targets: npt.NDArray[np.float32] | None = None,
     scaling: Scaling | None = None,
 ) -> Dataset:
-    """The data set of images that have been listed; see `imagefolder`."""
+    """The data set of images that have been listed; see `imagefolder`.
+
+    Args:
+        tree: the images.
+        image_size: see `imagefolder`.
+        mean: see `imagefolder`.
+        std: see `imagefolder`.
+        augment: see `imagefolder`.
+        targets: (N, numbers) of the images of a regression; then labels mean nothing.
+        scaling: how larger images are brought to their size.
+    """
     normalisation = choose_normalisation(mean, std, IMAGENET)
     augmentation = Augmentation() if augment else None
+    labels = tree.labels if targets is None else np.zeros(len(targets), np.int64)
     whole: IndexedSplit
     if (image_size or max(read_size(tree.root / tree.names[0]))) <= SMALL_IMAGE:
         whole = ArraySplit(
             "images",
             decoded_images(tree, image_size),
-            tree.labels,
+            labels,
             names=tree.names,
+            targets=targets,
             normalisation=normalisation,
             augmentation=augmentation,
         )
@@ -112,9 +126,10 @@ def dataset_of(
         whole = FileSplit(
             "images",
             [tree.root / name for name in tree.names],
-            tree.labels,
+            labels,
             image_size=image_size or LARGE_IMAGE_SIZE,
             names=tree.names,
+            targets=targets,
             normalisation=normalisation,
             augmentation=augmentation,
             scaling=scaling or Scaling(),

@@ -8,10 +8,14 @@ from edgeprune.config import DataConfig
 from edgeprune.errors import WorkloadError, nearest
 from edgeprune.plugins import provided
 from edgeprune.workloads.datasets.cifar10 import cifar10
+from edgeprune.workloads.datasets.coco import coco
 from edgeprune.workloads.datasets.dataset import Dataset
 from edgeprune.workloads.datasets.digit_pairs import digit_pairs
 from edgeprune.workloads.datasets.digits import digits
 from edgeprune.workloads.datasets.imagefolder import imagecsv, imagefolder
+from edgeprune.workloads.datasets.imagemasks import imagemasks
+from edgeprune.workloads.datasets.targetcsv import targetcsv
+from edgeprune.workloads.datasets.torch_datasets import dataset_of_parts
 from edgeprune.workloads.importing import call_accepted, import_function
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.recipe import Recipe
@@ -21,10 +25,13 @@ from edgeprune.workloads.split import Split
 ENTRY_POINTS = "edgeprune.datasets"
 _OURS: dict[str, Callable[..., Dataset]] = {
     "cifar10": cifar10,
+    "coco": coco,
     "digit_pairs": digit_pairs,
     "digits": digits,
     "imagecsv": imagecsv,
     "imagefolder": imagefolder,
+    "imagemasks": imagemasks,
+    "targetcsv": targetcsv,
 }
 #: Settings a dataset function gets if its signature asks for them. Those that the user set and
 #: it does not ask for are errors, except for the seed, which also seeds the splits.
@@ -50,8 +57,8 @@ def open_dataset(config: DataConfig, recipe: Recipe | None = None) -> Dataset:
             nothing.
 
     Raises:
-        WorkloadError: the name is unknown, a setting does not apply, the function gives no
-            `Dataset`, or its labels and classes do not agree.
+        WorkloadError: the name is unknown, a setting does not apply, the function gives
+            neither a `Dataset` nor torch datasets, or its labels and classes do not agree.
     """
     function = (
         import_function(config.name, "workload.data.name")
@@ -100,13 +107,8 @@ def _built_in(name: str) -> Callable[..., Dataset]:
     return datasets()[name]
 
 
-def _checked(found: Any, name: str) -> Dataset:
-    if not isinstance(found, Dataset):
-        msg = f"{name} gave a {type(found).__name__}; allowed: edgeprune.workloads.Dataset"
-        raise WorkloadError(msg)
-    if len(found.classes) < 2:
-        msg = f"{name} has {len(found.classes)} classes {list(found.classes)}; allowed: at least 2"
-        raise WorkloadError(msg)
+def _checked(given: Any, name: str) -> Dataset:
+    found = given if isinstance(given, Dataset) else dataset_of_parts(given, name)
     for part in ("train", "test", "reward"):
         split = getattr(found, part)
         if split is None and part != "train":
@@ -117,7 +119,7 @@ def _checked(found: Any, name: str) -> Dataset:
                 "allowed: ArraySplit, FileSplit, or an object with name, __len__, batches, subset"
             )
             raise WorkloadError(msg)
-        if isinstance(split, IndexedSplit) and split.labels.max() >= len(found.classes):
+        if isinstance(split, IndexedSplit) and split.labels.max() >= max(len(found.classes), 1):
             msg = (
                 f"{name}: {part} has the label {split.labels.max()}; "
                 f"allowed: 0 to {len(found.classes) - 1} ({len(found.classes)} classes)"

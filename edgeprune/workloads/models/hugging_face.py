@@ -103,7 +103,8 @@ def _transformers(name: str) -> "ModuleType":
         )
         raise WorkloadError(msg) from error
     transformers.utils.logging.disable_progress_bar()
-    return transformers
+    found: ModuleType = transformers
+    return found
 
 
 def _config(transformers: "ModuleType", name: str) -> Any:

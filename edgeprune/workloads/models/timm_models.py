@@ -86,7 +86,8 @@ def _timm(name: str) -> "ModuleType":
             f"workload.model.name: {TIMM}{name} needs timm ({error}): pip install 'edgeprune[timm]'"
         )
         raise WorkloadError(msg) from error
-    return timm
+    found: ModuleType = timm
+    return found
 
 
 def _require_known(timm: "ModuleType", name: str) -> None:

@@ -1,10 +1,11 @@
 """One episode of AMC: what the agent sees at each group, and what it may do there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
+import torch
 
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.wall import largest_width
@@ -27,6 +28,16 @@ class Episode:
     states: np.ndarray
     actions: list[float]
     widths: Widths
+
+    def to_state(self) -> dict[str, Any]:
+        """Tensors, numbers and names."""
+        states = torch.from_numpy(self.states.copy())
+        return {"states": states, "actions": list(self.actions), "widths": dict(self.widths)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """What `to_state` was called on."""
+        return cls(state["states"].numpy(), list(state["actions"]), dict(state["widths"]))
 
 
 class Walks(Protocol):

@@ -12,8 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 from edgeprune.search.allocation import Allocator
 from edgeprune.search.allocation_losses import SummedLoss
 from edgeprune.search.fitting import asked_ratios, fit_to_budget
-from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.reward_noise import LATENCY_RATIO
+from edgeprune.search.samplers.amc.best import Best
 from edgeprune.search.samplers.amc.ensemble import Ensemble
 from edgeprune.search.samplers.amc.options import AmcOptions
 from edgeprune.search.samplers.base import WidthSampler
@@ -23,6 +24,8 @@ from edgeprune.search.sources import Floats
 #: The best plans so far that are changed, and changes that the critics compare for one trial.
 _PARENTS = 5
 _CHANGES = 24
+#: Most trials that critics are fitted to: a search of thousands must not get slower and slower.
+_LEARNT = 512
 #: Share of a plan's groups that a change touches: at first, and at the end of the search.
 _TOUCHED = (0.4, 0.1)
 #: Deviation of the logarithm of a keep ratio that is changed; how often a branch changes sides.
@@ -64,26 +67,30 @@ class PlanSampler(WidthSampler):
         self._seed, self._trials = seed, trials
         self._warmup = (options or AmcOptions()).resolved(trials).warmup or 0
         self._loss = None if problem.curves is None else SummedLoss(problem, problem.curves)
-        self._ratios: list[Floats] = []
-        self._rewards: list[float] = []
-        self._inside: list[bool] = []
+        self._forget()
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """The most promising change of the best plans so far."""
         seen = seen_keys(self.problem, study)
-        worth = self.problem.worths[len(self._rewards) % len(self.problem.worths)]
-        parents = self._parents(worth)
-        warm = len(self._rewards) < self._warmup
+        self._begun = len(self._rewards) + len(seen.running)
+        place = self._begun % len(self.problem.worths)
+        worth = self.problem.worths[place]
+        warm = self._begun < self._warmup or not self._rewards
+        parents = [self._ratios[one] for one in self._best[place].places]
         if not parents and self._loss is not None:
-            return Allocator(self.problem).widths()
+            if not seen.running:
+                return Allocator(self.problem).widths()
+            parents = [self._of_key(key) for key in sorted(seen.running)]
         if not parents or (warm and self._loss is None):
             return self._fitted(self.rng.uniform(0.0, 1.0, len(self.problem.groups)))
         changed = [self._changed(parents) for _ in range(1 if warm else _CHANGES)]
         fresh = [one for one in changed if self.problem.key(one) not in seen]
         if len(fresh) < 2:
             return (fresh or changed)[0]
-        known = np.array([self._input(ratios) for ratios in self._ratios])
-        critics = Ensemble(known, np.array(self._rewards), self._seed + len(self._rewards))
+        learnt = self._learnt_from()
+        known = np.array([self._inputs[one] for one in learnt])
+        rewards = np.array([self._rewards[one] for one in learnt])
+        critics = Ensemble(known, rewards, self._seed + len(self._rewards))
         inputs = np.array([self._input(self._of(widths)) for widths in fresh])
         mean, deviation = critics.predict(inputs)
         promised = mean + worth * inputs[:, len(self.problem.groups)]
@@ -100,9 +107,19 @@ class PlanSampler(WidthSampler):
         if state != TrialState.COMPLETE or not values:
             return
         measured = trial.user_attrs.get(LATENCY_RATIO, 0.0)
-        self._ratios.append(self._of(trial.params))
-        self._rewards.append(float(values[0]))
-        self._inside.append(self.problem.exact or measured <= self.problem.target)
+        inside = self.problem.exact or measured <= self.problem.target
+        self._take_in(self._of(trial.params), float(values[0]), inside)
+
+    def _take_in(self, ratios: Floats, reward: float, inside: bool) -> None:
+        place, inputs = len(self._rewards), self._input(ratios)
+        self._ratios.append(ratios)
+        self._rewards.append(reward)
+        self._inside.append(inside)
+        self._inputs.append(inputs)
+        capacity = float(inputs[len(self.problem.groups)])
+        for best, worth in zip(self._best, self.problem.worths, strict=True):
+            best.add((inside, reward + worth * capacity), place)
+        self._good.add((inside, reward), place)
 
     def state_dict(self) -> dict[str, Any]:
         """All plans with their rewards: the critics are fitted to them anew for each trial."""
@@ -117,19 +134,28 @@ class PlanSampler(WidthSampler):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was called."""
         super().load_state_dict(state)
-        self._ratios = list(state["ratios"].numpy().copy())
-        self._rewards, self._inside = list(state["rewards"]), list(state["inside"])
+        self._forget()
+        told = zip(state["ratios"].numpy().copy(), state["rewards"], state["inside"], strict=True)
+        for ratios, reward, inside in told:
+            self._take_in(ratios, reward, inside)
 
-    def _parents(self, worth: float) -> list[Floats]:
-        """The most promising plans within the budget, best first; of any where none is."""
-        promised = [
-            reward + worth * self._capacity(ratios)
-            for reward, ratios in zip(self._rewards, self._ratios, strict=True)
-        ]
-        order = sorted(
-            range(len(promised)), key=lambda one: (self._inside[one], promised[one]), reverse=True
-        )
-        return [self._ratios[one] for one in order[:_PARENTS]]
+    def _forget(self) -> None:
+        self._ratios: list[Floats] = []
+        self._rewards: list[float] = []
+        self._inside: list[bool] = []
+        self._inputs: list[Floats] = []
+        # Those within the budget come first, then the better ones.
+        self._best = [Best(_PARENTS) for _ in self.problem.worths]
+        self._good = Best(_LEARNT // 2)
+        self._begun = 0
+
+    def _learnt_from(self) -> Sequence[int]:
+        """Places of the trials that critics are fitted to: all, or the best and the newest."""
+        told = len(self._rewards)
+        if told <= _LEARNT:
+            return range(told)
+        newest = range(told - _LEARNT // 2, told)
+        return sorted({*self._good.places, *newest})
 
     def _changed(self, parents: Sequence[Floats]) -> Widths:
         """A sparse change of one of them, the better ones more often, brought to the budget."""
@@ -155,6 +181,9 @@ class PlanSampler(WidthSampler):
         full = self.problem.full
         return np.array([widths[group] / full[group] for group in self.problem.groups])
 
+    def _of_key(self, key: Key) -> Floats:
+        return self._of(dict(zip(self.problem.groups, key, strict=True)))
+
     def _input(self, ratios: Floats) -> Floats:
         """Keep ratios, the logarithm of the MACs, and the summed loss where there are curves."""
         loss = () if self._loss is None else (self._loss(self._widths(ratios)),)
@@ -170,5 +199,5 @@ class PlanSampler(WidthSampler):
         }
 
     def _now(self, ends: tuple[float, float]) -> float:
-        done = min(len(self._rewards) / max(self._trials, 1), 1.0)
+        done = min(self._begun / max(self._trials, 1), 1.0)
         return ends[0] + done * (ends[1] - ends[0])

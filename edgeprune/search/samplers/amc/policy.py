@@ -90,7 +90,7 @@ class PolicySampler(WidthSampler):
             self._move()
 
     def state_dict(self) -> dict[str, Any]:
-        """The policy and the batch that it has not learnt from yet; no open episodes."""
+        """The policy, the batch that it has not learnt from yet, and open episodes."""
         return {
             **super().state_dict(),
             "mean": torch.from_numpy(self._mean.copy()),
@@ -98,6 +98,7 @@ class PolicySampler(WidthSampler):
             "spread": self._spread,
             "finished": self._finished,
             "batch": [(torch.from_numpy(drawn.copy()), reward) for drawn, reward in self._batch],
+            "open": {number: torch.from_numpy(one.copy()) for number, one in self._open.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -107,11 +108,13 @@ class PolicySampler(WidthSampler):
         self._level, self._spread = state["level"], state["spread"]
         self._finished = state["finished"]
         self._batch = [(drawn.numpy().copy(), reward) for drawn, reward in state["batch"]]
-        self._open.clear()
+        opened = state["open"]
+        self._open = {number: one.numpy().copy() for number, one in opened.items()}
 
     @property
     def _deviation(self) -> float:
-        done = min(self._finished / max(self._trials, 1), 1.0)
+        begun = self._finished + len(self._open)
+        done = min(begun / max(self._trials, 1), 1.0)
         return _DEVIATION[0] + done * (_DEVIATION[1] - _DEVIATION[0])
 
     def _move(self) -> None:

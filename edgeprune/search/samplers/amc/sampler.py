@@ -81,9 +81,10 @@ class AmcSampler(WidthSampler):
     def noise(self) -> float | None:
         """Standard deviation of the noise on the next episode; None during the warm-up."""
         warmup, decay = self.options.warmup or 0, self.options.noise_decay or 1.0
-        if self._finished < warmup:
+        begun = self._finished + len(self._open)
+        if begun < warmup:
             return None
-        return float(self.options.noise * decay ** (self._finished - warmup))
+        return float(self.options.noise * decay ** (begun - warmup))
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """Play one episode."""
@@ -124,11 +125,12 @@ class AmcSampler(WidthSampler):
             self._agent.learn(self.options.updates * len(episode.actions))
 
     def state_dict(self) -> dict[str, Any]:
-        """Agent, replay buffer, random generators and noise clock; no open episodes."""
+        """Agent, replay buffer, random generators, noise clock and open episodes."""
         return {
             **super().state_dict(),
             "agent": self._agent.state_dict(),
             "finished": self._finished,
+            "open": {number: one.to_state() for number, one in self._open.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -136,7 +138,8 @@ class AmcSampler(WidthSampler):
         super().load_state_dict(state)
         self._agent.load_state_dict(state["agent"])
         self._finished = state["finished"]
-        self._open.clear()
+        opened = state["open"]
+        self._open = {number: Episode.from_state(one) for number, one in opened.items()}
 
     def _allowed(self, actions: Sequence[float]) -> dict[str, float]:
         """Raw actions as keep ratios: 0 where a branch goes, else none below its narrowest."""

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from edgeprune.errors import SearchError
 from edgeprune.search.distributions import to_widths
 from edgeprune.search.fitting import asked_ratios, fit_to_budget, keep_ratios
-from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.bocr.budget import BudgetPlane, spread
 from edgeprune.search.samplers.bocr.clusters import Clustering, Floats
@@ -24,7 +24,7 @@ from edgeprune.search.samplers.bocr.history import (
 )
 from edgeprune.search.samplers.bocr.options import BocrOptions
 from edgeprune.search.samplers.bocr.rollback import Stage, elites, planned, rolled_back
-from edgeprune.search.samplers.seen import seen_keys
+from edgeprune.search.samplers.seen import Seen, seen_keys
 
 try:
     from edgeprune.search.samplers.bocr.surrogate import Surrogate, sobol
@@ -118,7 +118,7 @@ class BocrSampler(WidthSampler):
         seed = int(np.random.default_rng([self._seed, trial.number]).integers(2**31))
         return self._improving(known, pending, seen, seed)
 
-    def _improving(self, known: History, pending: Floats, seen: set[Key], seed: int) -> Widths:
+    def _improving(self, known: History, pending: Floats, seen: Seen, seed: int) -> Widths:
         """Unseen widths with the largest expected improvement that is found."""
         stage = self.stages[-1]
         surrogate = Surrogate(

@@ -19,7 +19,7 @@ from edgeprune.search.samplers.history.agent import Pool, transferred_agent
 from edgeprune.search.samplers.history.assistant import Assistant, coherent_models
 from edgeprune.search.samplers.history.options import HistoryOptions
 from edgeprune.search.samplers.history.transfer_walk import TransferWalk
-from edgeprune.search.samplers.seen import seen_keys
+from edgeprune.search.samplers.seen import Seen, seen_keys
 from edgeprune.search.sources import Floats, usable
 from edgeprune.search.translation import best_points
 
@@ -218,7 +218,7 @@ class HistorySampler(AmcSampler):
             self._open[trial.number] = episodes[self.problem.key(chosen)]
         return filled
 
-    def _unknown(self, ranked: list[Widths], seen: set[Key]) -> tuple[Widths, Widths]:
+    def _unknown(self, ranked: list[Widths], seen: Seen) -> tuple[Widths, Widths]:
         """The first candidate that is unknown once it is filled, and filled."""
         for one in ranked:
             filled = fill(self.problem, one)

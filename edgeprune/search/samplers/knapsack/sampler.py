@@ -10,12 +10,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.allocation import Allocator
-from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.promise import promise
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers.base import WidthSampler
 from edgeprune.search.samplers.knapsack.options import KnapsackOptions
-from edgeprune.search.samplers.seen import seen_keys
+from edgeprune.search.samplers.seen import Seen, seen_keys
 from edgeprune.search.sources import Floats
 
 #: Changes of coefficients that may lead to known candidates before a neighbour is taken instead:
@@ -71,23 +71,16 @@ class KnapsackSampler(WidthSampler):
         self._allocator = Allocator(problem)
         self._finished = 0
         self._corrected = 0
+        self._pause = 0
         self._open: dict[int, Floats] = {}
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """The allocation while it changes; then that of other coefficients."""
         seen = seen_keys(self.problem, study)
-        unchanged = 0
-        while self._corrected < self.options.corrections:
-            plain = np.zeros(len(self.problem.groups) + 1)
-            plain[-1] = self.options.capacity[self._corrected % len(self.options.capacity)]
-            self._corrected += 1
-            widths = self._allocation(plain)
-            if self.problem.key(widths) not in seen:
-                self._open[trial.number] = plain
+        if self._finished >= self._pause:
+            widths = self._corrected_anew(trial.number, seen)
+            if widths is not None:
                 return widths
-            unchanged += 1
-            if unchanged == len(self.options.capacity):
-                self._corrected = self.options.corrections
         return self._other(trial.number, seen)
 
     def after_trial(
@@ -113,13 +106,15 @@ class KnapsackSampler(WidthSampler):
                 self.best[place], self.coefficients[place] = promised, coefficients
 
     def state_dict(self) -> dict[str, Any]:
-        """The best coefficients, counts and the random generator; no trial that is running."""
+        """The best coefficients, counts, the random generator, and what is under evaluation."""
         return {
             **super().state_dict(),
             "coefficients": torch.from_numpy(self.coefficients.copy()),
             "best": torch.from_numpy(self.best.copy()),
             "finished": self._finished,
             "corrected": self._corrected,
+            "pause": self._pause,
+            "open": {number: torch.from_numpy(one.copy()) for number, one in self._open.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -128,12 +123,43 @@ class KnapsackSampler(WidthSampler):
         self.coefficients = state["coefficients"].numpy().copy()
         self.best = state["best"].numpy().copy()
         self._finished, self._corrected = state["finished"], state["corrected"]
-        self._open.clear()
+        self._pause = state["pause"]
+        opened = state["open"]
+        self._open = {number: one.numpy().copy() for number, one in opened.items()}
 
-    def _other(self, number: int, seen: set[Key]) -> Widths:
+    @property
+    def _begun(self) -> int:
+        """Trials that are finished, and those of its own that are under evaluation."""
+        return self._finished + len(self._open)
+
+    def _corrected_anew(self, number: int, seen: Seen) -> Widths | None:
+        """The plain allocation by the cost as it is known now; None once it changes no more.
+
+        Where others are under evaluation, whose answers may still correct the cost, it is looked
+        at once more when they are there.
+        """
+        unchanged = 0
+        while self._corrected < self.options.corrections:
+            plain = np.zeros(len(self.problem.groups) + 1)
+            plain[-1] = self.options.capacity[self._corrected % len(self.options.capacity)]
+            self._corrected += 1
+            widths = self._allocation(plain)
+            if self.problem.key(widths) not in seen:
+                self._open[number] = plain
+                return widths
+            unchanged += 1
+            if unchanged == len(self.options.capacity):
+                if seen.running and not self._pause:
+                    self._corrected -= unchanged
+                    self._pause = self._finished + len(seen.running)
+                    return None
+                self._corrected = self.options.corrections
+        return None
+
+    def _other(self, number: int, seen: Seen) -> Widths:
         """The allocation of changed coefficients, changed again where it is known."""
         widths: Widths = {}
-        changed = self.coefficients[self._finished % len(self.problem.worths)]
+        changed = self.coefficients[self._begun % len(self.problem.worths)]
         for _ in range(_TRIES):
             changed = self._changed(changed)
             widths = self._allocation(changed)
@@ -154,9 +180,9 @@ class KnapsackSampler(WidthSampler):
         random = first + self.options.random * (self._trials - first)
         drawn = self.options.spread * self.rng.standard_normal(size)
         drawn[-1] = self.rng.choice(self.options.capacity)
-        if self._finished < random:
+        if self._begun < random:
             return drawn
-        done = (self._finished - random) / max(1.0, self._trials - random)
+        done = (self._begun - random) / max(1.0, self._trials - random)
         count = max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
         chosen = self.rng.permutation(size)[:count]
         found = start.copy()

@@ -3,7 +3,11 @@
 from optuna.samplers import BaseSampler
 
 from edgeprune.search.problem import SearchProblem
-from edgeprune.search.samplers.optuna.sampler import check_optuna_options, make_optuna_sampler
+from edgeprune.search.samplers.optuna.sampler import (
+    check_optuna_options,
+    make_optuna_sampler,
+    several_at_once,
+)
 from edgeprune.search.samplers.spec import Options, SamplerSpec
 
 PREFIX = "optuna:"
@@ -29,6 +33,7 @@ def optuna_spec(name: str) -> SamplerSpec:
         make,
         f"Optuna's {known}, its proposals scaled to the budget",
         check=lambda options: check_optuna_options(known, options),
+        several=lambda options: several_at_once(known, options),
         informed=False,
         single_weights=True,
     )

@@ -128,6 +128,21 @@ def check_optuna_options(name: str, options: Mapping[str, Any]) -> None:
             raise SearchError(msg)
 
 
+def several_at_once(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with which a sampler expects several trials to run at once.
+
+    Args:
+        name: a class of ``optuna.samplers``.
+        options: what the user gave; wins.
+
+    Returns:
+        With the constant liar where the class has one: what runs is taken to be bad, so that the
+        next proposal goes elsewhere.
+    """
+    known = inspect.signature(getattr(optuna.samplers, name)).parameters
+    return {"constant_liar": True, **options} if "constant_liar" in known else options
+
+
 def make_optuna_sampler(
     name: str, problem: SearchProblem, seed: int, options: Mapping[str, Any]
 ) -> ProjectedSampler:

@@ -11,6 +11,7 @@ SPECS = (
         when="you compare methods, or prune single weights",
         check=PurlOptions.from_mapping,
         single_weights=True,
+        several=None,
     ),
     SamplerSpec(
         "qlp",
@@ -19,6 +20,7 @@ SPECS = (
         when="you want a bundle for every step of a ladder",
         check=QlpOptions.from_mapping,
         single_weights=True,
+        several=None,
         regimes=lambda options, target: QlpOptions.from_mapping(options).ladder(target),
     ),
 )

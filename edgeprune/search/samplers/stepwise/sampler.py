@@ -257,7 +257,7 @@ class StepwiseSampler(WidthSampler):
         return self.problem.tied({**self.widths, group: cut})
 
     def _closed(self, target: float) -> Widths:
-        problem = replace(self.problem, target=target)
+        problem = self.problem.at(target)
         return fit_to_budget(problem, keep_ratios(problem, self.widths))
 
     def _completed(self, plan: Widths) -> Widths:
@@ -267,7 +267,7 @@ class StepwiseSampler(WidthSampler):
             return plan
         if self.problem.complete is not None:
             return self.problem.complete(plan, target)
-        problem = replace(self.problem, target=target)
+        problem = self.problem.at(target)
         return fit_to_budget(problem, keep_ratios(problem, plan))
 
     def _arrive(self, widths: Widths, known: Known) -> None:

@@ -1,0 +1,129 @@
+"""What whole nets take beside what their kernels say: a scale of each layer, learned from few."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from edgeprune.latency.costs import Floats
+
+#: How far the scale of all kernels may be off 1, and the time beside them off 0, as a share of the
+#: base's: a profile makes small kernels look longer than they are, and a net has costs of its own.
+_COMMON, _OFFSET = 0.15, 0.1
+#: How far a layer's own scale may be off that of all, and how far a measurement off the estimate:
+#: the pair under which the measurements are most likely is used.
+_OWN = (0.02, 0.06, 0.15)
+_NOISE = (0.006, 0.012, 0.025, 0.05, 0.1)
+#: Where noise is expected, and the factor that it is off by mostly.
+_LIKELY_NOISE, _NOISE_SPREAD = 0.015, 1.6
+#: The base's ratio is exact but for rounding.
+_BASE_ERROR = 0.001
+#: Errors beyond so many standard deviations count as if they were there (Huber).
+_HUBER = 2.0
+#: Measurements that are looked back on.
+_MOST = 200
+
+
+@dataclass
+class KernelScales:
+    """Measured ratio = sum of each layer's scale x its time + a constant.
+
+    Linear regression with a Gaussian prior under which all scales are nearly one, and that nearly
+    1. No scale is negative, so that the estimate never falls when a kernel takes longer.
+
+    Args:
+        base: what the layers of the base take, and what it spends beside them, as shares of its
+            time.
+    """
+
+    base: Floats
+    _rows: list[Floats] = field(default_factory=list)
+    _ratios: list[float] = field(default_factory=list)
+    _errors: list[float] = field(default_factory=list)
+
+    def learn(self, row: Floats, ratio: float, error: float = 0.0) -> None:
+        """Take in one measurement.
+
+        Args:
+            row: what the layers take, as shares of the base's time.
+            ratio: what was measured.
+            error: its own standard deviation, as a share of it, where the measurement tells.
+        """
+        self._rows.append(np.append(row, 1.0))
+        self._ratios.append(ratio)
+        self._errors.append(error)
+        self.__dict__.pop("_fitted", None)
+
+    def predict(self, row: Floats) -> float:
+        """The ratio of a net whose layers take so much."""
+        return max(float(np.append(row, 1.0) @ self._fitted.scales), 1e-6)
+
+    def deviation(self, row: Floats) -> float:
+        """Standard deviation of a measured ratio around the estimate, as a share of it."""
+        whole, fitted = np.append(row, 1.0), self._fitted
+        of_scales = float(whole @ cho_solve(fitted.factor, whole, check_finite=False))
+        ratio = max(float(whole @ fitted.scales), 1e-6)
+        return float(np.hypot(np.sqrt(max(of_scales, 0.0)) / ratio, fitted.noise))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of what no scale explains, as a share of a ratio."""
+        return self._fitted.noise
+
+    @cached_property
+    def _fitted(self) -> "_Fit":
+        rows = np.array([np.append(self.base, 1.0), *self._rows[-_MOST:]])
+        ratios = np.array([1.0, *self._ratios[-_MOST:]])
+        errors = np.array([0.0, *self._errors[-_MOST:]])
+        fits = (_fit(rows, ratios, errors, own, noise) for own, noise in product(_OWN, _NOISE))
+        return max(fits, key=lambda one: one.evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    scales: Floats
+    factor: tuple[Floats, bool]
+    noise: float
+    evidence: float
+
+
+def _fit(rows: Floats, ratios: Floats, errors: Floats, own: float, noise: float) -> _Fit:
+    layers = rows.shape[1] - 1
+    prior = np.append(np.ones(layers), 0.0)
+    covariance = np.zeros((layers + 1, layers + 1))
+    covariance[:layers, :layers] = _COMMON**2 + own**2 * np.eye(layers)
+    covariance[layers, layers] = _OFFSET**2
+    inverse = np.linalg.inv(covariance)
+    expected = np.append(_BASE_ERROR, np.hypot(noise, errors[1:]) * ratios[1:])
+    errors = expected
+    surprise = ratios - rows @ prior
+    for _ in range(2):
+        scaled = rows / errors[:, None]
+        factor = cho_factor(inverse + scaled.T @ scaled, lower=True, check_finite=False)
+        change = cho_solve(factor, scaled.T @ (surprise / errors), check_finite=False)
+        left = np.abs(surprise - rows @ change) / expected
+        # Those that something disturbed count less; how unlikely they are is seen below.
+        errors = expected * np.sqrt(np.maximum(left / _HUBER, 1))
+    fit = float(((surprise / errors) ** 2).sum() - (surprise / errors) @ scaled @ change)
+    log_determinant = 2 * float(np.log(np.diag(factor[0])).sum())
+    log_prior = float(np.linalg.slogdet(covariance)[1])
+    evidence = -0.5 * (fit + log_determinant + log_prior) - float(np.log(errors).sum())
+    # A few measurements are explained by so many scales without any noise.
+    evidence -= 0.5 * (math.log(noise / _LIKELY_NOISE) / math.log(_NOISE_SPREAD)) ** 2
+    precision = inverse + scaled.T @ scaled
+    return _Fit(_not_negative(prior + change, precision), factor, noise, evidence)
+
+
+def _not_negative(found: Floats, precision: Floats) -> Floats:
+    """The most probable scales of which none is negative, by an active set from above."""
+    moment = precision @ found
+    free = np.ones(len(found), bool)
+    while (found[free] < 0).any():
+        free &= found >= 0
+        part = precision[np.ix_(free, free)]
+        found = np.zeros(len(found))
+        found[free] = cho_solve(cho_factor(part, check_finite=False), moment[free])
+    return found

@@ -1,0 +1,62 @@
+"""The targets of single images as those of a batch, and the classes that they are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from edgeprune.errors import WorkloadError
+from edgeprune.tasks import Targets
+
+
+def collated(targets: Sequence[Any], names: Sequence[str]) -> Targets:
+    """The targets of a batch.
+
+    Numbers and tensors (or arrays) are stacked: integers become int64, others float32. Anything
+    else, such as the boxes of each image, comes as a list.
+
+    Args:
+        targets: of N images, in their order; at least one.
+        names: what messages call those images.
+
+    Returns:
+        A tensor (N, ...), or the list.
+
+    Raises:
+        WorkloadError: tensors have different shapes, or a number is not finite.
+    """
+    if not all(_is_number(one) or isinstance(one, torch.Tensor | np.ndarray) for one in targets):
+        return list(targets)
+    tensors = [_tensor(one) for one in targets]
+    for name, one in zip(names, tensors, strict=True):
+        if one.shape != tensors[0].shape:
+            msg = (
+                f"the target of {name} has the shape {tuple(one.shape)}, that of {names[0]} "
+                f"{tuple(tensors[0].shape)}; allowed: one shape for all, or a dict of tensors "
+                "for each image, such as {'boxes': ..., 'labels': ...}"
+            )
+            raise WorkloadError(msg)
+        if not one.isfinite().all():
+            msg = f"the target of {name} holds NaN or infinite numbers; allowed: finite numbers"
+            raise WorkloadError(msg)
+    if any(one.is_floating_point() for one in tensors):
+        tensors = [one.float() for one in tensors]
+    return torch.stack(tensors)
+
+
+def class_of(target: Any) -> int | None:
+    """The class that a target is; None for one that is no class: a mask, boxes, a float."""
+    if _is_number(target) or (isinstance(target, torch.Tensor | np.ndarray) and target.ndim == 0):
+        tensor = _tensor(target)
+        return None if tensor.is_floating_point() else int(tensor)
+    return None
+
+
+def _is_number(target: Any) -> bool:
+    return isinstance(target, int | float | np.number)
+
+
+def _tensor(target: Any) -> torch.Tensor:
+    tensor = torch.as_tensor(target)
+    return tensor.float() if tensor.is_floating_point() else tensor.long()
