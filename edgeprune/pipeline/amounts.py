@@ -133,9 +133,7 @@ def amounts(session: "Session") -> Amounts:
     return session.directory.finish("amounts", found)
 
 
-def measured(
-    session: "Session", widths: Widths, content: bytes | None = None
-) -> dict[str, float]:
+def measured(session: "Session", widths: Widths, content: bytes | None = None) -> dict[str, float]:
     """What widths take of all that is limited: counted, or measured on the device.
 
     Args:
