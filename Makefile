@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup tflite cross demo test test-all lint types docs docker-check bench clean
+.PHONY: setup tflite cross demo test test-all test-min test-latest lock lint types docs docker-check bench clean
 
 setup: $(READY)
 
@@ -38,6 +38,32 @@ test: setup
 test-all: setup
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
+# The lowest and the newest versions that pyproject.toml allows, each in an environment of its own.
+# KEEP= tries torch's lowest as well: without a CPU build of it at hand that is gigabytes.
+KEEP ?= torch torchvision
+TOOLS := pytest pytest-timeout pytest-xdist hypothesis jsonschema onnxscript pyyaml
+QUICK_TESTS ?= tests/test_import.py tests/test_tensors.py tests/config tests/history \
+	tests/search tests/workloads tests/pipeline/test_run.py
+TRY = -m pytest -p no:cacheprovider -m 'not slow' $(QUICK_TESTS)
+
+test-min:
+	$(PYTHON) -m venv $(VENV)-min
+	$(VENV)-min/bin/python -m pip install --quiet packaging
+	$(VENV)-min/bin/python dependencies/floors.py --keep $(KEEP) > $(VENV)-min/lowest.txt
+	sed 's/==.*//' $(VENV)-min/lowest.txt > $(VENV)-min/names.txt
+	$(VENV)-min/bin/python -m pip install --quiet --constraint $(VENV)-min/lowest.txt \
+	    --requirement $(VENV)-min/names.txt $(TOOLS)
+	$(VENV)-min/bin/python $(TRY)
+
+test-latest:
+	$(PYTHON) -m venv $(VENV)-latest
+	$(VENV)-latest/bin/python -m pip install --quiet --upgrade '.[hf,timm]' $(TOOLS)
+	$(VENV)-latest/bin/python $(TRY)
+
+# Hashes of everything in constraints.txt that a package index has.
+lock: setup
+	$(BIN)/python dependencies/hashes.py constraints.txt constraints-hashes.txt
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,4 +88,4 @@ bench: setup
 	@for file in benchmarks/*.py; do $(BIN)/python $$file --quick --json || exit 1; done
 
 clean:
-	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-min $(VENV)-latest runs site .pytest_cache .mypy_cache .ruff_cache

@@ -48,6 +48,10 @@ class UnreachableError(TargetError):
     """A target does not answer now and may later: it reboots, or its network is away."""
 
 
+class NoHomeError(UserError):
+    """This user has no home folder, and nothing says where files shall be kept instead."""
+
+
 class RunError(UserError):
     """A run directory cannot be used: another pipeline's, read-only, or no run at all."""
 

@@ -45,7 +45,7 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
         RunError: it is no such record, or of a newer version.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         msg = f"{path} is no record of edgeprune that this version knows: {error}"
         raise TornRecordError(msg) from error

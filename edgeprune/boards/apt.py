@@ -48,7 +48,8 @@ class Packages:
         self._folder, self._architecture = folder, architecture
         self._configuration = folder / "apt.conf"
         self._configuration.write_text(
-            _CONFIGURATION.format(folder=folder, architecture=architecture)
+            _CONFIGURATION.format(folder=folder, architecture=architecture),
+            encoding="utf-8",
         )
         self._apt("apt-get", "update", purpose=f"reading the package lists for {architecture}")
 

@@ -44,7 +44,7 @@ def make(recipe: Recipe = RECIPE, note: Note = quiet) -> Path:
     def write(partial: Path) -> None:
         script = partial / _SCRIPT
         command = shlex.join([*emulator(folder), str(program)])
-        script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
         script.chmod(0o700)
 
     return made_once(_entry(recipe), write, note) / _SCRIPT

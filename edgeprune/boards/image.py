@@ -62,7 +62,7 @@ class Image:
     @property
     def host_key(self) -> str:
         """The SSH server's public key: type and base64."""
-        return " ".join((self.folder / "host_key.pub").read_text().split()[:2])
+        return " ".join((self.folder / "host_key.pub").read_text(encoding="utf-8").split()[:2])
 
 
 def image(recipe: Recipe = RECIPE, note: Note = quiet) -> Image:

@@ -64,18 +64,20 @@ def _build(folder: Path, recipe: Recipe, note: Note) -> None:
 def _configure(folder: Path) -> None:
     """The files that the packages' own scripts, which do not run here, would have made."""
     etc = folder / "etc"
-    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
-    (etc / "group").write_text("root:x:0:\n")
-    (etc / "shells").write_text("/bin/sh\n")
-    (etc / "hosts").write_text("127.0.0.1 localhost\n")
+    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n", encoding="utf-8")
+    (etc / "group").write_text("root:x:0:\n", encoding="utf-8")
+    (etc / "shells").write_text("/bin/sh\n", encoding="utf-8")
+    (etc / "hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
     facts = {"name": "arm64-emulated", "emulated": True, "clock_kind": "emulated"}
-    (folder / FACTS).write_text(json.dumps(facts) + "\n")
+    (folder / FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     # qemu-user hands on the host's cpuinfo, which onnxruntime's reader of ARM's crashes on; it
     # looks into the root first. On the virtual board the kernel's own lies over this one.
     (folder / "proc").mkdir(exist_ok=True)
     (folder / "proc/cpuinfo").write_bytes(guest_file("cpuinfo"))
     (folder / "usr/lib/python3/dist-packages").mkdir(parents=True, exist_ok=True)
-    (folder / "usr/lib/python3/dist-packages/edgeprune-board.pth").write_text(_PTH)
+    (folder / "usr/lib/python3/dist-packages/edgeprune-board.pth").write_text(
+        _PTH, encoding="utf-8"
+    )
 
 
 def _compile(folder: Path, note: Note) -> None:

@@ -83,7 +83,7 @@ class Session:
     def board(self) -> Board | None:
         """The board, if it has been seen to answer and its process is still there."""
         try:
-            state: dict[str, Any] = json.loads(self._state.read_text())
+            state: dict[str, Any] = json.loads(self._state.read_text(encoding="utf-8"))
             for key in ("key", "known_hosts", "ssh_config"):
                 state[key] = Path(state[key])
             board = Board(**state)
@@ -95,7 +95,7 @@ class Session:
     def pid(self) -> int | None:
         """The emulator's process, ready or not; None if there is none."""
         try:
-            pid = int(self.pid_file.read_text())
+            pid = int(self.pid_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return pid if self._is_ours(pid) else None

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgeprune import __version__
+from edgeprune.cli.characters import use_utf8
 from edgeprune.cli.history import app as history_app
 from edgeprune.cli.outcomes import exit_for_errors, prepare, print_json
 from edgeprune.cli.target import app as target_app
@@ -415,6 +416,7 @@ def measure(
 
 def main() -> None:
     """Entry point of the `edgeprune` command."""
+    use_utf8()
     prepare()
     app()
 

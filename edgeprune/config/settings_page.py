@@ -128,4 +128,4 @@ def _code(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(settings_page())
+    Path(sys.argv[1]).write_text(settings_page(), encoding="utf-8")

@@ -102,7 +102,7 @@ def _check_image(docker: str, image: str, toolchain: Toolchain) -> None:
 def _write_profile(profile: TargetConfig, path: Path) -> None:
     """The profile with all that it inherits: the container does not see the files."""
     settings = profile.model_dump(mode="json", exclude_defaults=True, exclude={"extends"})
-    path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+    path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _run(

@@ -126,8 +126,8 @@ def write_program(program: Program, folder: Path) -> None:
         output=program.output,
         memory=memory,
     )
-    (folder / "program.cc").write_text(text)
-    (folder / "weights.S").write_text(_WEIGHTS)
+    (folder / "program.cc").write_text(text, encoding="utf-8")
+    (folder / "weights.S").write_text(_WEIGHTS, encoding="utf-8")
     (folder / "weights.bin").write_bytes(weights or bytes(1))
     (folder / "kernels.o").write_bytes(program.kernels)
 
@@ -148,7 +148,7 @@ def write_onnx_model(interface: OnnxInterface, folder: Path) -> None:
         input_values=_values(interface.shape),
         output_values=_values(interface.output_shape),
     )
-    (folder / "onnx_model.h").write_text(text)
+    (folder / "onnx_model.h").write_text(text, encoding="utf-8")
 
 
 def _tensor_rows(program: Program, offsets: Mapping[int, int]) -> str:

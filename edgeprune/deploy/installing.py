@@ -41,7 +41,7 @@ def write_installer(
         "RUNNERS": " ".join(programs),
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in settings.items()]
-    (folder / SETTINGS).write_text("".join(lines))
+    (folder / SETTINGS).write_text("".join(lines), encoding="utf-8")
     script = folder / SCRIPT
     script.write_bytes((runner_sources() / SCRIPT).read_bytes())
     script.chmod(0o755)
@@ -50,4 +50,4 @@ def write_installer(
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).parts[0] not in _LEFT
     ]
-    (folder / CHECKSUMS).write_text("".join(sums))
+    (folder / CHECKSUMS).write_text("".join(sums), encoding="utf-8")

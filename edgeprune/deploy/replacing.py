@@ -77,7 +77,7 @@ def _check_ours(folder: Path, mark: str) -> None:
 def _listed(manifest: Path) -> set[str] | None:
     """Names of a build's files; None where this is no build's manifest."""
     try:
-        found = json.loads(manifest.read_text())
+        found = json.loads(manifest.read_text(encoding="utf-8"))
         return set(found["files"]) if isinstance(found["edgeprune"], str) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -18,6 +18,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from edgeprune.errors import NoHomeError
 from edgeprune.folders import user_data
 from edgeprune.history.errors import HistoryError, HistoryUnavailableError
 from edgeprune.history.file_systems import network_file_system
@@ -46,6 +47,14 @@ _told: set[str] = set()
 _log = logging.getLogger(__name__)
 
 
+def _usual_place() -> str:
+    try:
+        return str(user_data() / "history.db")
+    except NoHomeError as error:
+        msg = f"{error}, or {HISTORY_VARIABLE}"
+        raise HistoryUnavailableError(msg) from error
+
+
 def history_url(given: str | None) -> URL:
     """Where the history is: what is given, else the variable's, else the user's data folder.
 
@@ -55,7 +64,7 @@ def history_url(given: str | None) -> URL:
     Raises:
         HistoryError: it is no URL, or of a database that is not supported.
     """
-    where = given or os.environ.get(HISTORY_VARIABLE) or str(user_data() / "history.db")
+    where = given or os.environ.get(HISTORY_VARIABLE) or _usual_place()
     if where.lower() in {"none", "off", "default"}:
         msg = (
             f"{where!r} is no place for a history; allowed: a file, sqlite:///file.db or "

@@ -43,6 +43,6 @@ def read_clusters(folder: Path) -> list[dict[str, Any]]:
         group in ``groups``.
     """
     try:
-        return list(json.loads((folder / _FILE).read_text()))
+        return list(json.loads((folder / _FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError, RecursionError):  # torn: written anew
         return []

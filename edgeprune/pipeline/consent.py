@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgeprune.config import PipelineConfig
 from edgeprune.config.profiles import shipped_profiles
-from edgeprune.errors import RunError
+from edgeprune.errors import NoHomeError, RunError
 from edgeprune.folders import user_data
 from edgeprune.passwords import masked
 from edgeprune.pipeline.run_directory import RunDirectory
@@ -132,13 +132,13 @@ def _keep(mark: str, directory: RunDirectory) -> None:
     try:
         folder = user_data() / _MARKS
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / mark).write_text(f"{directory.path}\n", errors="replace")
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        (folder / mark).write_text(f"{directory.path}\n", errors="replace", encoding="utf-8")
+    except (OSError, NoHomeError):
         return
 
 
 def _is_kept(mark: str) -> bool:
     try:
         return (user_data() / _MARKS / mark).is_file()
-    except (OSError, RuntimeError):
+    except (OSError, NoHomeError):
         return False

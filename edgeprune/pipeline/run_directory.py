@@ -84,7 +84,7 @@ class RunDirectory:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _same_pipeline(self, text: str) -> None:
-        kept = self.pipeline.read_text()
+        kept = self.pipeline.read_text(encoding="utf-8")
         if text in {kept, masked(kept)}:  # 0.1 kept the passwords of addresses
             return
         changes = [

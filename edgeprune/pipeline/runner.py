@@ -108,7 +108,7 @@ def prune(
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "settings.yaml"
-        file.write_text("workload: {model: {name: given}, data: {name: given}}\n")
+        file.write_text("workload: {model: {name: given}, data: {name: given}}\n", encoding="utf-8")
         first = (f"target={target}", f"budget.latency={budget}")
         config = load_pipeline(file, [*first, *settings], unknown_names)
     chosen = config.workload

@@ -67,7 +67,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         created=manifest.created,
         version=manifest.edgeprune,
         seed=manifest.seed,
-        pipeline=masked(directory.pipeline.read_text()),
+        pipeline=masked(directory.pipeline.read_text(encoding="utf-8")),
         target=Target(**known),
         budget=manifest.budget,
         rows=tuple(_rows(manifest, {name: len(found) for name, found in trials.items()})),

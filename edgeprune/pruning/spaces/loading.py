@@ -15,7 +15,7 @@ def load_plan(path: str | Path) -> CandidatePlan:
         SpaceError: there is no such file or it is no plan.
     """
     try:
-        record = json.loads(Path(path).read_text())
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return Plan.load(path)  # which says what is wrong
     weights = isinstance(record, dict) and record.get("granularity") == "weights"
