@@ -144,9 +144,9 @@ def _table(result: RunResult) -> None:
         )
     console().print(table)
     for one in bundle.budget.limited:
-        base, limit, found = one.shown
+        of_base, limit, found = one.shown
         held = "held" if one.held else "MISSED"
-        say(f"{one.title}: {found} of at most {limit} ({held}); base model: {base}")
+        say(f"{one.title}: {found} of at most {limit} ({held}); base model: {of_base}")
     if any(rung.beside for rung in bundle.ladder):
         console().print(_frontier(bundle.ladder))
     base, best = bundle.base.verification, bundle.result.verification
