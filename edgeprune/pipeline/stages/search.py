@@ -104,7 +104,7 @@ def _search(
     def note(widths: Widths) -> dict[str, Any]:
         return {
             "predicted_ratio": None if estimator is None else estimator.ratio(widths),
-            "predicted_interval": None if estimator is None else estimator.interval(widths),
+            "predicted_interval": None if estimator is None else list(estimator.interval(widths)),
             "predicted_reward": _expected_reward(chosen),
             "trusted": getattr(chosen, "trusted", None),
         }
