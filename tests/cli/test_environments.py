@@ -81,8 +81,8 @@ def test_foreign_letters_in_a_plain_locale_on_one_core_without_home(tmp_path: Pa
 
 
 def test_a_home_that_cannot_be_written_and_no_network(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.write_text("not even root can make a folder here")
+    # A folder where not even root can make another.
+    home = Path("/proc")
     file = _pipeline(tmp_path / "work")
     directory = tmp_path / "work" / "run"
     log = tmp_path / "network"
