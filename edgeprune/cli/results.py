@@ -14,6 +14,7 @@ from edgeprune.pipeline import RunResult
 from edgeprune.pipeline.records import Finished, Manifest
 from edgeprune.report.ladder import Rung
 from edgeprune.report.sentences import loss_warning
+from edgeprune.tasks import Metric
 from edgeprune.terminal import console, say
 
 #: Columns of a terminal that have room for metrics beside the score.
@@ -136,7 +137,10 @@ def _table(result: RunResult) -> None:
         table.add_row(
             labels[name],
             f"{row.verification.accuracy:.2%}",
-            *(_shown(row.verification.metrics[name], bundle.units[name]) for name in others),
+            *(
+                Metric(one, bundle.units[one]).shown(row.verification.metrics[one])
+                for one in others
+            ),
             f"{latency} ({row.ratio:.2f}x)",
             f"{1 - density:.1%}" if weights else f"{row.macs / 1e6:.1f} M",
             f"{(size or 0) / 1e3:.0f} kB",
@@ -163,10 +167,6 @@ def _measured_file(bundle: Manifest) -> str:
             if one.kept and (one.format, one.precision) == ("tflite", "float32") and one.path:
                 return one.path
     return "model.onnx"
-
-
-def _shown(value: float, unit: str) -> str:
-    return f"{value:.2%}" if unit == "%" else f"{value:.4g} {unit}".strip()
 
 
 def _frontier(ladder: Sequence[Rung]) -> Table:

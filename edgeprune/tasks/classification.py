@@ -18,8 +18,8 @@ class Classification(Task):
 
     name = "classification"
     known = (
-        Metric("top-1", title="accuracy"),
-        Metric("top-5"),
+        Metric("top-1", title="accuracy", counted=True),
+        Metric("top-5", counted=True),
         Metric("F1"),
         Metric("recall"),
         Metric("precision"),

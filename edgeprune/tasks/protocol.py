@@ -27,12 +27,15 @@ class Metric:
         more_is_better: whether a larger one is better. What a search maximises has to be so, at
             most 1, and at about `Task.chance` for a network that has learned nothing.
         title: what reports call it, where that is not its name.
+        counted: whether it is the share of images that are answered rightly: then chance moves it
+            by a known amount.
     """
 
     name: str
     unit: str = "%"
     more_is_better: bool = True
     title: str = ""
+    counted: bool = False
 
     @property
     def called(self) -> str:
@@ -40,8 +43,8 @@ class Metric:
         return self.title or self.name
 
     def shown(self, value: float) -> str:
-        """A value as people read it: ``83.41 %``."""
-        return f"{100 * value:.2f} %" if self.unit == "%" else f"{value:.4g} {self.unit}".strip()
+        """A value as people read it: ``83.41%``, as all tables write shares."""
+        return f"{value:.2%}" if self.unit == "%" else f"{value:.4g} {self.unit}".strip()
 
 
 class Meter(Protocol):
@@ -77,12 +80,14 @@ class Task(ABC):
             chooses.
         default: how many of them, from the first, are computed where the user chooses none.
         classes_named: whether outputs are one for each of the data's classes.
+        by_class_of: what `Meter.by_class` counts.
     """
 
     name: ClassVar[str] = ""
     known: ClassVar[tuple[Metric, ...]] = ()
     default: ClassVar[int] = 1
     classes_named: ClassVar[bool] = False
+    by_class_of: ClassVar[str] = "images"
     _chosen: tuple[Metric, ...] = ()
 
     def choose(self, names: Sequence[str]) -> None:

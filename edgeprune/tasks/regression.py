@@ -1,7 +1,7 @@
 """Regression: numbers for each image."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,21 +30,18 @@ class Regression(Task):
     name = "regression"
     known: tuple[Metric, ...] = (  # type: ignore[misc]  # each has its unit
         Metric("R2"),
-        Metric("D2"),
         Metric("MAE", unit="", more_is_better=False),
+        Metric("D2"),
         Metric("RMSE", unit="", more_is_better=False),
     )
+
+    default: ClassVar[int] = 2
 
     def __init__(self, *, unit: str = "") -> None:
         self.known = tuple(
             one if one.unit else Metric(one.name, unit, one.more_is_better) for one in self.known
         )
         self._spread = torch.ones(1)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """R2 and the mean absolute error, where none are chosen."""
-        return self._chosen or (self.known[0], self.known[2])
 
     def prepare(self, train: "Split") -> None:
         """Take the scale of each number from training targets."""

@@ -29,6 +29,7 @@ class Segmentation(Task):
     known = (Metric("mIoU"), Metric("pixel accuracy"), Metric("F1"))
     default: ClassVar[int] = 2
     classes_named: ClassVar[bool] = True
+    by_class_of: ClassVar[str] = "pixels"
 
     def __init__(self, *, ignore: int = 255) -> None:
         self.ignore = ignore

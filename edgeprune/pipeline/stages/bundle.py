@@ -29,7 +29,6 @@ from edgeprune.report.judged import Judged
 from edgeprune.report.ladder import Rung
 from edgeprune.report.limits import Limited
 from edgeprune.report.numbers import points_noun
-from edgeprune.tasks import Classification, Task
 
 #: The file with sparse initialisers, beside ``model.onnx``; written where it is smaller.
 SPARSE = "model.sparse.onnx"
@@ -151,16 +150,9 @@ def _notes(session: Session) -> tuple[str, ...]:
     )
 
 
-def judged(task: Task) -> Judged:
-    """What a report calls the task's score."""
-    counted = isinstance(task, Classification) and task.score.name.startswith("top-")
-    of = "images" if isinstance(task, Classification) else "pixels"
-    return Judged(task.score.called, counted, of)
-
-
 def manifest_head(session: Session) -> dict[str, Any]:
     """What every manifest begins with: versions, model, target, host."""
-    config = session.config
+    config, task = session.config, session.workload.task
     return {
         "edgeprune": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -168,8 +160,8 @@ def manifest_head(session: Session) -> dict[str, Any]:
         "sampler": config.finder,
         "granularity": config.prune.granularity,
         "task": config.workload.task,
-        "judged": judged(session.workload.task),
-        "units": {one.name: one.unit for one in session.workload.task.metrics},
+        "judged": Judged(task.score.called, task.score.counted, task.by_class_of),
+        "units": {one.name: one.unit for one in task.metrics},
         "model": config.workload.model.model_dump(mode="json", exclude={"weights"}),
         "target": {
             "name": ", ".join(config.targets),
