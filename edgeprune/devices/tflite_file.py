@@ -15,7 +15,7 @@ _ALIGNMENT = 16
 #: Room for what a file holds beside its constants, for each operator.
 _ROOM = 4096
 #: What half a file makes of the schema's readers.
-_BROKEN = (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError)
+BROKEN = (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError)
 
 
 def load_tflite(content: bytes) -> Any:
@@ -31,9 +31,13 @@ def load_tflite(content: bytes) -> Any:
         raise VerificationError(msg)
     try:
         return schema.ModelT.InitFromPackedBuf(content, 0)
-    except _BROKEN as error:
-        msg = f"not a whole TFLite file: {type(error).__name__}: {error}"
-        raise VerificationError(msg) from error
+    except BROKEN as error:
+        raise not_whole(error) from error
+
+
+def not_whole(error: Exception) -> VerificationError:
+    """What to raise for what half a file made of the schema's readers."""
+    return VerificationError(f"not a whole TFLite file: {type(error).__name__}: {error}")
 
 
 def dump_tflite(model: Any) -> bytes:

@@ -1,12 +1,12 @@
 """A TFLite file as a list of operators, read by the format's own schema and never run."""
 
 import importlib
-import struct
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgeprune.errors import TargetError, VerificationError
+from edgeprune.devices.tflite_file import BROKEN, load_tflite, not_whole
+from edgeprune.errors import TargetError
 
 #: Operators that have weights.
 WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
@@ -90,19 +90,15 @@ def read_tflite(content: bytes) -> TfliteGraph:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    if content[4:8] != b"TFL3":
-        msg = "not a TFLite file: TFL3 is not where it should be"
-        raise VerificationError(msg)
+    model = load_tflite(content)
     try:
-        model = schema.ModelT.InitFromPackedBuf(content, 0)
         graph = model.subgraphs[0]
         tensors = [_tensor(schema, model, one) for one in graph.tensors]
         operators = _operators(schema, model, tensors)
         inputs = tuple(tensors[index] for index in graph.inputs)
         outputs = tuple(tensors[index] for index in graph.outputs)
-    except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-        msg = f"not a whole TFLite file: {type(error).__name__}: {error}"
-        raise VerificationError(msg) from error
+    except BROKEN as error:
+        raise not_whole(error) from error
     return TfliteGraph(int(model.version), inputs, outputs, tuple(operators))
 
 
