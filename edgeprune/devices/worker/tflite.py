@@ -21,6 +21,8 @@ _PACKAGES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-ru
 _NEWER = re.compile(r"find op for builtin opcode '(\w+)' version '(\d+)'")
 #: Numbers in an input: an image has a few million.
 _LARGEST_INPUT = 2**26
+#: Tensors in the arena begin at multiples of so many bytes from its own beginning.
+_ALIGNMENT = 64
 
 
 class Runtime:
@@ -188,11 +190,14 @@ def _address(array: Any) -> int:
 
 
 def _largest_block(places: list[tuple[int, int]]) -> int:
-    """Bytes of the largest block in which tensors lie; a gap in it is smaller than they are."""
+    """Bytes of the largest block in which tensors lie.
+
+    The arena puts a tensor at its beginning or behind another one, at the next multiple of its
+    alignment. What lies further away is on the heap, and not the arena's.
+    """
     largest = begin = end = 0
-    gap = max(stop - start for start, stop in places)
     for start, stop in sorted(places):
-        if start > end + gap:
+        if start - begin > math.ceil((end - begin) / _ALIGNMENT) * _ALIGNMENT:
             begin = end = start
         end = max(end, stop)
         largest = max(largest, end - begin)
