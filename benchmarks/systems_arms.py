@@ -56,6 +56,7 @@ ARMS: dict[str, Arm] = {
     "bocr_blind": Arm("bocr", told=False),
     "purl": Arm("purl"),
     "purl_blind": Arm("purl", told=False),
+    "purl_published": Arm("purl", {"around": False}, told=False),
     "purl_terminal": Arm("purl", {"reward": "terminal"}, told=False),
     "qlp": Arm("qlp"),
     "qlp_blind": Arm("qlp", told=False),
