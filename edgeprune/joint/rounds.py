@@ -11,11 +11,14 @@ from edgeprune.joint.representation import Representation, Steps
 from edgeprune.joint.schedule import JointSchedule
 from edgeprune.joint.scoring import Scorer
 from edgeprune.search import SearchProblem, Widths
+from edgeprune.search.problem import Key
 from edgeprune.search.samplers.base import rng_from_state, rng_state
 from edgeprune.search.samplers.isolation import isolated
 
 #: Steps of a batch for the representation.
 _BATCH = 64
+#: Episodes of a round that are scored once more, on more images, before one of them may lead.
+_CONFIRMED = 3
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Round:
         number: from 0, the random rounds included.
         best: highest reward of its episodes.
         mean: mean reward of its episodes.
-        incumbent: reward of the structure that leads after it.
+        incumbent: accuracy of the structure that leads after it, on the images of a confirmation.
         decoder_error: mean squared error of decoded rewards, mean over the round's updates;
             None in random rounds.
     """
@@ -43,7 +46,11 @@ class Rounds:
 
     The structure that leads is scored anew in every round, with the weights of the moment: a
     reward of an earlier round was earned by other weights, and later ones win by themselves
-    (docs/algorithms.md#defects-of-the-reproduction).
+    (docs/algorithms.md#defects-of-the-reproduction). The agent is told how much better than it an
+    episode was, so that what all structures gain by the weights' own progress is no reward. Of
+    those episodes that fit the best three are scored once more on more images, and the lead
+    changes where the best of them is ahead by the margin that so many images tell apart. A leader
+    that the cost, once it has learned, finds over the budget leads no longer.
 
     Args:
         problem: what is pruned.
@@ -91,6 +98,10 @@ class Rounds:
             lambda state, low, high: self.agent.act(state, number, explore=True), learn=True
         )
 
+    def widths_of(self, key: Key) -> Widths:
+        """The structure of an identity."""
+        return dict(zip(self._problem.groups, key, strict=True))
+
     def saved(self) -> dict[str, Any]:
         """All that the rounds to come depend on."""
         return {
@@ -114,23 +125,43 @@ class Rounds:
         number = len(self.done)
         self.representation.begin(number)
         self.agent.look(self.representation.table())
-        held = None if self.incumbent is None else self._scorer.score(self.incumbent)
+        held = self._held()
+        base = (
+            None if held is None or self.incumbent is None else self._scorer.score(self.incumbent)
+        )
         episodes: list[tuple[Episode, float]] = []
         for turn in range(self._schedule.episodes):
             opening = self._first if number == turn == 0 else None
             episode = self._walk.act(policy if opening is None else self._walk.towards(opening))
-            reward = self._scorer.score(episode.widths)
-            self.agent.remember(episode.states, episode.actions, reward, number)
-            episodes.append((episode, reward))
-        leader, best = max(episodes, key=lambda pair: pair[1])
-        fits = self._problem.fits(leader.widths)
-        if held is None or (best > held and fits):
-            self.incumbent, held = leader.widths, best
+            episodes.append((episode, self._scorer.score(episode.widths)))
+        rewards = [reward for _, reward in episodes]
+        level = float(np.mean(rewards)) if base is None else base
+        for episode, reward in episodes:
+            self.agent.remember(episode.states, episode.actions, reward - level, number)
+        held = self._lead(episodes, held)
         error = self._learn() if learn else None
-        mean = float(np.mean([reward for _, reward in episodes]))
-        found = Round(number, best, mean, held, error)
+        found = Round(number, max(rewards), float(np.mean(rewards)), held, error)
         self.done.append(found)
         return found
+
+    def _held(self) -> float | None:
+        """The leader's accuracy with the weights of the moment; None where none leads or fits."""
+        if self.incumbent is None or not self._problem.fits(self.incumbent):
+            return None
+        return self._scorer.confirm(self.incumbent)
+
+    def _lead(self, episodes: list[tuple[Episode, float]], held: float | None) -> float:
+        """Choose who leads; its accuracy."""
+        fitting = [pair for pair in episodes if self._problem.fits(pair[0].widths)]
+        if not fitting and held is not None:
+            return held
+        ranked = sorted(fitting or episodes, key=lambda pair: -pair[1])[:_CONFIRMED]
+        confirmed = [(self._scorer.confirm(one.widths), one.widths) for one, _ in ranked]
+        best, widths = max(confirmed, key=lambda pair: pair[0])
+        if held is not None and best <= held + self._scorer.margin(held):
+            return held
+        self.incumbent = widths
+        return best
 
     def _learn(self) -> float:
         errors = [

@@ -1,11 +1,12 @@
 """Accuracy of a structure with the weights of the moment, and their pull towards it."""
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of
+from edgeprune.evaluation.accuracy import BATCH_SIZE, Batches, metrics_of
 from edgeprune.evaluation.batch_norm import recalibrate
 from edgeprune.evaluation.execution import Execution
 from edgeprune.pruning import ChannelSpace, Plan
@@ -44,10 +45,14 @@ class Scorer:
         self._space, self._model, self._execution = space, model, execution
         few = splits.train.subset(min(images, len(splits.train)), seed)
         order = torch.Generator().manual_seed(seed)
-        self._few = [inputs for inputs, _ in few.batches(BATCH_SIZE, generator=order)]
+        known = list(few.batches(BATCH_SIZE, generator=order))
+        self._few = [inputs for inputs, _ in known]
         self._reward = [
             (execution.place(inputs), labels)
             for inputs, labels in splits.reward.batches(BATCH_SIZE)
+        ]
+        self._more = [
+            (execution.place(inputs), labels) for inputs, labels in known[: 2 * len(self._reward)]
         ]
 
     def plan(self, widths: Widths) -> Plan:
@@ -56,22 +61,34 @@ class Scorer:
 
     def score(self, widths: Widths) -> float:
         """Top-1 accuracy on the reward images, 0 to 1."""
+        return self._scored(widths, self._reward)
+
+    def confirm(self, widths: Widths) -> float:
+        """The same on up to three times as many: the reward images and training images."""
+        return self._scored(widths, [*self._reward, *self._more])
+
+    def margin(self, accuracy: float) -> float:
+        """Half a standard error of `confirm` at an accuracy: structures share its images."""
+        images = sum(len(labels) for _, labels in (*self._reward, *self._more))
+        return 0.5 * math.sqrt(max(accuracy * (1 - accuracy), 0.0) / images)
+
+    def _scored(self, widths: Widths, batches: Batches) -> float:
         training = self._model.training
         pruned = self.plan(widths).apply(self._model)
         self._model.train(training)
         recalibrate(pruned, self._few, self._execution)
-        return self._accuracy(pruned)
+        return self._accuracy(pruned, batches)
 
     def dense(self) -> float:
         """Accuracy of the whole network, with its own statistics."""
         training = self._model.training
-        found = self._accuracy(self._model)
+        found = self._accuracy(self._model, self._reward)
         self._model.train(training)
         return found
 
-    def _accuracy(self, model: nn.Module) -> float:
+    def _accuracy(self, model: nn.Module, batches: Batches) -> float:
         task = Classification()
-        return metrics_of(model, self._reward, task)[task.score.name]
+        return metrics_of(model, batches, task)[task.score.name]
 
 
 class Alignment:

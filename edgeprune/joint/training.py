@@ -76,6 +76,7 @@ def train_jointly(
     seed: int,
     folder: Path,
     measure: Callable[[Widths], float],
+    learn: Callable[[Widths, float], None] = lambda widths, ratio: None,
     mode: str | None = None,
     on_epoch: Callable[[JointEpoch], None] = lambda _: None,
 ) -> JointResult:
@@ -94,6 +95,7 @@ def train_jointly(
         seed: of order and augmentation.
         folder: keeps the state after every epoch.
         measure: measured latency ratio of a structure; asked once for every new leader.
+        learn: is told of those, so that the cost may learn; of earlier ones again by a resumed run.
         mode: that steps of the weights are computed in, as in `edgeprune.training.fit`.
         on_epoch: told of every epoch, of those that a resumed run brings back too.
 
@@ -103,6 +105,8 @@ def train_jointly(
     """
     state = _State(folder / "joint.pt", rounds)
     state.load()
+    for measured, ratio in state.measured.items():
+        learn(rounds.widths_of(measured), ratio)
 
     def follow() -> None:
         if rounds.incumbent is not None:
@@ -131,6 +135,7 @@ def train_jointly(
         key = tuple(widths.values())
         if key not in state.measured:
             state.measured[key] = measure(widths)
+            learn(widths, state.measured[key])
         with torch.no_grad():
             norm = float(alignment.norm())
         reward = scorer.score(widths)

@@ -10,7 +10,7 @@ from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.errors import ConfigError
 from edgeprune.joint import JointEpoch
 from edgeprune.pipeline import run
-from edgeprune.search import read_trials
+from edgeprune.search import Widths, read_trials
 from tests.joint.jointly import SHORT, Small
 
 
@@ -48,6 +48,21 @@ def test_the_structure_keeps_the_budget_and_every_epoch_is_told(tmp_path: Path) 
     assert [one.number for one in result.rounds] == list(range(SHORT.rounds))
     assert [one.decoder_error is None for one in result.rounds] == [True, False, False]
     assert all(one.latency is not None and one.latency <= 0.5 for one in told)
+
+
+def test_the_cost_learns_from_measured_leaders_and_again_on_a_resume(tmp_path: Path) -> None:
+    learned = []
+    for _ in range(2):  # the second one finds all of it done
+        heard: dict[tuple[int, ...], float] = {}
+
+        def learn(
+            widths: Widths, ratio: float, heard: dict[tuple[int, ...], float] = heard
+        ) -> None:
+            heard[tuple(widths.values())] = ratio
+
+        Small().train(tmp_path, learn=learn)
+        learned.append(heard)
+    assert learned[0] and learned[0] == learned[1]
 
 
 def test_without_alignment_what_is_to_be_cut_stays_larger(tmp_path: Path) -> None:

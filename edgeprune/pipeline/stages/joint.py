@@ -60,7 +60,8 @@ def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
         steps=math.ceil(len(workload.splits.train) / settings.batch_size),
         lr=settings.lr,
     )
-    problem = search_problem(session, probed, probed.estimator(session))
+    estimator = probed.estimator(session)
+    problem = search_problem(session, probed, estimator)
     scorer = Scorer(
         session.channels,
         workload.model,
@@ -89,6 +90,7 @@ def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
             seed=seed,
             folder=session.directory.path / "contenders",
             measure=lambda widths: session.compare(widths).ratio,
+            learn=estimator.observe,
             mode=session.config.training_mode,
             on_epoch=told,
         )
