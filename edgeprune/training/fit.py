@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from edgeprune.errors import DivergedError
 from edgeprune.evaluation import flush_denormals
 from edgeprune.tasks import Classification, Targets, Task
+from edgeprune.tensors import Inputs, call
 from edgeprune.training.average import Average
 from edgeprune.training.checkpoint import Progress, Recipe, load, save
 from edgeprune.training.losses import training_loss
@@ -248,7 +249,7 @@ class _Fit:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         mode: Mode,
-        inputs: torch.Tensor,
+        inputs: Inputs,
         targets: Targets,
     ) -> float:
         inputs = mode.place(inputs)
@@ -256,9 +257,9 @@ class _Fit:
         with mode.autocast():
             if self._teacher is not None:
                 with torch.no_grad():
-                    taught = self._teacher(inputs)
-            outputs = model(inputs)
-        recipe, device = self._recipe, inputs.device
+                    taught = call(self._teacher, inputs)
+            outputs = call(model, inputs)
+        recipe, device = self._recipe, mode.device
         targets = tree_map_only(torch.Tensor, lambda one: one.to(device), targets)
         loss = training_loss(
             self._task, outputs, targets, taught, recipe.temperature, recipe.distill_weight
@@ -272,7 +273,7 @@ class _Fit:
         optimizer.step()
         return loss.item()
 
-    def _batches(self, order: torch.Generator) -> Iterator[tuple[torch.Tensor, Targets]]:
+    def _batches(self, order: torch.Generator) -> Iterator[tuple[Inputs, Targets]]:
         """Augmented batches; one that is too small for a batch norm is left out."""
         batch_size = self._recipe.batch_size
         for inputs, targets in self._split.batches(batch_size, generator=order, augment=True):
