@@ -11,11 +11,11 @@ class TwoInputs(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.image = nn.Sequential(
-            *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()),
-            *(nn.Conv2d(8, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU()),
+            *(nn.Conv2d(1, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU()),
+            *(nn.Conv2d(24, 24, 3, stride=2), nn.BatchNorm2d(24), nn.ReLU()),
         )
         self.numbers = nn.Linear(2, 8)
-        self.head = nn.Linear(16, 4)
+        self.head = nn.Linear(32, 4)
 
     def forward(self, image: Tensor, numbers: Tensor) -> Tensor:
         seen = self.image(image).mean((2, 3))
@@ -28,7 +28,7 @@ class Pairs(Dataset):
     def __init__(self, count: int, seed: int, *, named: bool = False) -> None:
         draw = torch.Generator().manual_seed(seed)
         self.targets = torch.randint(0, 4, (count,), generator=draw)
-        self.images = 0.3 * torch.randn(count, 1, 9, 9, generator=draw)
+        self.images = 0.3 * torch.randn(count, 1, 24, 24, generator=draw)
         self.images += (self.targets % 2).float()[:, None, None, None]
         self.numbers = torch.rand(count, 2, generator=draw)
         self.numbers[:, 0] += (self.targets // 2) * 2 - 1

@@ -15,7 +15,7 @@ workload:
   data: {{name: "tests.two_inputs:pairs", args: {{named: {named}}}}}
   train: {{epochs: 4, lr: 0.05, batch_size: 16}}
 target: simulated
-budget: {{latency: 0.7x}}
+budget: {{latency: 0.8x}}
 search: {{sampler: knapsack, trials: 3}}
 recover: {{images: 64, reconstruction: least_squares, recalibrate_bn: true}}
 finetune: {{epochs: 1, lr: 0.02}}
