@@ -93,8 +93,8 @@ def pipeline(overrides: list[str], keep: Path) -> dict[str, float]:
         f"{kind}_pipeline_ratio": found["ratio"],
         f"{kind}_pipeline_candidate_ms": 1e3 * statistics.median(made),
         f"{kind}_pipeline_trials_a_minute": 60 / statistics.mean(seconds),
-        f"{kind}_predicted_mean_error": statistics.mean(errors),
-        f"{kind}_predicted_worst_error": max(errors),
+        **({f"{kind}_predicted_mean_error": statistics.mean(errors)} if errors else {}),
+        **({f"{kind}_predicted_worst_error": max(errors)} if errors else {}),
         **{f"{kind}_pipeline_accuracy_{one}": value for one, value in accuracies.items()},
     }
 
