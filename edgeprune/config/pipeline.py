@@ -164,6 +164,12 @@ class PipelineConfig(Section):
         return self.workload.train is not None and self.workload.train.mode == "joint"
 
     @property
+    def trained_before(self) -> int:
+        """Epochs of the learning rate's curve that fine-tuning goes on after."""
+        one_curve = self.jointly and self.joint.one_curve and self.finetune.epochs > 0
+        return self.joint.epochs if one_curve else 0
+
+    @property
     def finder(self) -> str:
         """What finds the widths: the sampler's name, or ``joint``."""
         return "joint" if self.jointly else self.search.sampler

@@ -81,7 +81,10 @@ def test_a_pipeline_trains_and_prunes_together(untrained: Path, tmp_path: Path) 
     accuracies = {
         name: result.manifest[name]["verification"]["accuracy"] for name in ("base", "result")
     }
-    assert min(accuracies.values()) > 0.3  # of ten classes, from random weights
+    # Of ten classes, from random weights; the whole network was left when it was cut.
+    assert accuracies["result"] > 0.5 and accuracies["base"] > 0.12
+    summary = (tmp_path / "run" / "report.html").read_text()
+    assert "whole network, as it was when it was cut" in summary
     again = run(untrained, run_dir=tmp_path / "run", overrides=overrides, progress=False)
     assert again.manifest == result.manifest
     assert result.manifest["sampler"] == "joint"
