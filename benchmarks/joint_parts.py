@@ -138,7 +138,7 @@ class Parts:
                 "widths": result.widths,
             }
             if rivals:
-                uniform = settle_uniform(session, probed.budget)
+                uniform = settle_uniform(session, probed.budget, session.compare)
                 record = finish(session, "uniform", uniform.widths, probed.budget)
                 found |= {
                     "uniform": _accuracy(record),
