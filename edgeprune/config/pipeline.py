@@ -134,6 +134,16 @@ class PipelineConfig(Section):
                 f"allowed: one value, such as {self.budget.each[-1].text}"
             )
             raise ValueError(msg)
+        if self.trained_before:
+            usual = type(self.finetune)()
+            for name in ("lr", "schedule", "warmup"):
+                value = getattr(self.finetune, name)
+                if value != getattr(usual, name):
+                    msg = (
+                        f"finetune.{name} is {value}, but the learning rate of joint training goes "
+                        "on through fine-tuning; allowed: leave it out, or joint.one_curve false"
+                    )
+                    raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -64,7 +64,7 @@ def test_without_alignment_what_is_to_be_cut_stays_larger(tmp_path: Path) -> Non
 def untrained(tiny_pipeline: Path) -> Path:
     lines = tiny_pipeline.read_text().splitlines()
     kept = [line for line in lines if not line.strip().startswith("train:")]
-    tiny_pipeline.write_text("\n".join(kept) + "\n")
+    tiny_pipeline.write_text("\n".join(kept).replace("lr: 0.02, ", "") + "\n")
     return tiny_pipeline
 
 
@@ -108,6 +108,10 @@ def test_the_old_spelling_is_taken_and_the_new_one_told(untrained: Path, tmp_pat
     [
         (("search.sampler=amc",), r"search.sampler is amc, but workload.train.mode joint finds"),
         (("workload.train.epochs=3",), r"epochs would never be used"),
+        (
+            ("search.sampler=random", "finetune.lr=0.3"),
+            r"finetune.lr is 0.3, but the learning rate .* joint.one_curve false",
+        ),
         (("workload.train.mode=jont",), r"must be one of 'base', 'joint'"),
     ],
 )
