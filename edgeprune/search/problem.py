@@ -14,9 +14,10 @@ from edgeprune.errors import SearchError, nearest
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem_checks import check_branches, check_choices, check_curves
 from edgeprune.search.promise import WORTHS
-from edgeprune.search.several import OfSeveral, Widths, values
+from edgeprune.search.several import OfSeveral, values
 from edgeprune.search.sources import SourceRun
 
+Widths = dict[str, int]
 #: Kept channels in the order of `SearchProblem.groups`: the identity of a candidate.
 Key = tuple[int, ...]
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Widths = dict[str, int]
-
 
 @dataclass(frozen=True)
 class OfSeveral:
@@ -14,14 +12,16 @@ class OfSeveral:
         of: values of some plans; equal to the bit whatever plans are asked for at once.
     """
 
-    of: Callable[[Sequence[Widths]], Sequence[float]]
+    of: Callable[[Sequence[dict[str, int]]], Sequence[float]]
 
-    def __call__(self, widths: Widths) -> float:
+    def __call__(self, widths: dict[str, int]) -> float:
         """The value of one plan."""
         return self.of([widths])[0]
 
 
-def values(function: Callable[[Widths], float], plans: Sequence[Widths]) -> Sequence[float]:
+def values(
+    function: Callable[[dict[str, int]], float], plans: Sequence[dict[str, int]]
+) -> Sequence[float]:
     """Values of some plans, at once where the function can.
 
     Args:
