@@ -94,8 +94,8 @@ def measure(cut: Cut, profiles: int, plans: int, seed: int) -> dict[str, float]:
         profile_kernels(device, cut.net, cut.file, cuts, table)
         seconds = time.perf_counter() - start
         estimators = {
-            "": LatencyEstimator(space.layer_costs, space.full, NetModel(cut.net, table)),
-            "_without_kernels": LatencyEstimator(space.layer_costs, space.full),
+            "": LatencyEstimator(space.layer_costs_of, space.full, NetModel(cut.net, table)),
+            "_without_kernels": LatencyEstimator(space.layer_costs_of, space.full),
         }
         for _ in range(MEASURED):
             widths = cut.drawn(correct)

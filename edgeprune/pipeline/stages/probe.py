@@ -50,7 +50,9 @@ class Probe(Compact):
 
     def estimator(self, session: Session, kernels: NetModel | None = None) -> LatencyEstimator:
         """A fresh estimator that knows the target's kernels and the probe's points."""
-        estimator = LatencyEstimator(session.channels.layer_costs, session.channels.full, kernels)
+        estimator = LatencyEstimator(
+            session.channels.layer_costs_of, session.channels.full, kernels
+        )
         for point in self.points:
             estimator.observe(point.widths, point.ratio)
         return estimator

@@ -13,6 +13,7 @@ from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.amounts import measured, shares
 from edgeprune.pipeline.clusters import keep_clusters
+from edgeprune.pipeline.elsewhere import score_elsewhere
 from edgeprune.pipeline.execution import outstanding_proposals
 from edgeprune.pipeline.past import Past, open_past
 from edgeprune.pipeline.problems import search_problem
@@ -188,7 +189,7 @@ def session_evaluator(
         known=known if session.counted is None else None,
         retrain=partial(retrain, session, images) if images else None,
         turns=session.turns,
-        elsewhere=None if crew is None else partial(crew.work, "score", images=images),
+        elsewhere=None if crew is None else partial(score_elsewhere, session, crew, images),
         believe=believe,
     )
 
