@@ -28,6 +28,11 @@ ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("EDGEPRUNE_SHARED", ROOT.parent / "shared"))
 #: Training images that recovery looks at.
 RECOVERY_IMAGES = 128
+#: The task that all its tables and the fitted accuracies are of: inner widths alone.
+INNER_WIDTHS = (
+    "prune.blocks=false",
+    "prune.exclude=[conv1, layer2.0.conv2, layer3.0.conv2]",
+)
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,17 @@ class Memory:
 
 
 @contextmanager
-def open_task(model: str, *, budget: float, images: int, folder: Path) -> Iterator[Task]:
+def open_task(
+    model: str, *, budget: float, images: int, folder: Path, branches: bool = False
+) -> Iterator[Task]:
     """Open a task.
 
     Args:
-        model: ``resnet20`` or ``resnet56``.
+        model: ``resnet20``, ``resnet56`` or ``mobilenetv1-050``.
         budget: allowed latency as a ratio to the base model.
         images: reward images, the same number of every class.
         folder: an empty folder for the run.
+        branches: residual blocks may go, and padded streams be cut.
     """
     config = load_pipeline(
         ROOT / "examples" / "cifar10-resnet20.yaml",
@@ -90,10 +98,8 @@ def open_task(model: str, *, budget: float, images: int, folder: Path) -> Iterat
             f"budget.latency={budget}x",
             f"recover.images={RECOVERY_IMAGES}",
             "history=none",
-            # The task that all its tables and the fitted accuracies are of: inner widths alone.
-            "prune.blocks=false",
-            "prune.exclude=[conv1, layer2.0.conv2, layer3.0.conv2]",
             "prune.importance=l1",
+            *(() if branches else INNER_WIDTHS),
         ],
     )
     directory = RunDirectory(folder / "run")

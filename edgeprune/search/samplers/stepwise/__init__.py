@@ -15,7 +15,7 @@ SPECS = (
     ),
     SamplerSpec(
         "qlp",
-        later("edgeprune.search.samplers.stepwise.qlp", "QlpSampler", QlpOptions),
+        later("edgeprune.search.samplers.stepwise.thresholds", "qlp_sampler", QlpOptions),
         "a DQN agent that is led down over a curriculum of budgets (QLP)",
         when="you want a bundle for every step of a ladder",
         check=QlpOptions.from_mapping,
