@@ -68,8 +68,8 @@ class Lengths:
         owners = self._group_of[self._classes.of[np.concatenate([_NO_IDS, *labels])]]
         rows = np.repeat(rows, [ids.size for ids in labels])
         width = self._groups + 1
-        counts = np.bincount(rows * width + owners, minlength=len(axes) * width)
-        counts = counts.reshape(len(axes), width)
+        found = np.bincount(rows * width + owners, minlength=len(axes) * width)
+        counts = found.reshape(len(axes), width).astype(np.float64)
         return counts[:, -1] + np.array(numbers, np.float64), counts[:, :-1] / self._units
 
 
@@ -185,7 +185,7 @@ class CostModel:
         for removal, gone in self._removed(units):
             weights = weights * np.where(gone, removal.layers, 1.0)
         macs = (weights * self._positions(self._mac_positions, units)).sum(axis=-1)
-        return np.rint(macs + self.products(units).sum(axis=-1)).astype(np.int64)
+        return np.asarray(np.rint(macs + self.products(units).sum(axis=-1)), np.int64)
 
     def products(self, units: Floats) -> Floats:
         """MACs of the products of activations."""

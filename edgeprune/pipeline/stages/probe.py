@@ -91,7 +91,7 @@ def _measure(session: Session) -> Probe:
     smallest = {name: choices[0] for name, choices in space.choices.items()}
     plans = [space.scaled(ratio) for ratio in PROBE_RATIOS] + [smallest]
     with session.reporter.task("probe", len(plans)) as task:
-        points, expected = [], LatencyEstimator(space.layer_costs, space.full)
+        points, expected = [], LatencyEstimator(space.layer_costs_of, space.full)
         for widths in plans:
             comparison = unsurprised(
                 partial(session.compare, widths), expected.interval(widths), session.reporter.log

@@ -63,7 +63,8 @@ class Actor:
             optimiser = torch.optim.AdamW(self._net.parameters(), lr=_LR, fused=True)
             for _ in range(_STEPS):
                 optimiser.zero_grad()
-                nn.functional.mse_loss(self._net(states), ratios.float()).backward()
+                loss = nn.functional.mse_loss(self._net(states), ratios.float())
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
 
     def act(self, state: np.ndarray) -> float:
