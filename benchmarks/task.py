@@ -33,6 +33,10 @@ INNER_WIDTHS = (
     "prune.blocks=false",
     "prune.exclude=[conv1, layer2.0.conv2, layer3.0.conv2]",
 )
+#: Checkpoints that are not called like their architecture; those have no residual streams.
+ARCHITECTURES = {
+    "mobilenetv1-050": ("workload.model.name=mobilenet_v1", "workload.model.args={width: 0.5}")
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def open_task(
     config = load_pipeline(
         ROOT / "examples" / "cifar10-resnet20.yaml",
         [
-            f"workload.model.name={model}",
+            *ARCHITECTURES.get(model, (f"workload.model.name={model}",)),
             f"workload.model.weights={SHARED / 'checkpoints' / f'cifar10-jpeg-{model}.pt'}",
             f"workload.data.reward_list={reward_list(folder, images // 10)}",
             "target=simulated",
@@ -99,7 +103,7 @@ def open_task(
             f"recover.images={RECOVERY_IMAGES}",
             "history=none",
             "prune.importance=l1",
-            *(() if branches else INNER_WIDTHS),
+            *(() if branches or model in ARCHITECTURES else INNER_WIDTHS),
         ],
     )
     directory = RunDirectory(folder / "run")

@@ -140,7 +140,7 @@ class HistorySampler(WidthSampler):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was called."""
-        if state["doubted"]:
+        if state["doubted"] and self._model is not None:
             self._drop()
         super().load_state_dict(state)
         self._cold.load_state_dict(state["cold"])

@@ -19,18 +19,21 @@ class PurlSampler(StepwiseSampler):
 
     What the abstract states: deep reinforcement learning, and a reward at every pruning step. All
     else is a reconstruction. One pass over the groups, one action each. The state is the episode
-    so far: index of the group, accuracy after it was cut and cost saved by then, three numbers
-    per group, zeros for groups to come. An action is a threshold of ``alpha`` standard
-    deviations: what lies below it goes. The reward of every step is
+    so far: index of the group, accuracy after its action and cost saved by then, three numbers
+    per group, zeros for groups to come. The reward of every step is
     ``-beta * (max(1 - accuracy / T_acc, 0) + max(1 - saved / T_saved, 0))``, with the base
     model's accuracy and the budget as targets. Double DQN, one gradient step per step.
 
-    On channels, where weights of one sign and far from zero are ranked, a threshold removes the
-    share of units that it would remove of normally distributed weights, erf(alpha / sqrt(2)),
-    and the cost saved is latency.
+    On single weights a pass begins with the uncut model, and an action is a threshold of ``alpha``
+    standard deviations: what lies below it goes. The thresholds are the authors' own
+    (`PurlOptions.thresholds`). The budget is no wall, so a pass that ends above it is followed by a
+    closing trial (see `StepwiseSampler`); so is the search.
 
-    The budget is no wall, so a pass that ends above it is followed by a closing trial (see
-    `StepwiseSampler`); so is the search.
+    On channels such passes evaluate mostly plans over the budget, and lost to random search. There
+    a pass begins at the best plan so far, at first the allocation or the uniform plan; an action
+    is a factor on the group's keep ratio, and every plan is completed to the budget before it is
+    scored (ours). ``around: false`` brings the other reading back: a threshold removes the share
+    of units that it would remove of normally distributed weights, erf(alpha / sqrt(2)).
 
     Args:
         problem: what is searched.
@@ -39,6 +42,7 @@ class PurlSampler(StepwiseSampler):
         options: PuRL's numbers.
 
     Attributes:
+        alphas: thresholds that actions stand for, where it cuts.
         passes: episodes that were walked to their end.
         satisfied: those of them that met both targets.
     """
