@@ -63,6 +63,7 @@ def fit(
     ema: float | None = None,
     clip: float | None = None,
     checkpoint: Path | None = None,
+    begin: int = 0,
     until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
@@ -99,6 +100,8 @@ def fit(
         clip: largest norm of a step's gradient; a larger one is scaled down to it. The first steps
             of a freshly pruned model have gradients that undo what its recovery repaired.
         checkpoint: file that keeps the state after every epoch; an existing one is continued.
+        begin: epochs that another training of these weights has done: the learning rate goes on
+            where it ended, and so does the number of epochs.
         until: pause after that many of the epochs, for instance to drop the worse half of several
             contenders; a later call with `checkpoint` and a larger `until`, or none, goes on as if
             there had been no pause. A checkpoint that is further already is only loaded.
@@ -132,6 +135,7 @@ def fit(
         distill_weight=distill_weight,
         ema=ema,
         clip=clip,
+        begin=begin,
     )
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
@@ -145,11 +149,11 @@ def fit(
     else:
         session.mode = chosen or session.time_modes()
         progress = Progress(session.mode.name, [], 0.0)
-    for epoch, loss in enumerate(progress.losses):
+    for epoch, loss in enumerate(progress.losses, begin):
         if on_epoch:
             on_epoch(epoch, loss)
     last = epochs if until is None else min(until, epochs)
-    for epoch in range(len(progress.losses), last):
+    for epoch in range(begin + len(progress.losses), last):
         start = time.perf_counter()
         progress.losses.append(session.epoch(epoch, on_batch))
         progress.seconds += time.perf_counter() - start

@@ -90,6 +90,7 @@ def packed(path: Path) -> bytes:
         inputs=found["inputs"],
         kernels=found["kernels"],
         untuned=found["untuned"],
+        planned_bytes=int(found.get("planned_bytes", 0)),
     )
 
 
