@@ -46,6 +46,15 @@ class ExecutionConfig(Section):
         "machine, or workers.",
     )
 
+    hung_after_s: float | None = Field(
+        None,
+        gt=0,
+        examples=[300],
+        description="Seconds without an answer after which a worker is taken for hung, ended, and "
+        "its work done by another, which gets twice as long; null: ten times what the slowest work "
+        "so far would have taken for as many images, and at least 60 (1,800 before any is done).",
+    )
+
     @field_validator("address")
     @classmethod
     def _an_address(cls, value: str) -> str:
@@ -59,7 +68,7 @@ class ExecutionConfig(Section):
     def _of_the_engine(self) -> Self:
         if self.engine == "ray":
             return self
-        for name in ("accuracy_workers", "gpus_per_worker", "address"):
+        for name in ("accuracy_workers", "gpus_per_worker", "hung_after_s", "address"):
             value, default = getattr(self, name), type(self).model_fields[name].default
             if value != default:
                 msg = (

@@ -2,5 +2,6 @@
 
 from edgeprune.execution.cluster import Cluster, open_cluster
 from edgeprune.execution.crew import Crew
+from edgeprune.execution.spread import spread
 
-__all__ = ["Cluster", "Crew", "open_cluster"]
+__all__ = ["Cluster", "Crew", "open_cluster", "spread"]

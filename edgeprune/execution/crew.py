@@ -1,6 +1,8 @@
 """A crew of workers: any thread gives them work; what a lost one was at is done by another."""
 
+import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -13,9 +15,14 @@ from edgeprune import __version__
 from edgeprune.errors import EdgepruneError, ExecutionError, WorkersLostError
 from edgeprune.execution import worker
 from edgeprune.execution.cluster import Cluster
+from edgeprune.execution.patience import Patience
 
 #: Longest wait for a new worker to answer: it may have to import torch on a busy machine.
 _HIRE_S = 180.0
+#: Longest wait until new workers hold model and data.
+_HOLD_S = 600.0
+#: How often it is looked whether a worker has been silent for too long.
+_LOOK_S = 2.0
 #: Pause before another worker is asked for where one could not be had, and how long a crew may be
 #: without any before the run stops.
 _PAUSE_S, _NONE_S = 5.0, 600.0
@@ -23,6 +30,10 @@ _PAUSE_S, _NONE_S = 5.0, 600.0
 _TRIES = 6
 #: Longest wait for threads that wait for a worker when the crew is closed.
 _CLOSE_S = 10.0
+
+
+class _HungError(Exception):
+    """A worker does not answer."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,7 @@ class Crew:
         held: what each of them gets a copy of.
         size: how many there are.
         gpus: share of a GPU for each.
+        hung_after_s: how long a worker may take for its work; None: see `Patience`.
         note: told of workers that are lost.
         turn: what is held while a worker on this machine works; see `evaluation.Turns.working`.
 
@@ -63,6 +75,7 @@ class Crew:
         size: int,
         *,
         gpus: float = 0.0,
+        hung_after_s: float | None = None,
         note: Callable[[str], None] = lambda text: None,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
@@ -71,6 +84,7 @@ class Crew:
         self._ray.cloudpickle.register_pickle_by_value(worker)
         self._make = self._ray.remote(worker.Worker).options(num_cpus=1, num_gpus=gpus or None)
         self._held = _shared(cluster.ray, held)
+        self.size, self._patience = size, Patience(hung_after_s)
         self._free: queue.LifoQueue[Member] = queue.LifoQueue()
         self._members: set[Member] = set()
         self._lock = threading.Lock()
@@ -90,13 +104,15 @@ class Crew:
         with self._lock:
             return list(self._members)
 
-    def work(self, method: str, *args: object, **settings: object) -> Any:
+    def work(self, method: str, *args: object, images: int = 1) -> Any:
         """Have a worker call a method of what it holds; another one where it is lost over it.
+
+        So is one that does not answer for too long: it is ended.
 
         Args:
             method: its name.
             args: sent to it.
-            settings: sent to it by name.
+            images: how much work it is, by which it is known how long it may take.
 
         Raises:
             EdgepruneError: what the method raised.
@@ -108,13 +124,14 @@ class Crew:
                 member = self._next()
                 try:
                     with self._turn() if member.beside else nullcontext():
-                        found = self._ray.get(member.handle.work.remote(method, *args, **settings))
+                        call = member.handle.work.remote(method, *args)
+                        found = self._answer(call, images, _TRIES - 1 - left)
                 except self._ray.exceptions.RayTaskError as error:
                     self._free.put(member)
                     if isinstance(error.cause, EdgepruneError):
                         raise error.cause from error
                     raise
-                except self._ray.exceptions.RayError as error:
+                except (self._ray.exceptions.RayError, _HungError) as error:
                     self._lose(member, error, left)
                 except BaseException:
                     self._free.put(member)
@@ -155,6 +172,22 @@ class Crew:
         msg = "the workers have been let go"
         raise ExecutionError(msg)
 
+    def _answer(self, call: Any, images: int, tries: int) -> Any:
+        """Wait for an answer, for as long as it may take by what is known meanwhile.
+
+        Raises:
+            _HungError: there is none.
+        """
+        begun = time.monotonic()
+        while not self._ray.wait([call], timeout=_LOOK_S)[0]:
+            limit, silent = self._patience.limit(images, tries), time.monotonic() - begun
+            if silent > limit:
+                msg = f"no answer for {silent:.0f} s, which is over {limit:.0f}: it is ended"
+                raise _HungError(msg)
+        found = self._ray.get(call)
+        self._patience.learn(images, time.monotonic() - begun)
+        return found
+
     def _lose(self, member: Member, error: Exception, left: int) -> None:
         """Tell of a lost worker, and look for another one meanwhile."""
         with self._lock:
@@ -170,6 +203,9 @@ class Crew:
     def _replace(self, member: Member) -> None:
         with self._counted():
             self._dismiss(member.handle)
+            if member.beside:  # Ray asks the process itself, which may be stopped
+                with suppress(OSError):
+                    os.kill(member.process, signal.SIGKILL)
             while not self._closed.is_set():
                 try:
                     (new,) = self._hired([self._make.remote()])
@@ -198,8 +234,9 @@ class Crew:
             for one in told:
                 _check_version(one)
             path = [folder for folder in sys.path if folder]
-            self._ray.get([handle.find.remote(path) for handle in handles])
-            self._ray.get([handle.hold.remote(self._held) for handle in handles])
+            self._ray.get([handle.find.remote(path) for handle in handles], timeout=_HIRE_S)
+            held = [handle.hold.remote(self._held) for handle in handles]
+            self._ray.get(held, timeout=_HOLD_S)
         except BaseException as error:
             for handle in handles:
                 self._dismiss(handle)

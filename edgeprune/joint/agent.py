@@ -129,7 +129,7 @@ class Agent:
         Args:
             states: float32 (groups, state_size).
             actions: keep ratios inside the bounds.
-            reward: of the whole episode.
+            reward: of the whole episode, relative to the structure that leads.
             number: the round.
         """
         z = np.zeros((len(states), self._z_size), np.float32)

@@ -1,5 +1,6 @@
 """The agent's part of joint training: what it does between two epochs of the weights."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,14 +12,13 @@ from edgeprune.joint.representation import Representation, Steps
 from edgeprune.joint.schedule import JointSchedule
 from edgeprune.joint.scoring import Scorer
 from edgeprune.search import SearchProblem, Widths
-from edgeprune.search.problem import Key
 from edgeprune.search.samplers.base import rng_from_state, rng_state
 from edgeprune.search.samplers.isolation import isolated
 
 #: Steps of a batch for the representation.
 _BATCH = 64
-#: Episodes of a round that are scored once more, on more images, before one of them may lead.
-_CONFIRMED = 3
+#: Structures of a round that are scored once more.
+_RESCORED = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Round:
         number: from 0, the random rounds included.
         best: highest reward of its episodes.
         mean: mean reward of its episodes.
-        incumbent: accuracy of the structure that leads after it, on the images of a confirmation.
+        incumbent: score of the structure that leads after it, on all reward images.
         decoder_error: mean squared error of decoded rewards, mean over the round's updates;
             None in random rounds.
     """
@@ -46,11 +46,12 @@ class Rounds:
 
     The structure that leads is scored anew in every round, with the weights of the moment: a
     reward of an earlier round was earned by other weights, and later ones win by themselves
-    (docs/algorithms.md#defects-of-the-reproduction). The agent is told how much better than it an
-    episode was, so that what all structures gain by the weights' own progress is no reward. Of
-    those episodes that fit the best three are scored once more on more images, and the lead
-    changes where the best of them is ahead by the margin that so many images tell apart. A leader
-    that the cost, once it has learned, finds over the budget leads no longer.
+    (docs/algorithms.md#defects-of-the-reproduction). What the agent learns from is how far an
+    episode is from it: which widths are better than others changes with the weights, and is all
+    that z has to tell; that all rewards rise is nothing to act on.
+
+    The best three of a round that keep the budget are scored once more, on all reward images,
+    and the lead changes where one of them is ahead by more than chance.
 
     Args:
         problem: what is pruned.
@@ -98,10 +99,6 @@ class Rounds:
             lambda state, low, high: self.agent.act(state, number, explore=True), learn=True
         )
 
-    def widths_of(self, key: Key) -> Widths:
-        """The structure of an identity."""
-        return dict(zip(self._problem.groups, key, strict=True))
-
     def saved(self) -> dict[str, Any]:
         """All that the rounds to come depend on."""
         return {
@@ -125,43 +122,40 @@ class Rounds:
         number = len(self.done)
         self.representation.begin(number)
         self.agent.look(self.representation.table())
-        held = self._held()
-        base = (
-            None if held is None or self.incumbent is None else self._scorer.score(self.incumbent)
-        )
+        lead = None if self.incumbent is None else self._scorer.score(self.incumbent)
         episodes: list[tuple[Episode, float]] = []
         for turn in range(self._schedule.episodes):
             opening = self._first if number == turn == 0 else None
             episode = self._walk.act(policy if opening is None else self._walk.towards(opening))
-            episodes.append((episode, self._scorer.score(episode.widths)))
-        rewards = [reward for _, reward in episodes]
-        level = float(np.mean(rewards)) if base is None else base
-        for episode, reward in episodes:
-            self.agent.remember(episode.states, episode.actions, reward - level, number)
-        held = self._lead(episodes, held)
+            reward = self._scorer.score(episode.widths)
+            lead = reward if lead is None else lead  # the first episode is all there is yet
+            self.agent.remember(episode.states, episode.actions, reward - lead, number)
+            episodes.append((episode, reward))
+        held = self._lead(episodes)
         error = self._learn() if learn else None
+        rewards = [reward for _, reward in episodes]
         found = Round(number, max(rewards), float(np.mean(rewards)), held, error)
         self.done.append(found)
         return found
 
-    def _held(self) -> float | None:
-        """The leader's accuracy with the weights of the moment; None where none leads or fits."""
-        if self.incumbent is None or not self._problem.fits(self.incumbent):
-            return None
-        return self._scorer.confirm(self.incumbent)
+    def _lead(self, episodes: Sequence[tuple[Episode, float]]) -> float:
+        """Let the best structure that keeps the budget lead; its score on all reward images.
 
-    def _lead(self, episodes: list[tuple[Episode, float]], held: float | None) -> float:
-        """Choose who leads; its accuracy."""
+        Before there is one, the best of all leads, budget or not.
+        """
         fitting = [pair for pair in episodes if self._problem.fits(pair[0].widths)]
-        if not fitting and held is not None:
-            return held
-        ranked = sorted(fitting or episodes, key=lambda pair: -pair[1])[:_CONFIRMED]
-        confirmed = [(self._scorer.confirm(one.widths), one.widths) for one, _ in ranked]
-        best, widths = max(confirmed, key=lambda pair: pair[0])
-        if held is not None and best <= held + self._scorer.margin(held):
-            return held
-        self.incumbent = widths
-        return best
+        if not fitting and self.incumbent is not None:
+            return self._scorer.score_well(self.incumbent)
+        best = sorted(fitting or episodes, key=lambda pair: -pair[1])[:_RESCORED]
+        scores = [self._scorer.score_well(episode.widths) for episode, _ in best]
+        first = int(np.argmax(scores))
+        # What it is measured to take may have shown that it does not keep the budget.
+        if self.incumbent is not None and self._problem.fits(self.incumbent):
+            held = self._scorer.score_well(self.incumbent)
+            if scores[first] <= held + self._scorer.chance(held):
+                return held
+        self.incumbent = best[first][0].widths
+        return scores[first]
 
     def _learn(self) -> float:
         errors = [

@@ -1,6 +1,7 @@
 """Intervals of predictions that hold: widened or narrowed until measurements lie inside."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import norm
@@ -24,7 +25,7 @@ class Calibration:
     def __init__(self) -> None:
         self._seen: list[float] = []
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """Half the interval, in expected deviations."""
         supposed = max(0, _SUPPOSED - len(self._seen) // 2)
@@ -41,3 +42,4 @@ class Calibration:
             deviation: that was expected of it.
         """
         self._seen = [*self._seen, abs(error) / deviation][-_MOST:]
+        self.__dict__.pop("reach", None)

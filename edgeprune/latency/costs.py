@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 class LayerCosts(Protocol):
-    """What every layer costs; float64 (layers,)."""
+    """What every layer costs; float64 (layers,), or (plans, layers) of several plans."""
 
     @property
     def macs(self) -> Floats:

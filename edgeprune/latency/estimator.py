@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -45,14 +45,14 @@ class LatencyEstimator:
     say, where the first plans were not): what the last ones were off by is taken out.
 
     Args:
-        layer_costs: costs per layer of any widths from 1 to full.
+        layer_costs: costs per layer of some plans, of any widths from 1 to full.
         full: widths of the base model, whose ratio is 1.
         kernels: of the target, for this model.
     """
 
     def __init__(
         self,
-        layer_costs: Callable[[dict[str, int]], LayerCosts],
+        layer_costs: Callable[[Sequence[dict[str, int]]], LayerCosts],
         full: dict[str, int],
         kernels: NetModel | None = None,
     ) -> None:
@@ -79,7 +79,7 @@ class LatencyEstimator:
         Args:
             widths: kept channels per group.
         """
-        return self._predictor.predict(widths) * self._drift
+        return self._foretold(widths)[0]
 
     def interval(self, widths: dict[str, int]) -> tuple[float, float]:
         """Where 95 % of measurements lie, as ratios to the base model.
@@ -87,7 +87,8 @@ class LatencyEstimator:
         Args:
             widths: kept channels per group.
         """
-        ratio, half = self.ratio(widths), self._half(widths)
+        ratio, deviation = self._foretold(widths)
+        half = self._calibration.reach * deviation
         return ratio * math.exp(-half), ratio * math.exp(half)
 
     def bound(self, widths: dict[str, int]) -> float:
@@ -99,11 +100,23 @@ class LatencyEstimator:
         Args:
             widths: kept channels per group.
         """
-        return self.ratio(widths) * (1 + min(_MARGIN * self._half(widths), _LARGEST_MARGIN))
+        return self.bounds([widths])[0]
 
-    def _half(self, widths: dict[str, int]) -> float:
-        """Half the interval, as a share of the ratio."""
-        return self._calibration.reach * self._predictor.deviation(widths)
+    def bounds(self, plans: Sequence[dict[str, int]]) -> list[float]:
+        """The bounds of several plans, which take little longer than that of one.
+
+        Args:
+            plans: kept channels per group of each.
+        """
+        ratios, deviations = self._predictor.foretold(plans)
+        halves = self._calibration.reach * deviations
+        bounds = ratios * self._drift * (1 + np.minimum(_MARGIN * halves, _LARGEST_MARGIN))
+        return [float(bound) for bound in bounds]
+
+    def _foretold(self, widths: dict[str, int]) -> tuple[float, float]:
+        """The estimate, and the standard deviation around it as a share of it."""
+        ratios, deviations = self._predictor.foretold([widths])
+        return float(ratios[0]) * self._drift, float(deviations[0])
 
     def observe(self, widths: dict[str, int], ratio: float, error: float = 0.0) -> None:
         """Learn a measured latency ratio.
@@ -120,11 +133,11 @@ class LatencyEstimator:
         if not 0 < ratio < float("inf"):
             msg = f"a latency ratio must be a positive number, got {ratio}"
             raise MeasurementError(msg)
-        self._errors.append(abs(self.ratio(widths) / ratio - 1))
-        deviation = math.hypot(self._predictor.deviation(widths), error)
-        self._calibration.learn(math.log(ratio / self.ratio(widths)), deviation)
+        foretold, deviation = self._foretold(widths)
+        self._errors.append(abs(foretold / ratio - 1))
+        self._calibration.learn(math.log(ratio / foretold), math.hypot(deviation, error))
         self._predictor.learn(widths, ratio, error)
-        left = math.log(ratio / self._predictor.predict(widths)) - math.log(self._drift)
+        left = math.log(ratio / self._foretold(widths)[0])
         usual = self._predictor.noise
         most = _LARGEST_ERROR * usual
         share = _NEWEST * usual**2 / (usual**2 + error**2)
@@ -142,11 +155,10 @@ class _FromKernels:
         self._base_ms = float(base.sum())
         self._scales = KernelScales(base / self._base_ms)
 
-    def predict(self, widths: dict[str, int]) -> float:
-        return self._scales.predict(self._row(widths))
-
-    def deviation(self, widths: dict[str, int]) -> float:
-        return self._scales.deviation(self._row(widths))
+    def foretold(self, plans: Sequence[dict[str, int]]) -> tuple[Floats, Floats]:
+        rows = [self._row(widths) for widths in plans]
+        ratios = np.array([self._scales.predict(row) for row in rows])
+        return ratios, np.array([self._scales.deviation(row) for row in rows])
 
     def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
         self._scales.learn(self._row(widths), ratio, error)
@@ -163,34 +175,32 @@ class _FromCosts:
     """The linear model of the most likely step."""
 
     def __init__(
-        self, layer_costs: Callable[[dict[str, int]], LayerCosts], full: dict[str, int]
+        self, layer_costs: Callable[[Sequence[dict[str, int]]], LayerCosts], full: dict[str, int]
     ) -> None:
         self._layer_costs = layer_costs
         self._full = dict(full)
-        base = layer_costs(self._full)
+        base = layer_costs([self._full])
         self._models = {step: StepModel(base) for step in STEPS}
         self.step = STEPS[0]
 
-    def predict(self, widths: dict[str, int]) -> float:
-        return self._models[self.step].predict(self._costs(widths, self.step))
-
-    def deviation(self, widths: dict[str, int]) -> float:
-        return self._models[self.step].deviation(self._costs(widths, self.step))
+    def foretold(self, plans: Sequence[dict[str, int]]) -> tuple[Floats, Floats]:
+        return self._models[self.step].foretold(self._costs(plans, self.step))
 
     noise = MEASUREMENT_ERROR
 
     def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
         for step, model in self._models.items():
-            model.learn(self._costs(widths, step), ratio, error)
+            model.learn(self._costs([widths], step), ratio, error)
         # The smaller step wins a tie: it claims less.
         self.step = max(STEPS, key=lambda step: (self._models[step].evidence, -step))
 
-    def _costs(self, widths: dict[str, int], step: int) -> LayerCosts:
+    def _costs(self, plans: Sequence[dict[str, int]], step: int) -> LayerCosts:
         """What the layers cost on kernels that round channels up to multiples of `step`."""
         if step == 1:
-            return self._layer_costs(widths)
+            return self._layer_costs(plans)
         full = self._full
-        rounded = {
-            name: min(-(-width // step) * step, full[name]) for name, width in widths.items()
-        }
+        rounded = [
+            {name: min(-(-width // step) * step, full[name]) for name, width in widths.items()}
+            for widths in plans
+        ]
         return self._layer_costs(rounded)

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from edgeprune.latency.costs import Floats, LayerCosts
 
@@ -29,7 +29,7 @@ class StepModel:
     more.
 
     Args:
-        base: costs of the base model, whose latency ratio is 1.
+        base: costs of the base model, whose latency ratio is 1; (1, layers).
     """
 
     def __init__(self, base: LayerCosts) -> None:
@@ -38,39 +38,52 @@ class StepModel:
             float(_elements(base).sum()),
             max(float(base.weights.sum()), 1.0),
         )
-        layers = len(base.macs)
+        layers = base.macs.shape[-1]
         self._prior = np.repeat(_SHARES, [layers, layers, 1, 1, 1])
         self._precision = np.linalg.inv(_prior_covariance(layers))
         # Normal equations around the prior.
         self._moment = np.zeros(len(self._prior))
         self._surprise = 0.0
         self._log_scale = -0.5 * float(np.linalg.slogdet(self._precision)[1])
+        self._factor: Floats = np.empty((0, 0))
         self._coefficients: Floats | None = None
+        self._whitening: Floats | None = None
         self.evidence = 0.0
-        self._add(self._row(base), 1.0, _BASE_ERROR)
+        self._add(self._rows(base)[0], 1.0, _BASE_ERROR)
 
-    def predict(self, costs: LayerCosts) -> float:
-        """Estimated latency ratio."""
+    def foretold(self, costs: LayerCosts) -> tuple[Floats, Floats]:
+        """Estimated latency ratios of some plans, and how far measurements lie from them.
+
+        Equal to the bit whatever other plans are asked for at once.
+
+        Args:
+            costs: (plans, layers).
+
+        Returns:
+            The ratios, and the standard deviations around them as shares of them; each (plans,).
+        """
+        rows = self._rows(costs)
         if self._coefficients is None:
             self._coefficients = self._fit()
-        return float(self._row(costs) @ self._coefficients)
-
-    def deviation(self, costs: LayerCosts) -> float:
-        """Standard deviation of a measured ratio around the estimate, as a share of it."""
-        row = self._row(costs)
-        of_model = float(row @ np.linalg.solve(self._precision, row))
-        ratio = max(self.predict(costs), 1e-6)
-        return math.hypot(math.sqrt(max(of_model, 0.0)) / ratio, MEASUREMENT_ERROR)
+        if self._whitening is None:
+            unit = np.eye(len(self._factor))
+            inverse = solve_triangular(self._factor, unit, lower=True, check_finite=False)
+            self._whitening = np.ascontiguousarray(inverse.T)
+        ratios = (rows * self._coefficients).sum(axis=-1)
+        # One product for each plan, of one shape: those of matrices round by what is beside it.
+        of_model = (np.matmul(rows[:, None], self._whitening)[:, 0] ** 2).sum(axis=-1)
+        deviations = np.sqrt(of_model) / np.maximum(ratios, 1e-6)
+        return ratios, np.hypot(deviations, MEASUREMENT_ERROR)
 
     def learn(self, costs: LayerCosts, ratio: float, error: float = 0.0) -> None:
         """Take in one measured ratio; `evidence` is the log likelihood of all of them.
 
         Args:
-            costs: of its layers.
+            costs: of its layers, (1, layers).
             ratio: that was measured.
             error: its own standard deviation, as a share of it, where that is known.
         """
-        self._add(self._row(costs), ratio, math.hypot(MEASUREMENT_ERROR, error) * ratio)
+        self._add(self._rows(costs)[0], ratio, math.hypot(MEASUREMENT_ERROR, error) * ratio)
 
     def _add(self, row: Floats, ratio: float, error: float) -> None:
         scaled, surprise = row / error, (ratio - row @ self._prior) / error
@@ -83,7 +96,8 @@ class StepModel:
         log_determinant = 2 * float(np.log(np.diag(factor[0])).sum())
         fit = self._surprise - float(explained)
         self.evidence = -0.5 * (fit + log_determinant) - self._log_scale
-        self._coefficients = None
+        self._factor = np.tril(factor[0])
+        self._coefficients = self._whitening = None
 
     def _fit(self) -> Floats:
         """The most probable coefficients that are not negative, by an active set from above."""
@@ -100,11 +114,16 @@ class StepModel:
             free &= found >= 0
         return np.maximum(found, 0.0)
 
-    def _row(self, costs: LayerCosts) -> Floats:
+    def _rows(self, costs: LayerCosts) -> Floats:
         macs, elements, weights = self._totals
-        called = np.count_nonzero(costs.output_elements) / len(costs.macs)
-        rest = [costs.weights.sum() / weights, called, 1.0]
-        return np.concatenate([costs.macs / macs, _elements(costs) / elements, rest])
+        layers = costs.macs.shape[-1]
+        called = np.count_nonzero(costs.output_elements, axis=-1) / layers
+        rows = np.ones((*costs.macs.shape[:-1], 2 * layers + 3))
+        rows[..., :layers] = costs.macs / macs
+        rows[..., layers : 2 * layers] = _elements(costs) / elements
+        rows[..., -3] = costs.weights.sum(axis=-1) / weights
+        rows[..., -2] = called
+        return rows
 
 
 def _prior_covariance(layers: int) -> Floats:

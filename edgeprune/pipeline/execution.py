@@ -56,7 +56,10 @@ def hire_crew(session: "Session", cluster: Cluster | None) -> Iterator[Crew | No
         return
     settings, say = session.config.execution, session.reporter.say
     size, gpus, desk = settings.accuracy_workers, settings.gpus_per_worker, Desk.of(session)
-    with Crew(cluster, desk, size, gpus=gpus, note=say, turn=session.turns.working) as crew:
+    turn, hung_after_s = session.turns.working, settings.hung_after_s
+    with Crew(
+        cluster, desk, size, gpus=gpus, hung_after_s=hung_after_s, note=say, turn=turn
+    ) as crew:
         beside = sum(member.beside for member in crew.members)
         where = f", {beside} of them on this machine" if beside else ""
         say(f"{size} accuracy workers in {cluster.where}{where}")

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 from edgeprune.errors import DivergedError
 from edgeprune.pipeline.field import Contender
-from edgeprune.pipeline.finishing import fine_tune
 from edgeprune.pipeline.networks import GENTLE, Networks
 from edgeprune.pipeline.records import Heat, Mended
 
@@ -26,29 +24,41 @@ def mend(
         last: what they scored there.
         error: how far chance moves an accuracy on the reward split.
     """
-    session, mended = networks.session, Mended()
-    recipe = session.config.finetune
-    for one in alive:
-        plan, after = networks.plan(one), last.scores[one.name]
-        before = session.score(session.recovery.recover(plan))
-        if before - after <= error(before):
-            continue
-        lr = GENTLE * recipe.lr
-        session.reporter.say(
-            f"{networks.goal.text}: fine-tuning made {one.found_by} worse, {before:.1%} before and "
-            f"{after:.1%} after it: finetune.lr is {recipe.lr:g}, trying {lr:g}"
-        )
-        model, checkpoint = session.recovery.recover(plan), networks.checkpoint(one, GENTLE)
-        hold = partial(plan.hold, model)
-        scores, seconds = {0.0: before, 1.0: after}, 0.0
-        with suppress(DivergedError):
-            name = f"{one.name}-gentle"
-            seconds = fine_tune(session, name, model, checkpoint, hold, lr_share=GENTLE)
-            scores[GENTLE] = session.score(model)
-        best = max(scores, key=lambda share: scores[share])
-        mended.lr_shares[one.name], mended.scores[one.name] = best, scores[best]
-        mended.seconds[one.name] = seconds + last.seconds[one.name]
+    found = networks.each(lambda one: _mend(networks, one, last.scores[one.name], error), alive)
+    mended = Mended()
+    for one, best in zip(alive, found, strict=True):
+        if best is not None:
+            mended.lr_shares[one.name], mended.scores[one.name] = best.lr_share, best.score
+            mended.seconds[one.name] = best.seconds + last.seconds[one.name]
     return mended
+
+
+@dataclass(frozen=True)
+class _Best:
+    """What served a contender best, and how long finding out took."""
+
+    lr_share: float
+    score: float
+    seconds: float
+
+
+def _mend(
+    networks: Networks, one: Contender, after: float, error: Callable[[float], float]
+) -> _Best | None:
+    """Look at one contender; None where its training did no harm."""
+    session, before = networks.session, networks.untrained(one)
+    if before - after <= error(before):
+        return None
+    recipe = session.config.finetune
+    session.reporter.say(
+        f"{networks.goal.text}: fine-tuning made {one.found_by} worse, {before:.1%} before and "
+        f"{after:.1%} after it: finetune.lr is {recipe.lr:g}, trying {GENTLE * recipe.lr:g}"
+    )
+    scores, seconds = {0.0: before, 1.0: after}, 0.0
+    with suppress(DivergedError):
+        scores[GENTLE], seconds = networks.gentle(one)
+    best = max(scores, key=lambda share: scores[share])
+    return _Best(best, scores[best], seconds)
 
 
 def told(one: Contender, lr_shares: Mapping[str, float]) -> Contender:

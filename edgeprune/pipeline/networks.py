@@ -1,14 +1,18 @@
 """The contenders' networks while they race: trained as far as they have come, written, measured."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from edgeprune.devices import Comparison
+from edgeprune.execution import spread
 from edgeprune.pipeline.amounts import held, shares
+from edgeprune.pipeline.elsewhere import tune_elsewhere
 from edgeprune.pipeline.field import Contender
 from edgeprune.pipeline.finishing import amounts_of_file, fine_tune, finished
 from edgeprune.pipeline.goals import Goal
@@ -20,10 +24,14 @@ GENTLE = 0.2
 #: How often a file that seems to miss the budget is measured.
 _MEASURED = 3
 
+Result = TypeVar("Result")
+
 
 @dataclass
 class Networks:
     """Networks by the names of their contenders; each is made, trained and measured once.
+
+    Where a run has workers, they train and score; a network is read back here to be written.
 
     Attributes:
         session: the open run.
@@ -38,10 +46,27 @@ class Networks:
     _models: dict[str, torch.nn.Module] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
     _shares: dict[str, dict[str, float]] = field(default_factory=dict)
+    _scores: dict[str, float] = field(default_factory=dict)
+    _planning: threading.Lock = field(default_factory=threading.Lock)
 
     def plan(self, one: Contender) -> CandidatePlan:
         """What it keeps."""
-        return self.session.plan(one.widths, one.importance)
+        with self._planning:
+            return self.session.plan(one.widths, one.importance)
+
+    def each(
+        self, work: Callable[[Contender], Result], contenders: Sequence[Contender]
+    ) -> list[Result]:
+        """Do something with every contender, side by side where a run has workers.
+
+        Args:
+            work: what is done; called from several threads then.
+            contenders: in the order in which it is begun.
+        """
+        crew = self.session.crew
+        if crew is None:
+            return [work(one) for one in contenders]
+        return spread(work, contenders, crew.size)
 
     def model(self, one: Contender) -> torch.nn.Module:
         """It as it is now; recovered where nothing has been trained yet."""
@@ -65,6 +90,55 @@ class Networks:
         Raises:
             DivergedError: its loss is not finite any more.
         """
+        if self.session.crew is None:
+            return self._tuned_here(one, told, until)
+        share = self.lr_shares.get(one.name, 1.0)
+        return self._tuned_elsewhere(one, one.name, share, told, until)
+
+    def score(self, one: Contender) -> float:
+        """Its score on the reward split, as it was tuned last."""
+        if one.name in self._scores:
+            return self._scores[one.name]
+        return self.session.score(self.model(one))
+
+    def untrained(self, one: Contender) -> float:
+        """Its score on the reward split before any training."""
+        if self.session.crew is None:
+            return self.session.score(self.session.recovery.recover(self.plan(one)))
+        name = f"{one.name}-untrained"
+        self._tuned_elsewhere(one, name, 0.0)
+        return self._scores[name]
+
+    def gentle(self, one: Contender) -> tuple[float, float]:
+        """Its score after a training with `GENTLE` of the learning rate, and that one's seconds.
+
+        Raises:
+            DivergedError: its loss is not finite any more.
+        """
+        name = f"{one.name}-gentle"
+        if self.session.crew is not None:
+            seconds = self._tuned_elsewhere(one, name, GENTLE)
+            return self._scores[name], seconds
+        plan = self.plan(one)
+        model = self.session.recovery.recover(plan)
+        hold, path = partial(plan.hold, model), self.checkpoint(one, GENTLE)
+        seconds = fine_tune(self.session, name, model, path, hold, lr_share=GENTLE)
+        return self.session.score(model), seconds
+
+    def trained(self, one: Contender) -> torch.nn.Module:
+        """It at the end of its schedule; read back where another process trained it."""
+        fresh = one.name not in self._models
+        model = self.model(one)
+        if fresh:
+            self._tuned_here(one, lambda *told: None)
+        return model
+
+    def _tuned_here(
+        self,
+        one: Contender,
+        told: Callable[[int, float], None] | None,
+        until: int | None = None,
+    ) -> float:
         share, model = self.lr_shares.get(one.name, 1.0), self.model(one)
         return fine_tune(
             *(self.session, one.name, model),
@@ -75,13 +149,19 @@ class Networks:
             on_epoch=told,
         )
 
-    def trained(self, one: Contender) -> torch.nn.Module:
-        """It at the end of its schedule; read back where another process trained it."""
-        fresh = one.name not in self._models
-        model = self.model(one)
-        if fresh:
-            self.tune(one, lambda *told: None)
-        return model
+    def _tuned_elsewhere(
+        self,
+        one: Contender,
+        name: str,
+        share: float,
+        told: Callable[[int, float], None] | None = None,
+        until: int | None = None,
+    ) -> float:
+        """By workers; its score is kept under a name."""
+        path, plan = self.checkpoint(one, share), self.plan(one)
+        tuned = tune_elsewhere(self.session, name, plan, path, share, told, until)
+        self._scores[name] = tuned.score
+        return tuned.seconds
 
     def cost(self, one: Contender) -> float:
         """What the budget is on, of the written file, as a ratio to the base's.
@@ -129,6 +209,7 @@ class Networks:
     def drop(self, name: str) -> None:
         """Let go of a network in memory; what is on disk stays."""
         self._models.pop(name, None)
+        self._scores.pop(name, None)
 
     def forget(self, one: Contender) -> None:
         """Let go of a network, in memory and on disk."""

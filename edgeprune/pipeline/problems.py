@@ -10,6 +10,7 @@ from edgeprune.pruning import ChannelSpace, CountedSpace
 from edgeprune.pruning.spaces.weights import PER_MILLE
 from edgeprune.search import Outcome, SearchProblem, Widths
 from edgeprune.search.promise import WORTHS
+from edgeprune.search.several import OfSeveral
 
 
 def density_problem(space: CountedSpace, density: float) -> SearchProblem:
@@ -71,7 +72,7 @@ def search_problem(
 
     problem = channel_problem(
         session.channels,
-        estimator.bound,
+        OfSeveral(estimator.bounds),
         probe.budget,
         observe=observe,
         curves=session.curves.losses if session.curves is not None else None,
@@ -106,7 +107,7 @@ def channel_problem(
         choices=space.choices,
         features=space.features,
         feature_names=space.feature_names,
-        macs=space.macs,
+        macs=OfSeveral(space.macs_of),
         cost=cost,
         target=target,
         observe=observe,

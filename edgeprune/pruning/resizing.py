@@ -30,6 +30,7 @@ def resize(module: nn.Module) -> None:
         entry = module.weight_ih_l0
         if isinstance(entry, torch.Tensor):
             module.input_size = entry.shape[1]
+            module.hidden_size = module.weight_hh_l0.shape[1]
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.numel()
 

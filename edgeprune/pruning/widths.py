@@ -214,6 +214,22 @@ class WidthRules:
                     self._refuse(name, width)
         return found / self._unit
 
+    def units_of(self, plans: Sequence[Mapping[str, int]]) -> Floats:
+        """Kept units of several plans: (plans, groups).
+
+        Raises:
+            SpaceError: as `units`.
+        """
+        if any(len(widths) != len(self._names) for widths in plans):
+            return np.stack([self.units(widths) for widths in plans])
+        try:
+            found = np.array([[w[name] for name in self._names] for w in plans], np.float64)
+        except KeyError:
+            return np.stack([self.units(widths) for widths in plans])
+        if not ((found >= self._least) & (found <= self._full)).all():
+            return np.stack([self.units(widths) for widths in plans])
+        return np.asarray(found / self._unit)
+
     def _check_names(self, widths: Mapping[str, Any]) -> None:
         for name in widths:
             if name not in self._known:

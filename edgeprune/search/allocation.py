@@ -65,6 +65,7 @@ class Allocator:
         target: float | None = None,
         *,
         capacity: float = 0.0,
+        costs: Costs | None = None,
     ) -> Widths:
         """The allocation; equal arguments and an equal cost give equal widths.
 
@@ -72,13 +73,18 @@ class Allocator:
             coefficients: factors on the losses of groups, above 0; 1 for those without.
             target: largest allowed cost; None: the problem's.
             capacity: what a unit of the logarithm of the MACs is worth, in units of the loss.
+            costs: of the problem with this target, as allocations before left them; given where
+                no outcome has come in since.
 
         Returns:
             Tied widths within the target; `SearchProblem.smallest` where nothing fits.
         """
         limit = self._problem.target if target is None else target
-        loss = SummedLoss(self._problem, self._losses, coefficients, capacity)
-        return _Allocation(self._problem.at(limit), loss, self._useful, limit).solved()
+        problem = self._problem.at(limit)
+        costs = costs or Costs(problem)
+        costs.begin()
+        loss = SummedLoss(problem, self._losses, coefficients, capacity, costs.macs)
+        return _Allocation(problem, costs, loss, self._useful, limit).solved()
 
 
 def allocations(problem: SearchProblem) -> list[Widths]:
@@ -93,6 +99,7 @@ class _Allocation:
 
     Args:
         problem: what is searched.
+        costs: of its plans.
         loss: of a plan.
         useful: widths of each group that are worth looking at.
         target: largest allowed cost.
@@ -101,12 +108,13 @@ class _Allocation:
     def __init__(
         self,
         problem: SearchProblem,
+        costs: Costs,
         loss: Callable[[Widths], float],
         useful: Mapping[str, Sequence[int]],
         target: float,
     ) -> None:
         self._problem, self._loss, self._useful, self._target = problem, loss, useful, target
-        self._costs = Costs(problem)
+        self._costs = costs
         self._weights = _weights(1 + len(problem.shares))
         self._best: tuple[float, Widths] | None = None
         #: With what widths a branch comes back: those it had when it was last there.
@@ -202,7 +210,8 @@ class _Allocation:
     def _consider(self, widths: Widths) -> None:
         """Bring a plan into the budget, fill it, and keep it where it is the best so far."""
         inside = self._inside(widths)
-        filling = Filling(self._problem, inside, self._costs.each, self._target)
+        costs = self._costs
+        filling = Filling(self._problem, inside, costs.each, self._target, costs.expect)
         if not filling.fits:
             return
         filling.take_free()

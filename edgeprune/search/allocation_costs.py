@@ -1,29 +1,39 @@
 """Cost and loss around one plan as sums over groups: what the knapsack can work with."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from edgeprune.search.multiple_choice import Knob, Part, Solution, solve
 from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.several import OfSeveral, values
 
 
 class Costs:
-    """The true cost, asked once for each plan.
+    """The true cost and the MACs, found out once for each plan.
 
-    The problem's cost changes as outcomes come in: one of these serves one allocation.
+    The problem's cost changes as outcomes come in: one of these serves as long as none does.
+
+    Args:
+        problem: whose they are.
     """
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._known: dict[Key, tuple[float, ...]] = {}
+        self._macs: dict[Key, float] = {}
+        self._asked: set[Key] = set()
 
     @property
     def asked(self) -> int:
-        """How many different plans it has been asked of."""
-        return len(self._known)
+        """How many different plans it has been asked of since `begin`."""
+        return len(self._asked)
+
+    def begin(self) -> None:
+        """Count anew what is asked for."""
+        self._asked.clear()
 
     def __call__(self, widths: Widths) -> float:
         """The cost of tied widths."""
@@ -32,9 +42,35 @@ class Costs:
     def each(self, widths: Widths) -> tuple[float, ...]:
         """The costs of tied widths, one for each budget."""
         key = self._problem.key(widths)
-        if key not in self._known:
-            self._known[key] = self._problem.costs(widths)
-        return self._known[key]
+        self._asked.add(key)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._problem.costs(widths)
+        return found
+
+    def macs(self, widths: Widths) -> float:
+        """Multiply-accumulates of tied widths."""
+        key = self._problem.key(widths)
+        found = self._macs.get(key)
+        if found is None:
+            found = self._macs[key] = self._problem.macs(widths)
+        return found
+
+    def expect(self, plans: Sequence[Widths]) -> None:
+        """Find out at once what will be asked for next, where that is quicker.
+
+        Args:
+            plans: tied widths.
+        """
+        keyed = {self._problem.key(widths): widths for widths in plans}
+        new = {key: widths for key, widths in keyed.items() if key not in self._known}
+        if len(new) > 1 and self._problem.at_once:
+            found = self._problem.costs_of(list(new.values()))
+            self._known.update(zip(new, found, strict=True))
+        new = {key: widths for key, widths in keyed.items() if key not in self._macs}
+        if len(new) > 1 and isinstance(self._problem.macs, OfSeveral):
+            macs = values(self._problem.macs, list(new.values()))
+            self._macs.update(zip(new, macs, strict=True))
 
     def weighted(self, widths: Widths, weights: Sequence[float]) -> float:
         """The costs of all budgets as one sum."""
@@ -69,24 +105,25 @@ class Linearised:
         reach: int | None,
     ) -> None:
         self._problem, self._costs, self._weights, self._loss = problem, costs, weights, loss
-        self._useful, self._reach = useful, reach
-        self.base = costs.weighted(around, weights)
+        #: Groups that are decided together, and the plan with all of them there.
+        self._groups: list[tuple[str, ...]] = []
+        there: list[Widths] = []
+        for group in problem.groups:
+            branch = problem.branch_of.get(group, (group,))
+            if branch[0] == group:
+                self._groups.append(branch)
+                back = {} if around[group] else {one: reference[one] for one in branch}
+                there.append({**around, **back})
+        self._present = [around[groups[0]] != 0 for groups in self._groups]
         #: Open choices of each group, in the order of the knobs.
         self._open: dict[str, list[int]] = {}
-        self._groups: list[tuple[str, ...]] = []
-        self._present: list[bool] = []
-        self.parts: list[Part] = []
-        for group in problem.groups:
-            branch = problem.branch_of.get(group)
-            if branch is not None and branch[0] != group:
-                continue
-            self._present.append(around[group] != 0)
-            if branch is None:
-                self._groups.append((group,))
-                self.parts.append(Part((self._knob(group, around),)))
-            else:
-                self._groups.append(branch)
-                self.parts.append(self._branch(branch, around, reference))
+        for groups, plan in zip(self._groups, there, strict=True):
+            for group in groups:
+                self._open[group] = _open(useful[group], plan[group], reach)
+        costs.expect(list(self._plans(around, there)))
+        self.base, self._base_loss = self._amounts(around)
+        parts = zip(self._groups, there, strict=True)
+        self.parts = [self._part(groups, around, plan) for groups, plan in parts]
 
     def solve(self, target: float, flip: int | None = None) -> Widths:
         """The allocation within a cost, as far as the sum is right.
@@ -104,32 +141,38 @@ class Linearised:
         """Indices of the parts that can go."""
         return [index for index, part in enumerate(self.parts) if part.gone is not None]
 
-    def _branch(self, branch: tuple[str, ...], around: Widths, reference: Widths) -> Part:
-        there = around if around[branch[0]] else {**around, **{g: reference[g] for g in branch}}
-        knobs = tuple(self._knob(group, there) for group in branch)
+    def _plans(self, around: Widths, there: Sequence[Widths]) -> Iterator[Widths]:
+        """All plans that are looked at."""
+        for groups, plan in zip(self._groups, there, strict=True):
+            yield plan
+            if groups[0] in self._problem.branch_of:
+                yield {**around, **dict.fromkeys(groups, 0)}
+            for group in groups:
+                yield from ({**plan, group: width} for width in self._open[group])
+
+    def _part(self, groups: tuple[str, ...], around: Widths, there: Widths) -> Part:
+        if groups[0] not in self._problem.branch_of:
+            return Part((self._knob(groups[0], around, (self.base, self._base_loss)),))
+        now = self._amounts(there)
         return Part(
-            knobs,
-            kept=self._change(around, there),
-            gone=self._change(around, {**around, **dict.fromkeys(branch, 0)}),
+            tuple(self._knob(group, there, now) for group in groups),
+            kept=self._change(there),
+            gone=self._change({**around, **dict.fromkeys(groups, 0)}),
         )
 
-    def _knob(self, group: str, around: Widths) -> Knob:
-        widths = sorted({*self._useful[group], around[group]})
-        if self._reach is not None:
-            now = widths.index(around[group])
-            widths = widths[max(0, now - self._reach) : now + self._reach + 1]
-        self._open[group] = widths
-        changes = [self._change(around, {**around, group: width}) for width in widths]
-        costs, losses = np.array(changes, np.float64).T
+    def _knob(self, group: str, around: Widths, now: tuple[float, float]) -> Knob:
+        found = [self._amounts({**around, group: width}) for width in self._open[group]]
+        costs, losses = (np.array(found, np.float64) - now).T
         return Knob(costs, losses)
 
-    def _change(self, before: Widths, after: Widths) -> tuple[float, float]:
+    def _change(self, after: Widths) -> tuple[float, float]:
         """What a change adds to cost and loss."""
-        return (
-            self._costs.weighted(after, self._weights)
-            - self._costs.weighted(before, self._weights),
-            self._loss(after) - self._loss(before),
-        )
+        cost, loss = self._amounts(after)
+        return cost - self.base, loss - self._base_loss
+
+    def _amounts(self, widths: Widths) -> tuple[float, float]:
+        """Cost and loss of a plan."""
+        return self._costs.weighted(widths, self._weights), self._loss(widths)
 
     def _widths(self, solution: Solution) -> Widths:
         found = {}
@@ -138,3 +181,12 @@ class Linearised:
             for group, place in zip(groups, places, strict=True):
                 found[group] = 0 if place is None else self._open[group][place]
         return {group: found[group] for group in self._problem.groups}
+
+
+def _open(useful: Sequence[int], now: int, reach: int | None) -> list[int]:
+    """The useful widths, and the present one, within reach of it."""
+    widths = sorted({*useful, now})
+    if reach is None:
+        return widths
+    place = widths.index(now)
+    return widths[max(0, place - reach) : place + reach + 1]

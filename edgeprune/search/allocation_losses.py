@@ -1,7 +1,7 @@
 """What an allocation minimises: each group's loss at each of its choices."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class SummedLoss:
         losses: of each group at each of its choices, as in `SearchProblem.curves`.
         coefficients: factors on the losses of groups; 1 for those that have none.
         capacity: what a unit of the natural logarithm of the MACs is worth, in units of the loss.
+        macs: of plans, where they are known already; None: the problem's.
     """
 
     def __init__(
@@ -70,10 +71,11 @@ class SummedLoss:
         losses: Mapping[str, Sequence[float] | Floats],
         coefficients: Mapping[str, float] | None = None,
         capacity: float = 0.0,
+        macs: Callable[[Widths], float] | None = None,
     ) -> None:
         factors = coefficients or {}
-        self._macs, self._capacity = problem.macs, capacity
-        self._all = problem.macs(problem.full) if capacity else 1.0
+        self._macs, self._capacity = macs or problem.macs, capacity
+        self._all = self._macs(problem.full) if capacity else 1.0
         self._table = {
             group: {
                 width: factors.get(group, 1.0) * float(loss)
@@ -84,7 +86,8 @@ class SummedLoss:
 
     def __call__(self, widths: Widths) -> float:
         """The loss of tied widths."""
-        total = sum(self._table[group][width] for group, width in widths.items())
+        table = self._table
+        total = sum([table[group][width] for group, width in widths.items()])
         if self._capacity:
             total -= self._capacity * math.log(max(self._macs(widths) / self._all, _LEAST))
         return total

@@ -4,6 +4,7 @@ import heapq
 from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 
+from edgeprune.search.allocation_costs import Costs
 from edgeprune.search.allocation_losses import SummedLoss
 from edgeprune.search.problem import SearchProblem, Widths
 
@@ -12,6 +13,8 @@ Spent = tuple[float, ...]
 #: Choices that are looked at above the present one: a kernel's staircase may make a wider one
 #: cheaper than the next.
 _AHEAD = 3
+#: Groups whose next widths are asked for at once.
+_AT_ONCE = 8
 #: Least rise of the cost that counts; below it a width is free.
 _FREE = 1e-9
 
@@ -36,7 +39,8 @@ def fill(
     Returns:
         Widths that are nowhere narrower, with the same zeros, inside the budget.
     """
-    filling = Filling(problem, widths, problem.costs, problem.target)
+    costs = Costs(problem)
+    filling = Filling(problem, widths, costs.each, problem.target, costs.expect)
     if problem.complete is not None or not filling.fits:
         return dict(widths)
     filling.take_free()
@@ -56,6 +60,7 @@ class Filling:
         widths: where it begins.
         costs: of a plan, one for each budget.
         target: largest allowed cost.
+        expect: told of plans whose costs will be asked for, some of them in vain.
 
     Attributes:
         widths: the plan as it is now.
@@ -68,8 +73,10 @@ class Filling:
         widths: Widths,
         costs: Callable[[Widths], Spent],
         target: float,
+        expect: Callable[[Sequence[Widths]], None] = lambda plans: None,
     ) -> None:
         self._problem, self._costs, self._target = problem, costs, target
+        self._expect = expect
         self.widths = dict(widths)
         self.spent = costs(self.widths)
 
@@ -80,9 +87,12 @@ class Filling:
 
     def take_free(self) -> None:
         """Widen every group as far as no cost rises."""
-        for group in self._problem.groups:
+        groups = self._problem.groups
+        for place, group in enumerate(groups):
+            if place % _AT_ONCE == 0:
+                self._expect(self._wider(groups[place : place + _AT_ONCE]))
             while any(self._taken(group, width, self.spent) for width in self._ahead(group)[::-1]):
-                pass
+                self._expect(self._wider(groups[place : place + _AT_ONCE]))
 
     def widen_by_ratio(self, ratios: Mapping[str, float]) -> None:
         """Widen the group furthest below its wanted ratio, step by step, while it fits.
@@ -114,6 +124,7 @@ class Filling:
         # Lazy greedy: a step's rate changes little when others are taken, so that only the one
         # on top is looked at again.
         taken = 0
+        self._expect(self._wider(groups))
         waiting: list[tuple[float, int, int, int]] = []
         for place, group in enumerate(groups):
             self._push(waiting, place, taken, self._best_step(group, loss))
@@ -148,6 +159,10 @@ class Filling:
                 if best is None or rate > best[0]:
                     best = rate, width
         return best
+
+    def _wider(self, groups: Sequence[str]) -> list[Widths]:
+        """The plan with one of these groups widened, and with another."""
+        return [{**self.widths, one: width} for one in groups for width in self._ahead(one)]
 
     def _ahead(self, group: str) -> Sequence[int]:
         """The next choices above the present one; none where the branch is gone."""

@@ -88,14 +88,16 @@ class _Table:
         self._part = part
         least = _cheapest(part)
 
-        def whole(costs: Floats) -> NDArray[np.int64]:
-            rounded = np.rint(np.minimum(costs / bucket, _BUCKETS + 1))
-            return np.asarray(rounded, np.int64)
+        def whole(cost: float) -> int:
+            return round(min(cost / bucket, _BUCKETS + 1))
 
         lows = [float(knob.costs.min()) for knob in part.knobs]
-        self._costs = [whole(knob.costs - low) for knob, low in zip(part.knobs, lows, strict=True)]
-        self._kept = whole(np.array([part.kept[0] + sum(lows) - least]))
-        self._gone = whole(np.array([part.gone[0] - least if part.gone else 0.0]))
+        self._costs = [
+            [whole(cost) for cost in (knob.costs - low).tolist()]
+            for knob, low in zip(part.knobs, lows, strict=True)
+        ]
+        self._kept = whole(part.kept[0] + sum(lows) - least)
+        self._gone = whole(part.gone[0] - least) if part.gone else 0
         self._choices: list[NDArray[np.int64]] = []
         self._goes: NDArray[np.bool_] | None = None
 
@@ -104,33 +106,42 @@ class _Table:
         part = self._part
         kept: Floats = np.full_like(best, np.inf)
         if part.forced is not False:
-            kept = _shifted(best, self._kept)[0] + part.kept[1]
+            kept, _ = _chosen(best, [self._kept], [part.kept[1]])
             for knob, costs in zip(part.knobs, self._costs, strict=True):
-                options = _shifted(kept, costs) + knob.losses[:, None]
-                self._choices.append(options.argmin(axis=0))
-                kept = options.min(axis=0)
+                kept, choices = _chosen(kept, costs, knob.losses.tolist())
+                self._choices.append(choices)
         if part.gone is None or part.forced is True:
             return kept
-        gone = _shifted(best, self._gone)[0] + part.gone[1]
+        gone, _ = _chosen(best, [self._gone], [part.gone[1]])
         self._goes = gone < kept
         return np.asarray(np.minimum(gone, kept), np.float64)
 
     def trace(self, left: int) -> tuple[tuple[int, ...] | None, int]:
         """What was chosen where so many buckets are left, and how many are left before it."""
         if self._goes is not None and (self._part.forced is False or self._goes[left]):
-            return None, max(left - int(self._gone[0]), 0)
+            return None, max(left - self._gone, 0)
         chosen = []
         for choices, costs in zip(reversed(self._choices), reversed(self._costs), strict=True):
             index = int(choices[left])
             chosen.append(index)
-            left = max(left - int(costs[index]), 0)
-        return tuple(chosen[::-1]), max(left - int(self._kept[0]), 0)
+            left = max(left - costs[index], 0)
+        return tuple(chosen[::-1]), max(left - self._kept, 0)
 
 
-def _shifted(best: Floats, costs: NDArray[np.int64]) -> Floats:
-    """Least losses, (costs, buckets), once each of these costs is paid."""
-    size = len(best)
-    padded = np.concatenate([np.full(size + 1, np.inf), best])
-    places = np.arange(size)[None] - np.minimum(costs, size)[:, None]
-    shifted: Floats = padded[places + size + 1]
-    return shifted
+def _chosen(
+    best: Floats, costs: Sequence[int], losses: Sequence[float]
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Least losses once one of some choices is paid, and which one it is; the first of equal ones.
+
+    Args:
+        best: least losses before, (buckets,).
+        costs: of the choices, in buckets.
+        losses: of the choices.
+    """
+    found, choices = np.full_like(best, np.inf), np.zeros(len(best), np.int64)
+    for index, (cost, loss) in enumerate(zip(costs, losses, strict=True)):
+        if cost < len(best):
+            now, option = found[cost:], best[: len(best) - cost] + loss
+            np.copyto(choices[cost:], index, where=option < now)
+            np.minimum(now, option, out=now)
+    return found, choices

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 from typing import Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from edgeprune.errors import SearchError, nearest
 from edgeprune.search.outcome import Outcome
 from edgeprune.search.problem_checks import check_branches, check_choices, check_curves
 from edgeprune.search.promise import WORTHS
+from edgeprune.search.several import OfSeveral, values
 from edgeprune.search.sources import SourceRun
 
 Widths = dict[str, int]
@@ -36,7 +38,8 @@ class SearchProblem:
         feature_names: names of the columns of `features`.
         macs: multiply-accumulates of a candidate.
         cost: estimate of the budgeted quantity as a ratio to the base model, of tied widths. It
-            rises with width but for small steps back, such as those of a kernel's staircase.
+            rises with width but for small steps back, such as those of a kernel's staircase. One
+            that is quicker for several plans at once is `OfSeveral`, and so may `macs` be.
         target: largest allowed cost.
         observe: told every outcome, so that `cost` can improve during the search.
         scores: unscaled importance of each group's units, for samplers that compare groups by it.
@@ -123,10 +126,18 @@ class SearchProblem:
 
     def costs(self, widths: Widths) -> tuple[float, ...]:
         """What widths take of each budget by itself; within it where that is at most `target`."""
-        if self.first is None:
-            return (self.cost(widths),)
-        shares = (self.target * share(widths) for share in self.shares)
-        return (self.first(widths), *shares)
+        return self.costs_of([widths])[0]
+
+    def costs_of(self, plans: Sequence[Widths]) -> list[tuple[float, ...]]:
+        """`costs` of several plans."""
+        first = values(self.first or self.cost, plans)
+        shares = ([self.target * one for one in values(share, plans)] for share in self.shares)
+        return list(zip(first, *shares, strict=True))
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the costs of several plans take little longer than those of one."""
+        return all(isinstance(one, OfSeveral) for one in (self.first or self.cost, *self.shares))
 
     @cached_property
     def smallest(self) -> Widths:
@@ -211,7 +222,14 @@ class SearchProblem:
 
     def key(self, widths: Mapping[str, int]) -> Key:
         """The identity of a candidate."""
-        return tuple(widths[group] for group in self.groups)
+        return self._key(widths)
+
+    @cached_property
+    def _key(self) -> Callable[[Mapping[str, int]], Key]:
+        """Asked for hundreds of times in one allocation."""
+        if len(self.groups) == 1:
+            return lambda widths: (widths[self.groups[0]],)
+        return itemgetter(*self.groups)
 
     def check(self, widths: Mapping[str, int]) -> Widths:
         """Complete, allowed widths in the order of the groups.

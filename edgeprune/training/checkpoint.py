@@ -33,6 +33,7 @@ class Recipe:
     distill_weight: float = 0.5
     ema: float | None = None
     clip: float | None = None
+    begin: int = 0
 
 
 @dataclass
@@ -126,3 +127,19 @@ def load(
         msg = f"{path} holds another model: {error}; delete it to train anew"
         raise RunError(msg) from error
     return progress
+
+
+def epochs_done(path: Path) -> int:
+    """Epochs that a checkpoint holds; 0 where there is none.
+
+    Raises:
+        RunError: the file is no checkpoint.
+    """
+    if not path.exists():
+        return 0
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=True, mmap=True)
+        return len(content["progress"]["losses"])
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        msg = f"{path} is no training checkpoint: {error}; delete it to train anew"
+        raise RunError(msg) from error

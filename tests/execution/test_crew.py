@@ -16,9 +16,14 @@ import pytest
 from edgeprune.errors import ExecutionError, WorkersLostError, WorkloadError
 from edgeprune.evaluation import Turns
 from edgeprune.execution import Cluster, Crew
+from edgeprune.execution.patience import Patience
 from tests.execution.held import Held
 
 ROOT = Path(__file__).parents[2]
+
+
+def _state(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def _killed(crew: Crew) -> None:
@@ -53,6 +58,40 @@ def test_what_a_killed_worker_was_at_is_done_by_another(cluster: Cluster, tmp_pa
             assert [doubled for doubled, _ in answers] == list(range(0, 40, 2))
         _until(lambda: len(crew.members) == 2)
     assert any("a worker was lost" in line for line in told)
+
+
+def test_a_worker_that_hangs_is_ended_and_its_work_done_by_another(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    with Crew(cluster, Held(tmp_path), 2, hung_after_s=1.0, note=told.append) as crew:
+        assert crew.work("double", 1)[0] == 2
+        frozen = crew.members[0].process
+        os.kill(frozen, signal.SIGSTOP)
+        with ThreadPoolExecutor(2) as threads:
+            answers = list(threads.map(lambda number: crew.work("double", number), range(4)))
+        assert [doubled for doubled, _ in answers] == [0, 2, 4, 6]
+        assert frozen not in {process for _, process in answers}
+        _until(lambda: len(crew.members) == 2)  # Ray has its place back
+        assert not Path(f"/proc/{frozen}").exists() or _state(frozen) == "Z"
+    assert any("no answer for" in line and "over 1: it is ended" in line for line in told)
+
+
+def test_work_that_takes_long_gets_twice_as_long_each_time(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    with Crew(cluster, Held(tmp_path), 1, hung_after_s=1.0) as crew:
+        assert crew.work("double", 3, 3.0)[0] == 6  # over 1 and 2 s, within 4
+
+
+def test_how_long_an_answer_may_take_follows_from_those_before() -> None:
+    patience = Patience()
+    assert patience.limit(100, 0) == 1800 and patience.limit(1_000_000, 0) == 50_000
+    patience.learn(100, 50.0)
+    patience.learn(1000, 100.0)
+    assert patience.limit(1000, 0) == 10 * 50 / 100 * 1000
+    assert patience.limit(1, 0) == 60 and patience.limit(1, 2) == 240
+    assert Patience(5.0).limit(10**9, 1) == 10
 
 
 def test_what_ends_every_worker_is_set_aside_and_a_crew_goes_on(

@@ -25,7 +25,7 @@ SHORT = (
 RAY = (*SHORT, "execution.engine=ray", "execution.accuracy_workers=2")
 
 
-def _workers() -> list[int]:
+def workers() -> list[int]:
     """Processes of workers on this machine."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -60,7 +60,7 @@ def test_one_at_a_time_it_is_the_run_that_this_process_does(
 @pytest.mark.usefixtures("cluster")
 def test_a_run_goes_on_without_the_workers_that_die(tiny_pipeline: Path, tmp_path: Path) -> None:
     def on_trial(trial: SearchTrial) -> None:
-        if trial.number in (2, 6) and (found := _workers()):
+        if trial.number in (2, 6) and (found := workers()):
             os.kill(found[0], signal.SIGKILL)
 
     result = ep.run(

@@ -54,7 +54,6 @@ class Small:
         schedule: JointSchedule = SHORT,
         alignment: float = 5e-5,
         on_epoch: Callable[[JointEpoch], None] = lambda _: None,
-        learn: Callable[[Widths, float], None] = lambda widths, ratio: None,
     ) -> JointResult:
         return train_jointly(
             self.model,
@@ -69,7 +68,6 @@ class Small:
             seed=0,
             folder=folder,
             measure=self.measured,
-            learn=learn,
             on_epoch=on_epoch,
         )
 

@@ -10,7 +10,7 @@ from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.errors import ConfigError
 from edgeprune.joint import JointEpoch
 from edgeprune.pipeline import run
-from edgeprune.search import Widths, read_trials
+from edgeprune.search import read_trials
 from tests.joint.jointly import SHORT, Small
 
 
@@ -50,21 +50,6 @@ def test_the_structure_keeps_the_budget_and_every_epoch_is_told(tmp_path: Path) 
     assert all(one.latency is not None and one.latency <= 0.5 for one in told)
 
 
-def test_the_cost_learns_from_measured_leaders_and_again_on_a_resume(tmp_path: Path) -> None:
-    learned = []
-    for _ in range(2):  # the second one finds all of it done
-        heard: dict[tuple[int, ...], float] = {}
-
-        def learn(
-            widths: Widths, ratio: float, heard: dict[tuple[int, ...], float] = heard
-        ) -> None:
-            heard[tuple(widths.values())] = ratio
-
-        Small().train(tmp_path, learn=learn)
-        learned.append(heard)
-    assert learned[0] and learned[0] == learned[1]
-
-
 def test_without_alignment_what_is_to_be_cut_stays_larger(tmp_path: Path) -> None:
     norms = []
     for factor in (0.0, 0.01):
@@ -79,7 +64,7 @@ def test_without_alignment_what_is_to_be_cut_stays_larger(tmp_path: Path) -> Non
 def untrained(tiny_pipeline: Path) -> Path:
     lines = tiny_pipeline.read_text().splitlines()
     kept = [line for line in lines if not line.strip().startswith("train:")]
-    tiny_pipeline.write_text("\n".join(kept) + "\n")
+    tiny_pipeline.write_text("\n".join(kept).replace("lr: 0.02, ", "") + "\n")
     return tiny_pipeline
 
 
@@ -96,7 +81,10 @@ def test_a_pipeline_trains_and_prunes_together(untrained: Path, tmp_path: Path) 
     accuracies = {
         name: result.manifest[name]["verification"]["accuracy"] for name in ("base", "result")
     }
-    assert min(accuracies.values()) > 0.3  # of ten classes, from random weights
+    # Of ten classes, from random weights; the whole network was left when it was cut.
+    assert accuracies["result"] > 0.5 and accuracies["base"] > 0.12
+    summary = (tmp_path / "run" / "report.html").read_text()
+    assert "whole network, as it was when it was cut" in summary
     again = run(untrained, run_dir=tmp_path / "run", overrides=overrides, progress=False)
     assert again.manifest == result.manifest
     assert result.manifest["sampler"] == "joint"
@@ -120,6 +108,10 @@ def test_the_old_spelling_is_taken_and_the_new_one_told(untrained: Path, tmp_pat
     [
         (("search.sampler=amc",), r"search.sampler is amc, but workload.train.mode joint finds"),
         (("workload.train.epochs=3",), r"epochs would never be used"),
+        (
+            ("search.sampler=random", "finetune.lr=0.3"),
+            r"finetune.lr is 0.3, but the learning rate .* joint.one_curve false",
+        ),
         (("workload.train.mode=jont",), r"must be one of 'base', 'joint'"),
     ],
 )

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,9 @@ class Costs:
     weights: np.ndarray
 
 
-def layer_costs(widths: dict[str, int]) -> Costs:
-    kept = np.array([widths[name] for name in FULL], float)
-    read = np.concatenate([[3], kept[:-1]])
+def layer_costs(plans: Sequence[dict[str, int]]) -> Costs:
+    kept = np.array([[widths[name] for name in FULL] for widths in plans], float)
+    read = np.concatenate([np.full((len(kept), 1), 3.0), kept[:, :-1]], axis=1)
     weights = 9 * read * kept
     return Costs(weights * PIXELS, read * PIXELS, kept * PIXELS, weights)
 
@@ -37,7 +38,7 @@ class Device:
         self.base = self._ns(FULL)
 
     def _ns(self, widths: dict[str, int]) -> float:
-        costs = layer_costs({k: -(-w // self.step) * self.step for k, w in widths.items()})
+        costs = layer_costs([{k: -(-w // self.step) * self.step for k, w in widths.items()}])
         return float((self.speed * costs.macs * 0.1 + costs.output_elements + 8000).sum())
 
     def ratio(self, widths: dict[str, int]) -> float:
@@ -69,7 +70,7 @@ def test_base_costs_one_before_and_after_measurements() -> None:
 
 def test_prior_knows_that_latency_is_not_macs() -> None:
     half = _uniform(0.5)
-    macs = layer_costs(half).macs.sum() / layer_costs(FULL).macs.sum()
+    macs = layer_costs([half]).macs.sum() / layer_costs([FULL]).macs.sum()
     assert macs + 0.1 < LatencyEstimator(layer_costs, FULL).ratio(half) < 0.75
 
 

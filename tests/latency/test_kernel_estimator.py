@@ -36,7 +36,7 @@ def _probed(device: Device, space: ChannelSpace, count: int, seed: int = 1) -> K
 def _estimator(
     device: Device, space: ChannelSpace, table: KernelTable, measured: int = 10
 ) -> LatencyEstimator:
-    estimator = LatencyEstimator(space.layer_costs, space.full, NetModel(net_of(space), table))
+    estimator = LatencyEstimator(space.layer_costs_of, space.full, NetModel(net_of(space), table))
     generator = np.random.default_rng(2)
     for _ in range(measured):
         widths = random_widths(space.choices, generator)

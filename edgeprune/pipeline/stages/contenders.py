@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+from edgeprune.devices import Comparison, unsurprised
 from edgeprune.errors import MeasurementError
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.amounts import Allowances
@@ -26,7 +28,7 @@ from edgeprune.pipeline.settling import (
     settle_uniform,
     smallest_widths,
 )
-from edgeprune.search import SearchResult, SearchTrial
+from edgeprune.search import SearchResult, SearchTrial, Widths
 
 _CHANNELS = BASELINES["channels"]
 
@@ -68,7 +70,7 @@ def _measured_field(
 ) -> list[Contender]:
     settler = settler_of(session, goal, (found, compared), kernels)
     uninformed = replace(settler, problem=replace(settler.problem, curves=None))
-    uniform = settle_uniform(session, goal.limit)
+    uniform = settle_uniform(session, goal.limit, settler.compare)
     filled = uninformed.settle(uniform.widths, uniform.comparison)
     record = session.directory.record("tolerance", Tolerated)
     allowed = session.config.budget.accuracy_drop
@@ -87,7 +89,7 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
     stage = goal.named("contenders")
     field = session.directory.record(stage, Field)
     if field is None:
-        uniform = settle_uniform(session, goal.limit)
+        uniform = settle_uniform(session, goal.limit, session.compare)
         smallest = smallest_widths(session)
         everyone = [
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
@@ -109,7 +111,11 @@ def settler_of(
         for trial in found.trials:
             one = trial.outcome
             estimator.observe(trial.widths, one.latency_ratio, one.latency_error)
-    compare, observe, log = session.compare, estimator.observe, session.reporter.log
+    observe, log = estimator.observe, session.reporter.log
+
+    def compare(widths: Widths) -> Comparison:
+        return unsurprised(partial(session.compare, widths), estimator.interval(widths), log)
+
     if not session.config.budget.amounts:
         problem = search_problem(session, goal.probed, estimator)
         return Settler(problem, compare, observe, goal.limit, log)

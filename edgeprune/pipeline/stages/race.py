@@ -7,6 +7,7 @@ dropped: reports show them, and where one of them is the best there is, it is th
 """
 
 import math
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -157,30 +158,40 @@ class _Race:
         self, alive: Sequence[Contender], rung: int, task: Task, done: dict[str, int]
     ) -> Heat:
         scores: dict[str, float] = {}
-        seconds: dict[str, float] = {}
-        for one in alive:
+        telling = threading.Lock()  # contenders may be trained side by side
+
+        def train(one: Contender) -> tuple[float, float]:
             start = time.perf_counter()
 
-            def on_epoch(epoch: int, loss: float, one: Contender = one) -> None:
+            def on_epoch(epoch: int, loss: float) -> None:
                 # A checkpoint tells of its old epochs once more.
-                if epoch >= done[one.name]:
+                if epoch < done[one.name]:
+                    return
+                with telling:
                     done[one.name] = epoch + 1
                     best = self._best(scores)
                     task.advance(note=f"{one.found_by}, epoch {epoch + 1}: loss {loss:.3f}{best}")
                     self.session.reporter.listener.on_epoch(one.name, epoch + 1, loss)
 
             try:
-                spent = self.networks.tune(one, on_epoch, until=rung)
-                scores[one.name] = self._score(one)
+                spent, score = self.networks.tune(one, on_epoch, until=rung), self._score(one)
             except DivergedError as error:  # `mended` sees to it
                 self.session.reporter.say(f"{one.found_by}: {error}")
                 self.networks.drop(one.name)
-                spent, scores[one.name] = 0.0, 0.0
-            if not self.epochs:
-                task.advance(note=f"{one.found_by}{self._best(scores)}")
-            seconds[one.name] = spent or time.perf_counter() - start
-        dropped = self._dropped(alive, scores, rung)
-        return Heat(scores=scores, seconds=seconds, dropped=tuple(dropped))
+                spent, score = 0.0, 0.0
+            with telling:
+                scores[one.name] = score
+                if not self.epochs:
+                    task.advance(note=f"{one.found_by}{self._best(scores)}")
+            return score, spent or time.perf_counter() - start
+
+        found = dict(
+            zip((one.name for one in alive), self.networks.each(train, alive), strict=True)
+        )
+        ranked = {name: score for name, (score, _) in found.items()}
+        seconds = {name: spent for name, (_, spent) in found.items()}
+        dropped = self._dropped(alive, ranked, rung)
+        return Heat(scores=ranked, seconds=seconds, dropped=tuple(dropped))
 
     def _dropped(
         self, alive: Sequence[Contender], scores: dict[str, float], rung: int
@@ -197,7 +208,7 @@ class _Race:
 
     def _score(self, one: Contender) -> float:
         """Accuracy on the reward split, as it is now."""
-        return self.session.score(self.networks.model(one))
+        return self.networks.score(one)
 
     def _error(self, score: float) -> float:
         """Standard error of an accuracy on the reward split: of a mean of shares, at most this."""

@@ -218,7 +218,11 @@ class ChannelSpace:
 
     def macs(self, widths: Mapping[str, int]) -> int:
         """Multiply-accumulates of all convolutions and matrix products, for one image."""
-        return self._costs.macs(self._rules.units(widths))
+        return int(self._costs.macs(self._rules.units(widths)))
+
+    def macs_of(self, plans: Sequence[Mapping[str, int]]) -> list[int]:
+        """The same of several plans, which takes little longer than of one."""
+        return [int(macs) for macs in self._costs.macs(self._rules.units_of(plans))]
 
     def params(self, widths: Mapping[str, int]) -> int:
         """Number of parameters; batch-norm statistics are none."""
@@ -248,6 +252,10 @@ class ChannelSpace:
     def layer_costs(self, widths: Mapping[str, int]) -> LayerCosts:
         """Costs of every convolution and linear layer, for one image."""
         return self._costs.layers(self._rules.units(widths))
+
+    def layer_costs_of(self, plans: Sequence[Mapping[str, int]]) -> LayerCosts:
+        """The same of several plans, which takes little longer than of one."""
+        return self._costs.layers(self._rules.units_of(plans))
 
     def check_widths(self, widths: Mapping[str, Any]) -> Widths:
         """Complete widths: with full ones, or with 0 where the rest of a branch has it.

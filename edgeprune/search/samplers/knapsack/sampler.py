@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.allocation import Allocator
+from edgeprune.search.allocation_costs import Costs
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.promise import promise
 from edgeprune.search.reward_noise import LATENCY_RATIO
@@ -69,6 +70,7 @@ class KnapsackSampler(WidthSampler):
         self.best: Floats = np.full(len(problem.worths), -math.inf)
         self._trials = trials
         self._allocator = Allocator(problem)
+        self._costs = Costs(problem)
         self._finished = 0
         self._corrected = 0
         self._pause = 0
@@ -77,6 +79,7 @@ class KnapsackSampler(WidthSampler):
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
         """The allocation while it changes; then that of other coefficients."""
         seen = seen_keys(self.problem, study)
+        self._costs = Costs(self.problem)  # they change with the outcomes before this proposal
         if self._finished >= self._pause:
             widths = self._corrected_anew(trial.number, seen)
             if widths is not None:
@@ -171,7 +174,7 @@ class KnapsackSampler(WidthSampler):
     def _allocation(self, coefficients: Floats) -> Widths:
         *logarithms, capacity = coefficients.tolist()
         factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
-        return self._allocator.widths(factors, capacity=capacity)
+        return self._allocator.widths(factors, capacity=capacity, costs=self._costs)
 
     def _changed(self, start: Floats) -> Floats:
         """All coefficients anew in the random part of the search, then fewer and fewer of them."""
