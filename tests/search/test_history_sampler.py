@@ -117,10 +117,11 @@ def test_what_says_nothing_leaves_the_search_as_it_was(kind: str | int) -> None:
 
 def test_a_history_of_one_trial_gives_one_candidate() -> None:
     one = source(DEEP, trials=1)
-    _, result, sampler = search(NET, "history", 6, (one,))
-    cold = search(NET, "amc", 6)[1]
+    _, result, sampler = search(NET, "history", 14, (one,))
+    cold = search(NET, "amc", 14)[1]
     assert sampler.trusted == ("earlier",)
     assert _widths(result)[0] != _widths(cold)[0]
+    # Its warm-up, of four trials, goes on beside that candidate.
     assert _widths(result)[1:3] == _widths(cold)[:2]
 
 
