@@ -19,7 +19,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 #: Extras whose floors are tried too: what the quick tests import beside what is always there.
-EXTRAS = ("hf", "timm")
+EXTRAS = ("bocr", "hf", "timm")
 
 
 def floors(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,9 @@ _Text = Annotated[str, Field(max_length=500)]
 _Maybe = Annotated[float | None, Field(allow_inf_nan=False)]
 #: A time that may be too short to be seen.
 _Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Times = Annotated[list[_Time], Field(min_length=1)]
+#: Of a long list of nonsense the first value is told: to gather all takes seconds a megabyte.
+_First = Field(fail_fast=True)
+_Times = Annotated[list[_Time], Field(min_length=1, fail_fast=True)]
 _Kernel = Annotated[tuple[_Text, _Text, _Times], Field(strict=False)]
 
 
@@ -32,7 +34,7 @@ class _Failed(_Answer):
 
 
 class _Missing(_Answer):
-    missing: Annotated[list[_Text], Field(max_length=8)]
+    missing: Annotated[list[_Text], Field(max_length=8, fail_fast=True)]
 
 
 class _Start(_Answer):
@@ -60,14 +62,14 @@ class _Build(_Answer):
 
 
 class _Measure(_Answer):
-    candidate: list[float]
-    baseline: list[float]
-    candidate_cpu: list[_Time]
-    baseline_cpu: list[_Time]
+    candidate: Annotated[list[float], _First]
+    baseline: Annotated[list[float], _First]
+    candidate_cpu: Annotated[list[_Time], _First]
+    baseline_cpu: Annotated[list[_Time], _First]
 
 
 class _Profile(_Answer):
-    kernels: list[_Kernel] | None
+    kernels: Annotated[list[_Kernel], _First] | None
 
 
 class _Memory(_Answer):
@@ -79,13 +81,13 @@ class _Energy(_Answer):
 
 
 class _Output(_Answer):
-    shape: list[Annotated[int, Field(ge=0)]]
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], _First]
     dtype: _Text
     content: bytes
 
 
 class _Outputs(_Answer):
-    outputs: list[_Output]
+    outputs: Annotated[list[_Output], _First]
 
 
 _STEPS: dict[str, type[_Answer]] = {

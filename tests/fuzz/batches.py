@@ -28,7 +28,7 @@ from tests.fuzz.watching import Watch
 #: What one case may take. On a machine that does much else it is given more time, as long as it
 #: has not had half of it.
 SECONDS = 10.0
-_PATIENCE = 12
+_PATIENCE = 60
 BYTES = 1 << 30
 #: Cases in one process, and how many of them Hypothesis draws; the others are mutations.
 BATCH = 400

@@ -21,6 +21,7 @@ from edgeprune.pipeline.field import Field
 from edgeprune.pipeline.records import Finished, Manifest, Race, RungManifest
 from edgeprune.pruning import load_plan
 from edgeprune.records import read_record
+from edgeprune.workloads.models.torchvision_models import classifier_names
 from tests.conftest import ROOT, TINY
 from tests.fuzz.mutation import broken_bytes, broken_value, drawn_values, words_of
 from tests.fuzz.surface import DocumentSurface, Entering, Surface
@@ -98,6 +99,7 @@ class BundleSurface(DocumentSurface):
     """A bundle from somebody else: its manifest, and weights whose checksum its maker wrote."""
 
     def __init__(self) -> None:
+        classifier_names()  # loads torchvision here, which is no doing of a case
         files = sorted(GOLDEN.glob("*/manifest.json"))
         plan = GOLDEN / "channels" / "plan.json"
         weights = load_plan(plan).apply(tiny_cnn()).state_dict()

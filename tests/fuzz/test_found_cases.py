@@ -1,6 +1,7 @@
 """What fuzzing found, each as the smallest input that did it: all are refused by name now."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.torch import save
 
 from edgeprune.config import SimulatedConfig, TargetConfig, load_pipeline, load_target
 from edgeprune.devices import Comparison, open_device
+from edgeprune.devices.answers import NonsenseError, checked
 from edgeprune.devices.layer_names import layer_times
 from edgeprune.devices.worker.onnx_runtime import Runtime
 from edgeprune.devices.worker.serve import Worker
@@ -241,3 +243,12 @@ def test_tflite_files_that_are_not_whole(
     path.write_bytes(bytes(builder.Output()))
     with pytest.raises(VerificationError, match=told):
         TfliteFormat().run(path)(np.zeros((1, 3, 4, 4), np.float32))
+
+
+def test_a_long_list_of_nonsense_is_refused_at_its_first_value() -> None:
+    sides = ("candidate", "baseline", "candidate_cpu", "baseline_cpu")
+    answer = {side: [1.0] for side in sides}
+    begin = time.process_time()
+    with pytest.raises(NonsenseError, match=r"baseline_cpu\.1 = None: Input should be a valid"):
+        checked("measure", {**answer, "baseline_cpu": [1.0, *[None] * 2_000_000]})
+    assert time.process_time() - begin < 1
