@@ -1,13 +1,12 @@
 """Accuracy of a structure with the weights of the moment, and their pull towards it."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from edgeprune.evaluation.accuracy import BATCH_SIZE, metrics_of
+from edgeprune.evaluation.accuracy import BATCH_SIZE, Batches, metrics_of
 from edgeprune.evaluation.batch_norm import recalibrate
 from edgeprune.evaluation.execution import Execution
 from edgeprune.pruning import ChannelSpace, Plan
@@ -91,9 +90,7 @@ class Scorer:
         recalibrate(pruned, self._few, self._execution)
         return pruned
 
-    def _accuracy(
-        self, model: nn.Module, images: Sequence[tuple[torch.Tensor, torch.Tensor]]
-    ) -> float:
+    def _accuracy(self, model: nn.Module, images: Batches) -> float:
         task = Classification()
         return metrics_of(model, images, task)[task.score.name]
 

@@ -30,7 +30,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from edgeprune.tasks import Targets
-from edgeprune.tensors import single
+from edgeprune.tensors import flattened_inputs, single
 from edgeprune.workloads import Dataset, Split
 from edgeprune.workloads.split import Batch
 
@@ -132,7 +132,9 @@ class SplitConformance:
         """Two loops over one split at the same time each see all of it."""
         one, other = split.batches(1), split.batches(1)
         pairs = [(next(one), next(other)) for _ in range(2)]
-        assert all(torch.equal(a[0], b[0]) for a, b in pairs)
+        for (first, _), (second, _) in pairs:
+            same = map(torch.equal, *(flattened_inputs(each).values() for each in (first, second)))
+            assert all(same)
 
     def test_subset_is_a_part_decided_by_the_seed(self, split: Split) -> None:
         """Nothing new, nothing twice, and equal seeds give equal parts."""

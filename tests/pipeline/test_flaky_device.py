@@ -167,3 +167,45 @@ def test_ratios_that_cannot_be_are_measured_once_more(
     log = (run_dir / "log.txt").read_text()
     assert log.count("was expected: measured once more") > 3
     assert "measured once more" not in (undisturbed.directory / "log.txt").read_text()
+
+
+class _After:
+    """Fails at all comparisons once some lines stand in the log, until another one does."""
+
+    def __init__(self, run_dir: Path, texts: tuple[str, ...], until: str) -> None:
+        self._log, self._texts, self._until = run_dir / "log.txt", texts, until
+
+    def __call__(self) -> bool:
+        log = self._log.read_text() if self._log.exists() else ""
+        return all(one in log for one in self._texts) and self._until not in log
+
+
+#: Then the baselines of equal ratios are measured, the finalists, and the random baseline.
+_CONTENDERS = ("contenders: measuring the finalists again",)
+_NEVER = "\0"
+
+
+def test_a_finalist_that_cannot_be_measured_does_not_race(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _on(monkeypatch, _After(tmp_path / "run", ("settle: ",), "does not race")):
+        result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=SHORT, progress=False)
+    assert result.met
+    note = "did not race for being the result, because the device failed to measure it: "
+    assert any(note in one for one in result.manifest["notes"])
+    assert note in (result.directory / "report.html").read_text()
+
+
+def test_a_baseline_that_cannot_be_measured_is_measured_after_a_resume(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "run"
+    what = "the baseline uniform-L1 could not be measured, and every report shows it"
+    with (
+        _on(monkeypatch, _After(run_dir, _CONTENDERS, _NEVER)),
+        pytest.raises(MeasurementError, match=rf"{what}.*target check.*edgeprune resume .*run"),
+    ):
+        ep.run(tiny_pipeline, run_dir=run_dir, overrides=SHORT, progress=False)
+    trials = read_trials(run_dir / "search")
+    result = ep.resume(run_dir, progress=False)
+    assert result.met and list(result.trials) == trials

@@ -56,6 +56,7 @@ class TestAll(_WithSource):
     pass
 
 
+@pytest.mark.slow
 class TestTransferAlone(_WithSource):
     options: ClassVar[dict[str, Any]] = {**OFF, "transfer": True}
 
