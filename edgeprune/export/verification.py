@@ -243,6 +243,7 @@ def onnx_runner(path: Path) -> Runner:
         raise VerificationError(msg)
 
     def run(images: Given) -> list[NDArray[Any]]:
+        given: Mapping[str, NDArray[Any]]
         given = images if isinstance(images, Mapping) else {entry.name: images}
         count = len(next(iter(given.values())))
         step = fixed or count

@@ -376,7 +376,9 @@ class Flow:
         axes = self.labels.parameter(name, shape)
         module, _, own = name.rpartition(".")
         size = shape[0] // self.graph.recurrent[name]
-        hidden = self.hidden.setdefault(module, self.labels.fresh(size))
+        if module not in self.hidden:
+            self.hidden[module] = self.labels.fresh(size)
+        hidden = self.hidden[module]
         if axes[0] is not None:
             self.labels.unify(hidden[None], axes[0].reshape(-1, size))
         if own.startswith("weight_hh") and axes[1] is not None:

@@ -32,9 +32,9 @@ def stacked(inputs: Sequence[Inputs], names: Sequence[str]) -> Inputs:
     first = inputs[0]
     if isinstance(first, torch.Tensor):
         return torch.stack([one for one in inputs if isinstance(one, torch.Tensor)])
-    rows = [list(flattened_inputs(one).values()) for one in inputs]
-    tensors = [torch.stack(column) for column in zip(*rows, strict=True)]
-    return dict(zip(first, tensors, strict=True)) if isinstance(first, Mapping) else tuple(tensors)
+    named = [flattened_inputs(one) for one in inputs]
+    tensors = {name: torch.stack([one[name] for one in named]) for name in named[0]}
+    return tensors if isinstance(first, Mapping) else tuple(tensors.values())
 
 
 def collated(targets: Sequence[Any], names: Sequence[str]) -> Targets:

@@ -4,7 +4,7 @@ import numpy as np
 
 from edgeprune.pruning.flow import Flow, Layer, NodeNumber, Product, rule
 from edgeprune.pruning.graph import Node
-from edgeprune.pruning.labels import Ids
+from edgeprune.pruning.labels import Axes, Ids
 
 #: Inputs of a node that are the first states.
 _STATES = (5, 6)
@@ -26,12 +26,12 @@ def recurrent(flow: Flow, node: Node) -> None:
         flow.any_batch = False
     for output, name in enumerate(node.outputs):
         if name:
-            axes = (*(None,) * (len(flow.shape_of(node, output)) - 1), hidden)
+            outer: Axes = (None,) * (len(flow.shape_of(node, output)) - 1)
             # (steps, batch, features) to (steps, directions, batch, hidden), then the last states.
-            flow.put(node, axes, output=output, batch=2 if output == 0 else 1)
+            flow.put(node, (*outer, hidden), output=output, batch=2 if output == 0 else 1)
     times, directions = steps.shape[0] * steps.shape[1], weight.shape[0]
     gates = weight.shape[1] // size
-    made = directions * size if hidden is None else np.tile(hidden, directions)
+    made: Ids | int = directions * size if hidden is None else np.tile(hidden, directions)
     parameter = weight.parameter or node.module
     flow.layers.append(
         Layer(
