@@ -185,7 +185,7 @@ class CostModel:
         for removal, gone in self._removed(units):
             weights = weights * np.where(gone, removal.layers, 1.0)
         macs = (weights * self._positions(self._mac_positions, units)).sum(axis=-1)
-        return np.rint(macs + self.products(units).sum(axis=-1)).astype(np.int64)
+        return np.asarray(np.rint(macs + self.products(units).sum(axis=-1)), np.int64)
 
     def products(self, units: Floats) -> Floats:
         """MACs of the products of activations."""
