@@ -4,15 +4,16 @@
 
 A probe profiles differently cut nets, some of their blocks removed, and fills a fresh kernel
 table; ten further nets are measured whole and correct it; then random plans, none seen before, are
-predicted and measured, and none of them is learned from. Random weights: latency does not depend
+predicted and measured, as a run measures its finalists (loaded and timed at least twice), and none
+of them is learned from. Random weights: latency does not depend
 on them. `interval_coverage` is the share of measurements inside the predicted 95 % interval. Each
 figure is the worst of the repetitions; the machine's load stands beside them.
 
     python benchmarks/estimator.py --drift [--repeat N] [--model NAME ...]
 
 profiles and measures the same nets again and again, each time with a fresh worker: how much the
-sum of the kernels' times moves between repetitions, as a ratio to the base's, and how much the
-measured ratio.
+sum of the kernels' times moves between repetitions, as a ratio to the base's, how much the ratio
+measured once, and how much the one that is measured as a finalist's.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 
 from edgeprune.config import ModelConfig, load_target
-from edgeprune.devices import Comparison, open_device
+from edgeprune.devices import Comparison, compare_well, open_device
 from edgeprune.latency import (
     PROFILES,
     KernelTable,
@@ -105,7 +106,7 @@ def measure(cut: Cut, profiles: int, plans: int, seed: int) -> dict[str, float]:
         inside, own = [], []
         for _ in range(plans):
             widths = cut.drawn(draw)
-            found = device.compare(cut.file(widths), cut.base)
+            found = compare_well(device, cut.file(widths), cut.base)
             own.append(error_of(found))
             low, high = estimators[""].interval(widths)
             inside.append(low <= found.ratio <= high)
@@ -127,15 +128,18 @@ def drift(cut: Cut, repeat: int) -> dict[str, float]:
     """How much profile and measurement move between repetitions, as standard deviations."""
     generator = np.random.default_rng(7)
     plans = [cut.drawn(generator) for _ in range(_DRIFTING)]
-    summed, ratios = [], []
+    summed, ratios, well = [], [], []
     for _ in range(repeat):
         with open_device(load_target("local")) as device:
             base = sum(layer.ms for layer in device.profile(cut.base))
             files = [cut.file(widths) for widths in plans]
             summed.append([sum(x.ms for x in device.profile(one)) / base for one in files])
             ratios.append([device.compare(one, cut.base).ratio for one in files])
-    moved = {"profile": np.log(summed), "measurement": np.log(ratios)}
-    found = {f"drift_of_{name}": float(one.std(axis=0).mean()) for name, one in moved.items()}
+            well.append([compare_well(device, one, cut.base).ratio for one in files])
+    logs = {name: np.log(values) for name, values in (
+        ("profile", summed), ("measurement", ratios), ("finalists", well),
+    )}  # fmt: skip
+    found = {f"drift_of_{name}": float(one.std(axis=0).mean()) for name, one in logs.items()}
     return {**found, "load": os.getloadavg()[0]}
 
 

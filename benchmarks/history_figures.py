@@ -12,6 +12,8 @@ from plotly.subplots import make_subplots
 WAY = 0.95
 #: Running bests by row (``SOURCE:TARGET:BUDGET``), arm and seed.
 Curves = dict[str, dict[str, dict[int, list[float]]]]
+#: Figures with names of their own.
+_SPEEDUPS = {"all": "history_speedup_{row}", "transfer": "transfer_alone_speedup_{row}"}
 _CONTROLS = ("shuffled", "inverted")
 
 
@@ -49,9 +51,9 @@ def summary(
         }
         figures |= _row_figures(name_of(row), whole, counts)
         lines[row] = {"goal": goal, "uniform": arms["cold"][seeds[0]][0], "trials": counts}
-    speedups = [figures.get(f"speedup_{name_of(row)}") for row in curves]
+    speedups = [figures.get(f"history_speedup_{name_of(row)}") for row in curves]
     if found := [one for one in speedups if one is not None]:
-        figures["speedup_min"] = min(found)
+        figures["history_speedup_min"] = min(found)
     for kind in _CONTROLS:
         ends = [figures.get(f"speedup_{name_of(row)}_{kind}") for row in curves]
         if found := [one for one in ends if one is not None]:
@@ -72,7 +74,7 @@ def _row_figures(
 ) -> dict[str, float]:
     cold = statistics.median(counts["cold"])
     figures = {
-        f"speedup_{name}" + ("" if arm == "all" else f"_{arm}"): round(
+        _SPEEDUPS.get(arm, "speedup_{row}_{arm}").format(row=name, arm=arm): round(
             cold / statistics.median(found), 3
         )
         for arm, found in counts.items()

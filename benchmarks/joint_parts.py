@@ -39,26 +39,30 @@ class Protocol:
     """How long the trainings are, in epochs.
 
     Attributes:
-        epochs: of joint training, and of the rivals' base models.
-        tuning: of fine-tuning.
+        cut: of the network that joint training cuts.
+        epochs: of the base model of the rival that has as much compute.
+        tuning: of its fine-tuning.
         long_epochs: of the base model of the rival that joint training has 60 % of.
         long_tuning: of its fine-tuning.
+        scratch: of the uniform network that has as much compute.
         settings: of the pipeline.
     """
 
+    cut: int
     epochs: int
     tuning: int
     long_epochs: int
     long_tuning: int
+    scratch: int
     settings: tuple[str, ...]
 
 
-CIFAR = Protocol(8, 4, 13, 7, ())
+CIFAR = Protocol(10, 8, 4, 13, 7, 20, ())
 DIGITS = Protocol(
-    *(12, 4, 20, 7),
+    *(14, 12, 4, 20, 7, 28),
     (
         "workload.data={name: digits, reward_split: 0.25, seed: 0}",
-        "joint={warmup: 2, fill: 2, joint: 6, settle: 4, decoder_updates: 200, "
+        "joint={warmup: 2, fill: 2, joint: 4, settle: 1, decoder_updates: 200, "
         "agent_updates: 1000, images: 256, batch_size: 64, weight_decay: 5.0e-4}",
     ),
 )
@@ -110,7 +114,18 @@ class Parts:
                 settler = settler_of(session, goal, (), None)
                 settled = settler.settle(record.widths)
                 result = finish(session, "result", settled.widths, goal.limit, settler=settler)
-        return {"accuracy": _accuracy(result), "ratio": result.ratio, **asdict(record)}
+                share = result.macs / session.channels.macs(session.channels.full)
+                agents = self._rewards(session, record) * share
+        epochs = len(record.epochs) + self._protocol.cut * share + agents
+        found = {"accuracy": _accuracy(result), "ratio": result.ratio, "compute": epochs}
+        return found | {"compute_of_agent": agents} | asdict(record)
+
+    def _rewards(self, session: Session, record: JointResult) -> float:
+        """Compute of all rewards if no structure were cut, in epochs; backward costs twice."""
+        splits, settings = session.workload.splits, session.config.joint
+        images = settings.images + len(splits.reward)  # at most: episodes see a part
+        structures = len(record.rounds) * (settings.episodes + 5)
+        return structures * images / 3 / len(splits.train)
 
     def _classic(self, name: str, epochs: int, tuning: int, *, rivals: bool) -> dict[str, Any]:
         """Train, search with amc, cut and fine-tune; uniform rivals of the same network."""
@@ -132,18 +147,21 @@ class Parts:
             settler = settler_of(session, goal, (trials,), None)
             settled = settler.settle(best.widths)
             result = finish(session, "result", settled.widths, goal.limit, settler=settler)
+            share = result.macs / session.channels.macs(session.channels.full)
             found = {
+                "compute": epochs + tuning * share,
                 "accuracy": _accuracy(result),
                 "ratio": result.ratio,
                 "widths": result.widths,
             }
             if rivals:
-                uniform = settle_uniform(session, probed.budget)
-                record = finish(session, "uniform", uniform.widths, probed.budget)
+                uniform = settle_uniform(session, probed.budget, session.compare)
+                filled = settler.settle(uniform.widths, uniform.comparison)
+                record = finish(session, "uniform", filled.widths, probed.budget)
                 found |= {
                     "uniform": _accuracy(record),
                     "uniform_ratio": record.ratio,
-                    "scratch": self._from_scratch(session, uniform.widths, epochs + tuning),
+                    "scratch": self._from_scratch(session, filled.widths, self._protocol.scratch),
                     "dense": 100 * accuracy(session.workload.model, session.workload.splits.test),
                 }
         return found
@@ -257,7 +275,7 @@ class Parts:
                 ROOT / "benchmarks" / "joint.yaml",
                 [
                     *self._protocol.settings,
-                    f"finetune.epochs={self._protocol.tuning}",
+                    f"finetune.epochs={self._protocol.cut}",
                     f"workload.data.seed={self._seed}",
                     f"search.seed={self._seed}",
                     "workload.train={mode: joint}" if joint else "search.sampler=amc",

@@ -164,7 +164,7 @@ def run_row(settings: Settings, row: Row, arms: list[str]) -> None:
             goal, kernels, seconds = _prepare(session)
             start = time.perf_counter()
             found = search(session, goal.probed, "search", "knapsack", kernels)
-            own = finalists(session, settler_of(session, goal, (found,), kernels), found)
+            own = finalists(session, settler_of(session, goal, (found,), kernels), found, {})
             seconds |= {"search": time.perf_counter() - start}
             if own:
                 records = race(session, goal, Field.of(own))

@@ -1,16 +1,19 @@
 """The published systems beside black-box search, at equal evaluations and with the budget filled.
 
     python benchmarks/systems.py --keep DIR [--row resnet56:0.5] [--evaluations 80] [--seeds 5]
-                                 [--arm NAME ...] [--real] [--json]
+                                 [--arm NAME ...] [--real] [--branches] [--json]
 
-The task is `task.open_task`: a shared CIFAR-10 ResNet, inner widths, latency from the simulated
-target (a formula with seeded noise). Accuracy, without fine-tuning, is that of
+The task is `task.open_task`: a shared CIFAR-10 ResNet, inner widths (with ``--branches`` residual
+blocks may go too, with real weights alone), latency from the simulated target (a formula with
+seeded noise). Accuracy, without fine-tuning, is that of
 `surrogate.Surrogate`, fitted to 900 real evaluations, so that arms and seeds can be many; with
 ``--real`` it is that of real weights on 400 reward images. Every arm has the same number of
 evaluations, partial plans included, and fills the budget as the product does; what is compared is
 the accuracy of the best candidate whose *measured* latency is within the budget (0.1, chance,
 where there is none). Curves are measured once a network with real weights and kept; `systems_arms`
-says who is told them. Reported: median, lowest and highest over the seeds.
+says who is told them, and which arms are compared in pairs (``PAIRS``, in points; with the row and
+the evaluations in the figure's name). Reported: median, lowest and highest over the seeds.
+``rl_gain_over_best_black_box`` is the best system's median less the best black box's, in points.
 
 Every (arm, seed) is written to ``--keep`` as it ends and not run again; ``--json`` prints the
 figures of all that is there.
@@ -30,7 +33,7 @@ from typing import Any
 import optuna
 import torch
 from surrogate import surrogate_evaluator
-from systems_arms import ARMS, BLACK_BOX, SYSTEMS, Arm
+from systems_arms import ARMS, BLACK_BOX, PAIRS, SYSTEMS, Arm
 from task import Task, open_task
 
 from edgeprune.files import write_json
@@ -99,12 +102,15 @@ def search(task: Task, evaluate: Evaluate, arm: Arm, trials: int, seed: int) -> 
             directory=Path(folder),
             enqueue=begun_with(arm, problem, task.uniform()),
         )
-    best = [CHANCE]
+    best, widths = [CHANCE], problem.smallest
     for one in result.trials:
         within = one.outcome.latency_ratio <= problem.target
+        if within and one.outcome.accuracy > best[-1]:
+            widths = one.widths
         best.append(max(best[-1], one.outcome.accuracy if within else CHANCE))
     return {
         "best": best[1:],
+        "widths": widths,
         "propose_s": statistics.median(one.seconds["propose"] for one in result.trials),
         "total_s": time.perf_counter() - start,
     }
@@ -124,6 +130,7 @@ def figures(keep: Path) -> dict[str, float]:
         flat[f"{row}_{name}_lowest"], flat[f"{row}_{name}_highest"] = min(values), max(values)
         flat[f"{row}_{name}_seeds"] = len(values)
     for row, known in medians.items():
+        flat |= pair_gains(row, known)
         for evaluations in {name.rpartition("_")[2] for name in known}:
             ours, theirs = (
                 [known[f"{arm}_{evaluations}"] for arm in arms if f"{arm}_{evaluations}" in known]
@@ -133,6 +140,18 @@ def figures(keep: Path) -> dict[str, float]:
                 gain = 100 * (max(ours) - max(theirs))
                 flat[f"rl_gain_over_best_black_box_{row}_{evaluations}"] = gain
     return flat
+
+
+def pair_gains(row: str, known: dict[str, float]) -> dict[str, float]:
+    """Differences of the medians that `PAIRS` names, for every number of evaluations."""
+    gains = {}
+    for name, (one, other) in PAIRS.items():
+        for found in [found for found in known if found.rpartition("_")[0] == one]:
+            evaluations = found.rpartition("_")[2]
+            if f"{other}_{evaluations}" in known:
+                gain = 100 * (known[found] - known[f"{other}_{evaluations}"])
+                gains[f"{name}_{row}_{evaluations}"] = gain
+    return gains
 
 
 def main() -> None:
@@ -146,7 +165,10 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--arm", action="append", choices=list(ARMS), help="default: all")
     parser.add_argument("--real", action="store_true", help="real weights")
+    parser.add_argument("--branches", action="store_true", help="blocks may go; needs --real")
     options = parser.parse_args()
+    if options.branches and not options.real:
+        parser.error("--branches needs --real: the fitted accuracies know no removed blocks")
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     model, budget = options.row.split(":")
@@ -157,12 +179,18 @@ def main() -> None:
         keep = options.keep or Path(folder) / "kept"
         keep.mkdir(parents=True, exist_ok=True)
         (Path(folder) / "task").mkdir()
+        kind = "fitted"
+        if options.real:
+            kind = "branches" if options.branches else "real"
         with open_task(
-            model, budget=float(budget), images=IMAGES, folder=Path(folder) / "task"
+            model,
+            budget=float(budget),
+            images=IMAGES,
+            folder=Path(folder) / "task",
+            branches=options.branches,
         ) as task:
-            know_curves(task, keep / f"curves-{model}.json")
+            know_curves(task, keep / f"curves-{model}{'-branches' * options.branches}.json")
             evaluate = task.evaluator() if options.real else surrogate_evaluator(task, model)
-            kind = "real" if options.real else "fitted"
             for seed in range(options.first_seed, options.first_seed + seeds):
                 for name in options.arm or ARMS:
                     path = keep / f"search-{model}-{budget}x-{trials}-{kind}-{name}-{seed}.json"

@@ -53,10 +53,13 @@ ARMS: dict[str, Arm] = {
     "reinforce": Arm("amc", {"critic": "none"}),
     "reinforce_blind": Arm("amc", {"critic": "none"}, told=False),
     "bocr": Arm("bocr"),
+    "bocr_tied": Arm("bocr", {"rollback": "none"}),
     "bocr_blind": Arm("bocr", told=False),
+    "bocr_tied_blind": Arm("bocr", {"rollback": "none"}, told=False),
     "purl": Arm("purl"),
     "purl_blind": Arm("purl", told=False),
-    "purl_terminal": Arm("purl", {"reward": "terminal"}, told=False),
+    "purl_published": Arm("purl", {"around": False}, told=False),
+    "purl_terminal": Arm("purl", {"around": False, "reward": "terminal"}, told=False),
     "qlp": Arm("qlp"),
     "qlp_blind": Arm("qlp", told=False),
     "qlp_terminal": Arm("qlp", {"reward": "terminal"}, told=False),
@@ -79,6 +82,19 @@ SYSTEMS = (
     *("amc", "amc_blind", "ddpg", "ddpg_blind", "reinforce", "reinforce_blind"),
     *("bocr", "bocr_blind", "purl", "purl_blind", "qlp", "qlp_blind"),
 )
+
+#: Differences of two arms' medians, in points.
+PAIRS = {
+    "purl_gain_over_random": ("purl_blind", "random"),
+    "rollback_gain": ("bocr", "bocr_tied"),
+    "rollback_gain_blind": ("bocr_blind", "bocr_tied_blind"),
+    "dense_over_terminal_purl": ("purl_published", "purl_terminal"),
+    "dense_over_terminal_qlp": ("qlp_blind", "qlp_terminal"),
+    "multi_over_single": ("qlp_direct", "qlp_single"),
+    "curriculum_over_direct": ("qlp_blind", "qlp_direct"),
+    "completed_over_partial": ("qlp_blind", "qlp_partial"),
+    "learning_over_random_actions": ("qlp_blind", "qlp_random"),
+}
 
 
 class LocalSearch(WidthSampler):

@@ -28,6 +28,15 @@ ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("EDGEPRUNE_SHARED", ROOT.parent / "shared"))
 #: Training images that recovery looks at.
 RECOVERY_IMAGES = 128
+#: The task that all its tables and the fitted accuracies are of: inner widths alone.
+INNER_WIDTHS = (
+    "prune.blocks=false",
+    "prune.exclude=[conv1, layer2.0.conv2, layer3.0.conv2]",
+)
+#: Checkpoints that are not called like their architecture; those have no residual streams.
+ARCHITECTURES = {
+    "mobilenetv1-050": ("workload.model.name=mobilenet_v1", "workload.model.args={width: 0.5}")
+}
 
 
 @dataclass(frozen=True)
@@ -71,29 +80,30 @@ class Memory:
 
 
 @contextmanager
-def open_task(model: str, *, budget: float, images: int, folder: Path) -> Iterator[Task]:
+def open_task(
+    model: str, *, budget: float, images: int, folder: Path, branches: bool = False
+) -> Iterator[Task]:
     """Open a task.
 
     Args:
-        model: ``resnet20`` or ``resnet56``.
+        model: ``resnet20``, ``resnet56`` or ``mobilenetv1-050``.
         budget: allowed latency as a ratio to the base model.
         images: reward images, the same number of every class.
         folder: an empty folder for the run.
+        branches: residual blocks may go, and padded streams be cut.
     """
     config = load_pipeline(
         ROOT / "examples" / "cifar10-resnet20.yaml",
         [
-            f"workload.model.name={model}",
+            *ARCHITECTURES.get(model, (f"workload.model.name={model}",)),
             f"workload.model.weights={SHARED / 'checkpoints' / f'cifar10-jpeg-{model}.pt'}",
             f"workload.data.reward_list={reward_list(folder, images // 10)}",
             "target=simulated",
             f"budget.latency={budget}x",
             f"recover.images={RECOVERY_IMAGES}",
             "history=none",
-            # The task that all its tables and the fitted accuracies are of: inner widths alone.
-            "prune.blocks=false",
-            "prune.exclude=[conv1, layer2.0.conv2, layer3.0.conv2]",
             "prune.importance=l1",
+            *(() if branches or model in ARCHITECTURES else INNER_WIDTHS),
         ],
     )
     directory = RunDirectory(folder / "run")

@@ -102,6 +102,31 @@ def map_inputs(inputs: Inputs, change: Callable[[torch.Tensor], torch.Tensor]) -
     return tuple(change(one) for one in inputs)
 
 
+def single(inputs: Inputs, what: str) -> torch.Tensor:
+    """The only tensor of what a model is given.
+
+    Raises:
+        FormError: there are several; `what` takes one.
+    """
+    given = list(flattened_inputs(inputs).items())
+    if len(given) != 1:
+        names = ", ".join(name for name, _ in given)
+        msg = f"{what} takes networks with one input; this one has {len(given)}: {names}"
+        raise FormError(msg)
+    return given[0][1]
+
+
+def examples_in(inputs: Inputs) -> int:
+    """How many examples a batch has: all its tensors are as long."""
+    return len(next(iter(flattened_inputs(inputs).values())))
+
+
+def sizes_of(inputs: Inputs) -> str:
+    """The shapes of one example, for messages: ``3x32x32``, or ``3x32x32 and 7``."""
+    shapes = [one.shape[1:] for one in flattened_inputs(inputs).values()]
+    return " and ".join("x".join(map(str, shape)) or "a number" for shape in shapes)
+
+
 def call(model: Callable[..., Any], inputs: Inputs) -> Any:
     """Run a model on its inputs."""
     if isinstance(inputs, torch.Tensor):

@@ -1,49 +1,46 @@
-"""ARM64 Python on this machine under user-mode emulation."""
+"""ARM Python on this machine under user-mode emulation."""
 
 import shlex
 from pathlib import Path
 
-from edgeprune.boards.programs import EMULATED, check_programs
+from edgeprune.boards.architecture import Architecture
+from edgeprune.boards.programs import check_programs
 from edgeprune.boards.recipe import RECIPE, Recipe
 from edgeprune.boards.root import python_version, root
 from edgeprune.boards.store import Note, made_once, quiet, store
 from edgeprune.errors import TargetError
 
-#: Of the host's environment, what would lead an ARM64 program to x86-64 files.
+#: Of the host's environment, what would lead an ARM program to x86-64 files.
 _UNSET = ("PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH")
 _SCRIPT = "python3"
 
 
-def emulator(folder: Path) -> list[str]:
-    """The command that runs a program of a root, without the program.
-
-    The processor is named because qemu's default has vector units that it emulates ten times
-    slower.
-    """
+def emulator(folder: Path, architecture: Architecture) -> list[str]:
+    """The command that runs a program of a root, without the program."""
     unset = [part for name in _UNSET for part in ("-U", name)]
-    return ["qemu-aarch64-static", "-cpu", "cortex-a72", *unset, "-L", str(folder)]
+    return [architecture.user, "-cpu", architecture.cpu, *unset, "-L", str(folder)]
 
 
 def make(recipe: Recipe = RECIPE, note: Note = quiet) -> Path:
-    """Build the emulated ARM64 Python; the second call finds it built.
+    """Build the emulated ARM Python; the second call finds it built.
 
     Args:
         recipe: what it can import.
         note: told what takes long.
 
     Returns:
-        A program that is the ARM64 Python: it takes Python's arguments.
+        A program that is the ARM Python: it takes Python's arguments.
 
     Raises:
         TargetError: the root file system cannot be built, or a program is missing.
     """
-    check_programs(EMULATED)
+    check_programs(recipe.architecture.emulated_programs)
     folder = root(recipe, note)
     program = folder / "usr/bin" / f"python{python_version(folder)}"
 
     def write(partial: Path) -> None:
         script = partial / _SCRIPT
-        command = shlex.join([*emulator(folder), str(program)])
+        command = shlex.join([*emulator(folder, recipe.architecture), str(program)])
         script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
         script.chmod(0o700)
 
@@ -59,7 +56,7 @@ def emulated_python(recipe: Recipe = RECIPE) -> Path:
     Raises:
         TargetError: it has not been built, or the emulator is missing.
     """
-    check_programs(EMULATED)
+    check_programs(recipe.architecture.emulated_programs)
     script = store() / _entry(recipe) / _SCRIPT
     if not script.is_file():
         msg = (

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeprune.boards import apt
+from edgeprune.boards.architecture import Architecture
 from edgeprune.boards.cpio import Archive
 from edgeprune.boards.emulated import emulator
 from edgeprune.boards.modules import modules
-from edgeprune.boards.programs import VIRTUAL, check_programs, run
+from edgeprune.boards.programs import check_programs, run
 from edgeprune.boards.recipe import RECIPE, Recipe, guest_file
 from edgeprune.boards.root import FACTS, root
 from edgeprune.boards.store import Note, made_once, quiet
 
 #: What the board's clock is: one nanosecond per instruction.
 CLOCK = "instructions"
-_NAME = "arm64-virtual"
 #: Below these there is nothing that a board without a package manager or a user reads.
 _UNWANTED = frozenset(
     {
@@ -75,39 +75,42 @@ def image(recipe: Recipe = RECIPE, note: Note = quiet) -> Image:
     Raises:
         TargetError: a program is missing, this is not Debian, or packages cannot be had.
     """
-    check_programs(VIRTUAL)
+    architecture = recipe.architecture
+    check_programs(architecture.virtual_programs)
     folder = root(recipe, note)
 
     def build(partial: Path) -> None:
-        _make_keys(partial, folder)
-        note("fetching a kernel for arm64")
+        _make_keys(partial, folder, architecture)
+        note(f"fetching a kernel for {architecture.name}")
         with (
-            apt.foreign("arm64", partial) as packages,
+            apt.foreign(architecture.name, partial) as packages,
             tempfile.TemporaryDirectory(prefix=".kernel-", dir=partial) as temporary,
         ):
             kernel = Path(temporary)
             apt.unpack(packages.download_newest(recipe.kernel), kernel)
             next((kernel / "boot").glob("vmlinuz-*")).rename(partial / "vmlinuz")
             note("writing the board's file system")
-            _write_initrd(partial, folder, modules(kernel, recipe.modules))
+            drivers = modules(kernel, recipe.modules)
+            _write_initrd(partial, folder, drivers, f"{architecture.name}-virtual")
 
     return Image(made_once(f"virtual-{recipe.image_key()}", build, note))
 
 
-def _make_keys(folder: Path, system: Path) -> None:
+def _make_keys(folder: Path, system: Path, architecture: Architecture) -> None:
     """One key pair to log in with, and the server's: fixed, so that clients can check it."""
     for name in ("id_ed25519", "host_key"):
         comment = f"{name} of edgeprune's virtual board"
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment]
         run([*command, "-f", str(folder / name)], "making an SSH key")
     # The server on the board has its own format, and the program that knows both.
-    convert = [*emulator(system), str(system / "usr/bin/dropbearconvert"), "openssh", "dropbear"]
+    program = str(system / "usr/bin/dropbearconvert")
+    convert = [*emulator(system, architecture), program, "openssh", "dropbear"]
     keys = [str(folder / "host_key"), str(folder / "host_key.dropbear")]
     run([*convert, *keys], "converting the host key")
 
 
-def _write_initrd(folder: Path, system: Path, drivers: dict[str, bytes]) -> None:
-    facts = {"name": _NAME, "emulated": True, "clock_kind": CLOCK}
+def _write_initrd(folder: Path, system: Path, drivers: dict[str, bytes], board: str) -> None:
+    facts = {"name": board, "emulated": True, "clock_kind": CLOCK}
     authorized = (folder / "id_ed25519.pub").read_bytes()
     descriptor = os.open(folder / "initrd.cpio", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -122,7 +125,7 @@ def _write_initrd(folder: Path, system: Path, drivers: dict[str, bytes]) -> None
         archive.add_file(
             "etc/dropbear/host_key", (folder / "host_key.dropbear").read_bytes(), 0o600
         )
-        archive.add_file("etc/hostname", f"{_NAME}\n".encode())
+        archive.add_file("etc/hostname", f"{board}\n".encode())
         archive.add_file(FACTS.as_posix(), (json.dumps(facts) + "\n").encode())
         for position, (name, content) in enumerate(drivers.items()):
             archive.add_file(f"modules/{position:02}-{name}.ko", content)

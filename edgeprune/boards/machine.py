@@ -3,9 +3,10 @@
 import socket
 from pathlib import Path
 
+from edgeprune.boards.architecture import Architecture
 from edgeprune.boards.image import Image
 from edgeprune.boards.programs import run
-from edgeprune.boards.session import QEMU, Session
+from edgeprune.boards.session import Session
 from edgeprune.errors import TargetError
 
 #: An initial RAM disk is there twice while it is unpacked: TVM's takes 0.6 GB.
@@ -16,12 +17,13 @@ _PORT_ATTEMPTS = 3
 _NO_PORT = "host forwarding rule"
 
 
-def boot(session: Session, files: Image, port: int | None) -> int:
+def boot(session: Session, files: Image, architecture: Architecture, port: int | None) -> int:
     """Start the emulator in the background, without waiting for the board.
 
     Args:
         session: where its process id and its serial line's text go.
         files: what it boots.
+        architecture: of its processor.
         port: of the SSH server on this machine; a free one if not given.
 
     Returns:
@@ -34,7 +36,8 @@ def boot(session: Session, files: Image, port: int | None) -> int:
         chosen = _free_port() if port is None else port
         session.serial.unlink(missing_ok=True)
         try:
-            run(_command(session, files, chosen), "starting the virtual board", timeout_s=60.0)
+            command = _command(session, files, architecture, chosen)
+            run(command, "starting the virtual board", timeout_s=60.0)
         except TargetError as error:
             if _NO_PORT not in str(error):
                 raise
@@ -48,10 +51,10 @@ def boot(session: Session, files: Image, port: int | None) -> int:
     return chosen
 
 
-def _command(session: Session, files: Image, port: int) -> list[str]:
+def _command(session: Session, files: Image, architecture: Architecture, port: int) -> list[str]:
     return [
-        *(QEMU, "-name", f"edgeprune-{session.name}"),
-        *("-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", str(_MEMORY_MB)),
+        *(architecture.system, "-name", f"edgeprune-{session.name}"),
+        *("-M", "virt", "-cpu", architecture.machine_cpu, "-smp", "1", "-m", str(_MEMORY_MB)),
         # One instruction is one nanosecond. While the board has nothing to do its clock follows
         # the real one: with sleep=off it would race through days, at a full core's cost.
         *("-icount", "shift=0,sleep=on"),

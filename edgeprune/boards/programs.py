@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from edgeprune.boards.architecture import ARM64
 from edgeprune.errors import TargetError
 from edgeprune.finished import finished
 
@@ -14,27 +15,26 @@ PACKAGES = {
     "apt-get": "apt",
     "dpkg-deb": "dpkg",
     "qemu-aarch64-static": "qemu-user-static",
+    "qemu-arm-static": "qemu-user-static",
     "qemu-system-aarch64": "qemu-system-arm",
+    "qemu-system-arm": "qemu-system-arm",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
-#: What each kind of board needs.
-EMULATED = ("apt-get", "dpkg-deb", "qemu-aarch64-static")
-VIRTUAL = (*EMULATED, "qemu-system-aarch64", "ssh", "ssh-keygen")
 #: Lines of a failed program's output that a message repeats.
 _TOLD_LINES = 5
 
 
-def missing_programs(wanted: Iterable[str] = VIRTUAL) -> list[str]:
+def missing_programs(wanted: Iterable[str] = ARM64.virtual_programs) -> list[str]:
     """Those of the programs that are not on the PATH, in the order given."""
     return [program for program in wanted if shutil.which(program) is None]
 
 
-def check_programs(wanted: Iterable[str] = VIRTUAL) -> None:
+def check_programs(wanted: Iterable[str] = ARM64.virtual_programs) -> None:
     """Nothing, if all programs are there.
 
     Args:
-        wanted: names from `PACKAGES`; `EMULATED` and `VIRTUAL` are what the boards need.
+        wanted: names from `PACKAGES`; an `Architecture` knows what its boards need.
 
     Raises:
         TargetError: names what is missing and the command that installs it.
@@ -44,7 +44,7 @@ def check_programs(wanted: Iterable[str] = VIRTUAL) -> None:
         return
     packages = " ".join(dict.fromkeys(PACKAGES[program] for program in missing))
     msg = (
-        f"an ARM64 board on this machine needs {', '.join(missing)}; "
+        f"an ARM board on this machine needs {', '.join(missing)}; "
         f"install: sudo apt-get install --no-install-recommends {packages}"
     )
     raise TargetError(msg)

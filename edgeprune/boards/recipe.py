@@ -5,6 +5,7 @@ import platform
 from dataclasses import dataclass
 from importlib import resources
 
+from edgeprune.boards.architecture import ARM64, ARMHF, Architecture
 from edgeprune.errors import TargetError
 
 #: Raise it when the same recipe is built differently: old builds are then left alone.
@@ -21,12 +22,14 @@ class Recipe:
         kernel: Debian package that depends on the kernel's newest package.
         modules: the kernel's modules that the board loads; those that they need are added, and
             those that the kernel has built in are passed over.
+        architecture: the board's processor.
     """
 
     packages: tuple[str, ...]
     wheels: tuple[str, ...]
     kernel: str
     modules: tuple[str, ...]
+    architecture: Architecture = ARM64
 
     def root_key(self) -> str:
         """16 hexadecimal digits: equal for equal root file systems.
@@ -34,7 +37,8 @@ class Recipe:
         Raises:
             TargetError: this is not a Debian machine.
         """
-        return _digest(debian_release(), self.packages, self.wheels, guest_file("cpuinfo"))
+        contents = (self.packages, self.wheels, guest_file("cpuinfo"))
+        return _digest(debian_release(), self.architecture, *contents)
 
     def image_key(self) -> str:
         """16 hexadecimal digits: equal for equal virtual boards.
@@ -94,6 +98,15 @@ RECIPE_TVM = Recipe(
     modules=RECIPE.modules,
 )
 
+#: 32-bit ARM: TensorFlow Lite's last wheel for it, and the numpy that it was built with.
+RECIPE_ARMHF = Recipe(
+    packages=(*RECIPE.packages, "python3-numpy"),
+    wheels=("tflite-runtime==2.14.0",),
+    kernel="linux-image-armmp-lpae",
+    modules=RECIPE.modules,
+    architecture=ARMHF,
+)
+
 
 def guest_file(name: str) -> bytes:
     """Content of a file that is laid into the board."""
@@ -113,7 +126,7 @@ def debian_release() -> str:
     if system.get("ID") != "debian":
         name = system.get("PRETTY_NAME", platform.system())
         msg = (
-            f"an ARM64 board is built from the machine's own Debian packages, and this is {name}; "
+            f"an ARM board is built from the machine's own Debian packages, and this is {name}; "
             "use Debian 12 or newer, for instance in a container"
         )
         raise TargetError(msg)

@@ -1,4 +1,4 @@
-"""An ARM64 root file system with Python and the runtimes, built without root rights."""
+"""An ARM root file system with Python and the runtimes, built without root rights."""
 
 import json
 import subprocess
@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from edgeprune.boards import apt, wheels
-from edgeprune.boards.programs import EMULATED, check_programs
+from edgeprune.boards.architecture import Architecture
+from edgeprune.boards.programs import check_programs
 from edgeprune.boards.recipe import RECIPE, Recipe, guest_file
 from edgeprune.boards.store import Note, made_once, quiet
 
@@ -46,30 +47,37 @@ def python_version(folder: Path) -> str:
 
 
 def _build(folder: Path, recipe: Recipe, note: Note) -> None:
-    check_programs(EMULATED)
+    architecture = recipe.architecture
+    check_programs(architecture.emulated_programs)
     wheels.check_pip()
-    note(f"fetching {len(recipe.packages)} Debian packages for arm64 and what they need")
-    with apt.foreign("arm64", folder) as packages:
+    name, count = architecture.name, len(recipe.packages)
+    note(f"fetching {count} Debian packages for {name} and what they need")
+    with apt.foreign(name, folder) as packages:
         for file in packages.download(recipe.packages):
             apt.unpack(file, folder)
-    for name in _MERGED:
-        if not (folder / name).exists():
-            (folder / name).symlink_to(f"usr/{name}")
-    note(f"fetching {len(recipe.wheels)} wheels for arm64")
-    wheels.install(recipe.wheels, python_version(folder), folder / SITE)
-    _configure(folder)
+    for merged in _MERGED:
+        if not (folder / merged).exists():
+            (folder / merged).symlink_to(f"usr/{merged}")
+    note(f"fetching {len(recipe.wheels)} wheels for {name}")
+    wheels.install(recipe.wheels, python_version(folder), folder / SITE, architecture)
+    _configure(folder, architecture)
     _compile(folder, note)
 
 
-def _configure(folder: Path) -> None:
+def _configure(folder: Path, architecture: Architecture) -> None:
     """The files that the packages' own scripts, which do not run here, would have made."""
     etc = folder / "etc"
     (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n", encoding="utf-8")
     (etc / "group").write_text("root:x:0:\n", encoding="utf-8")
     (etc / "shells").write_text("/bin/sh\n", encoding="utf-8")
     (etc / "hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
-    facts = {"name": "arm64-emulated", "emulated": True, "clock_kind": "emulated"}
+    facts = {"name": f"{architecture.name}-emulated", "emulated": True, "clock_kind": "emulated"}
     (folder / FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    # Which of several libraries of linear algebra is taken is a link that a script would make.
+    libraries = folder / "usr/lib" / architecture.libraries
+    for name in ("blas", "lapack"):
+        if (libraries / name).is_dir():
+            (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")
     # qemu-user hands on the host's cpuinfo, which onnxruntime's reader of ARM's crashes on; it
     # looks into the root first. On the virtual board the kernel's own lies over this one.
     (folder / "proc").mkdir(exist_ok=True)

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeprune.boards.architecture import ARM64, ARMHF
 from edgeprune.boards.store import reported, store
 from edgeprune.files import write_atomic, write_json
 
-QEMU = "qemu-system-aarch64"
+_EMULATORS = {one.system for one in (ARM64, ARMHF)}
 #: How long qemu may take to go before it is killed, seconds.
 _GRACE_S = 5.0
 
@@ -161,7 +162,7 @@ class Session:
         except OSError:
             return False
         name = os.path.basename(os.fsdecode(words[0]))
-        return name == QEMU and os.fsencode(self.pid_file) in words
+        return name in _EMULATORS and os.fsencode(self.pid_file) in words
 
     def _is_gone(self, pid: int) -> bool:
         end = time.monotonic() + _GRACE_S

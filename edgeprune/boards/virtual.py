@@ -1,4 +1,4 @@
-"""The virtual board: a whole ARM64 machine in a process, reached by SSH, its clock exact.
+"""The virtual board: a whole ARM machine in a process, reached by SSH, its clock exact.
 
 qemu counts one nanosecond for each instruction, so what the board calls time is work: the same
 run takes the same time whatever else this machine does.
@@ -62,7 +62,7 @@ def start(
         session.prepare()
         note("booting the virtual board")
         try:
-            taken = boot(session, files, port)
+            taken = boot(session, files, recipe.architecture, port)
             board = _wait(session, files, taken, time.monotonic() + timeout_s, timeout_s)
             session.remember(board)
         except BaseException:

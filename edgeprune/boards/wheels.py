@@ -7,14 +7,9 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from edgeprune.boards.architecture import ARM64, Architecture
 from edgeprune.boards.programs import run
 from edgeprune.errors import TargetError
-
-#: Wheels for these glibc versions run on Debian 12 (2.36) and later.
-_PLATFORMS = (
-    "manylinux2014_aarch64",
-    *(f"manylinux_2_{minor}_aarch64" for minor in (17, 24, 27, 28, 31, 34, 35, 36)),
-)
 
 
 def check_pip() -> None:
@@ -25,25 +20,28 @@ def check_pip() -> None:
     """
     if importlib.util.find_spec("pip") is None:
         msg = (
-            "wheels for arm64 are fetched with pip, which this Python lacks; "
+            "wheels for a board are fetched with pip, which this Python lacks; "
             f"install: {sys.executable} -m ensurepip"
         )
         raise TargetError(msg)
 
 
-def install(pinned: Iterable[str], python: str, site: Path) -> None:
-    """Unpack wheels for 64-bit ARM; pip's own configuration says from where.
+def install(
+    pinned: Iterable[str], python: str, site: Path, architecture: Architecture = ARM64
+) -> None:
+    """Unpack another architecture's wheels; pip's own configuration says from where.
 
     Args:
         pinned: packages with versions; what they depend on is not added.
         python: version of the Python that will import them: ``3.11``.
         site: the folder to unpack into; made where it is missing.
+        architecture: of the processor.
 
     Raises:
         TargetError: there is no such wheel, or it cannot be fetched.
     """
     site.mkdir(parents=True, exist_ok=True)
-    platforms = [part for name in _PLATFORMS for part in ("--platform", name)]
+    platforms = [part for name in architecture.wheel_platforms for part in ("--platform", name)]
     with tempfile.TemporaryDirectory(prefix=".wheels-", dir=site) as folder:
         run(
             [
@@ -51,7 +49,7 @@ def install(pinned: Iterable[str], python: str, site: Path) -> None:
                 *("--only-binary=:all:", "--implementation", "cp", "--python-version", python),
                 *(*platforms, "--dest", folder, *pinned),
             ],
-            "fetching wheels for arm64",
+            f"fetching wheels for {architecture.name}",
         )
         for wheel in sorted(Path(folder).glob("*.whl")):
             with zipfile.ZipFile(wheel) as archive:

@@ -134,6 +134,16 @@ class PipelineConfig(Section):
                 f"allowed: one value, such as {self.budget.each[-1].text}"
             )
             raise ValueError(msg)
+        if self.trained_before:
+            usual = type(self.finetune)()
+            for name in ("lr", "schedule", "warmup"):
+                value = getattr(self.finetune, name)
+                if value != getattr(usual, name):
+                    msg = (
+                        f"finetune.{name} is {value}, but the learning rate of joint training goes "
+                        "on through fine-tuning; allowed: leave it out, or joint.one_curve false"
+                    )
+                    raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
@@ -162,6 +172,12 @@ class PipelineConfig(Section):
     def jointly(self) -> bool:
         """Whether weights and widths are trained together."""
         return self.workload.train is not None and self.workload.train.mode == "joint"
+
+    @property
+    def trained_before(self) -> int:
+        """Epochs of the learning rate's curve that fine-tuning goes on after."""
+        one_curve = self.jointly and self.joint.one_curve and self.finetune.epochs > 0
+        return self.joint.epochs if one_curve else 0
 
     @property
     def finder(self) -> str:

@@ -12,6 +12,8 @@ _ChannelDeviations = Annotated[
 ]
 
 
+#: Tasks in which what belongs to no class has one of its own.
+_OF_SEVERAL = frozenset({"classification", "segmentation"})
 #: Prefixes of libraries whose models have names of their own; no module of a user's.
 TIMM, HUGGING_FACE = "timm:", "hf:"
 
@@ -30,9 +32,10 @@ class ModelConfig(Section):
     )
     num_classes: int | None = Field(
         None,
-        ge=2,
+        ge=1,
         examples=[10],
-        description="Number of classes; null leaves the model's own default.",
+        description="Number of classes, at least 2 for classification and segmentation; null "
+        "leaves the model's own default.",
     )
     weights: Literal["pretrained"] | FilePath | None = Field(
         None,
@@ -196,6 +199,16 @@ class WorkloadConfig(Section):
     train: TrainConfig | None = Field(
         None, description="How the base model is trained; only where no weights are given."
     )
+
+    @model_validator(mode="after")
+    def _something_to_tell(self) -> Self:
+        if self.model.num_classes == 1 and self.task in _OF_SEVERAL:
+            msg = (
+                f"model.num_classes must be a whole number at least 2 or null where task is "
+                f"{self.task}, which tells classes apart; got 1 (a detector may have one class)"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _trained_once(self) -> Self:

@@ -5,6 +5,7 @@ from edgeprune.devices.measurement import Comparison, LayerTime, Measurement
 from edgeprune.devices.patient import PatientDevice, open_patiently
 from edgeprune.devices.pool import DevicePool, open_pool
 from edgeprune.devices.repeating import compare_on, compare_well
+from edgeprune.devices.surprise import unsurprised
 
 __all__ = [
     "Comparison",
@@ -18,4 +19,5 @@ __all__ = [
     "open_device",
     "open_patiently",
     "open_pool",
+    "unsurprised",
 ]

@@ -31,7 +31,13 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def compare(
-    ask: Ask, candidate: str, baseline: str, target: TargetConfig, facts: dict[str, Any]
+    ask: Ask,
+    candidate: str,
+    baseline: str,
+    target: TargetConfig,
+    facts: dict[str, Any],
+    *,
+    again: bool = False,
 ) -> Comparison:
     """Time two models on a worker.
 
@@ -47,6 +53,7 @@ def compare(
         baseline: digest of the baseline.
         target: warm-up, most pairs, time limit; what its surroundings should be like.
         facts: what the worker said of itself.
+        again: load both anew, though they are loaded.
 
     Raises:
         DeviceFailedError: a time was zero, negative or not a number; the device's clock jumped;
@@ -54,7 +61,7 @@ def compare(
     """
     config, start = target.measure, time.monotonic()
     build_ms = {
-        side: float(ask("build", model=digest)["build_ms"])
+        side: float(ask("build", model=digest, again=again)["build_ms"])
         for side, digest in zip(_SIDES, (candidate, baseline), strict=True)
     }
     portion = {"model": candidate, "other": baseline, "seconds": config.timeout_s * _STEP_SHARE}

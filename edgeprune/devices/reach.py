@@ -14,6 +14,8 @@ from edgeprune.errors import TargetError
 if TYPE_CHECKING:
     from edgeprune.boards import Recipe
 
+_ARM_32 = "armv7l"
+
 
 def interpreter_of(target: TargetConfig, code: str = popen_bootstrapline) -> Interpreter:
     """How the Python on a target's device is started.
@@ -38,14 +40,28 @@ def interpreter_of(target: TargetConfig, code: str = popen_bootstrapline) -> Int
 
 
 def board_name(target: TargetConfig) -> str:
-    """What a virtual board is called: one with TVM on it is another board."""
+    """What a virtual board is called: one with TVM on it, or of 32 bits, is another board."""
+    if target.architecture == _ARM_32:
+        return "armhf-virtual"
     return "arm64-virtual-tvm" if target.runtime == "tvm" else "arm64-virtual"
 
 
 def recipe_of(target: TargetConfig) -> "Recipe":
-    """What is on a board that this machine makes: TVM, a large package, only where it is used."""
-    from edgeprune.boards import RECIPE, RECIPE_TVM
+    """What is on a board that this machine makes: TVM, a large package, only where it is used.
 
+    Raises:
+        TargetError: there is no such runtime for its processor.
+    """
+    from edgeprune.boards import RECIPE, RECIPE_ARMHF, RECIPE_TVM
+
+    if target.architecture == _ARM_32:
+        if target.runtime != "tflite":
+            msg = (
+                f"target {target.name!r}: there is no {target.runtime} for 32-bit ARM; "
+                "allowed: runtime tflite"
+            )
+            raise TargetError(msg)
+        return RECIPE_ARMHF
     return RECIPE_TVM if target.runtime == "tvm" else RECIPE
 
 

@@ -56,6 +56,7 @@ class RemoteDevice:
         self._target, self._interpreter, self._note = target, interpreter, note
         self._runtime, self._closed = runtime_of(target), False
         self._facts: dict[str, Any] = {}
+        self._compared: tuple[str, ...] | None = None
         self._connection: Connection | None = self._connect()
 
     @property
@@ -69,8 +70,12 @@ class RemoteDevice:
         contents = {_digest(one.content): one.content for one in (new, old)}
         digests = _digest(new.content), _digest(old.content)
         facts = self._described() | old.facts | new.facts
+        # Where a network's weights and activations come to lie moves its latency by a hundredth:
+        # what is measured once more is loaded once more. A clock that counts knows none of that.
+        again = digests == self._compared and facts["clock_kind"] == "real"
+        self._compared = digests
         return self._with_restart(
-            lambda ask: protocol.compare(ask, *digests, self._target, facts), contents
+            lambda ask: protocol.compare(ask, *digests, self._target, facts, again=again), contents
         )
 
     def outputs(self, model: bytes) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from edgeprune.evaluation.execution import Execution, flush_denormals
 from edgeprune.tasks import Classification, Targets, Task
-from edgeprune.tensors import flattened_inputs, rebuilt_outputs
+from edgeprune.tensors import Inputs, call, flattened_inputs, rebuilt_outputs
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Split
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64
 
 #: Images and targets.
-Batches = Iterable[tuple[torch.Tensor, Targets]]
+Batches = Iterable[tuple[Inputs, Targets]]
 
 
 def accuracy(
@@ -55,7 +55,7 @@ def metrics_of(model: nn.Module, batches: Batches, task: Task) -> dict[str, floa
     meter = task.meter()
     with torch.inference_mode():
         for inputs, targets in batches:
-            meter.update(model(inputs), targets)
+            meter.update(call(model, inputs), targets)
     return meter.compute()
 
 

@@ -61,6 +61,7 @@ class Evaluator:
         retrain: "Callable[[nn.Module, CandidatePlan], None] | None" = None,
         turns: Turns | None = None,
         elsewhere: "Callable[[CandidatePlan], Scored] | None" = None,
+        believe: "Callable[[Callable[[], Comparison], Widths], Comparison] | None" = None,
     ) -> None:
         """Keep what every trial needs.
 
@@ -82,6 +83,8 @@ class Evaluator:
                 stand for those after fine-tuning, at a cost.
             turns: keeps several threads apart; needed where there are some.
             elsewhere: scores in place of this process, `retrain` included; not with `score_file`.
+            believe: has what measures given widths measure, and once more where the ratio is not
+                to be believed; unless given each is.
         """
         self._plan, self._space, self._recovery = plan, space, recovery
         self._device, self._remote = device, remote
@@ -90,6 +93,7 @@ class Evaluator:
         self._artifact, self._known, self._score_with = artifact, known, score_file
         self._turns, self._elsewhere = turns or Turns(local=not remote), elsewhere
         self._scorer = Scorer(recovery, split, self._task, retrain=retrain, turns=self._turns)
+        self._believe = believe or (lambda compare, widths: compare())
         self._first: Comparison | None = None
         self._outputs: Any = None  # of the base model, for their form
 
@@ -116,12 +120,14 @@ class Evaluator:
         if known is not None:
             metrics, comparison = scored(), known
         elif self._remote:
-            with Elsewhere(partial(self._measure, content), self._device.close) as measuring:
+            with Elsewhere(
+                partial(self._measure, content, widths), self._device.close
+            ) as measuring:
                 metrics = scored()
                 comparison = measuring.result()
         else:
             metrics = scored()
-            comparison = self._measure(content)
+            comparison = self._measure(content, widths)
         watch.lap("latency")
         counted = costs.density is not None
         if counted:
@@ -172,6 +178,7 @@ class Evaluator:
         watch.lap("accuracy")
         return metrics
 
-    def _measure(self, content: bytes) -> "Comparison":
+    def _measure(self, content: bytes, widths: "Widths") -> "Comparison":
+        compare = partial(self._device.compare, content, self._baseline)
         with self._turns.measuring():
-            return self._device.compare(content, self._baseline)
+            return self._believe(compare, widths)

@@ -12,6 +12,7 @@ from edgeprune.evaluation.execution import flush_denormals
 from edgeprune.evaluation.recovery import Recovery
 from edgeprune.evaluation.turns import Turns
 from edgeprune.tasks import Targets, Task
+from edgeprune.tensors import Inputs, call, flattened_inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,7 +83,7 @@ class Scorer:
     ) -> None:
         self._recovery, self._split, self._task = recovery, split, task
         self._retrain, self._turns = retrain, turns or Turns()
-        self._cached: list[tuple[torch.Tensor, Targets]] | None = None
+        self._cached: list[tuple[Inputs, Targets]] | None = None
 
     def __call__(self, plan: "CandidatePlan") -> Scored:
         """Repair and score a plan."""
@@ -111,7 +112,7 @@ class Scorer:
         """Those of the base model for one image, for their form."""
         example, _ = next(iter(self._split.batches(1)))
         with torch.inference_mode():
-            return self._recovery.model(example)
+            return call(self._recovery.model, example)
 
     def batches(self) -> Batches:
         """The reward images with their targets, kept where they are few."""
@@ -120,7 +121,8 @@ class Scorer:
         place = self._recovery.execution.place
         batches = ((place(images), labels) for images, labels in self._split.batches(BATCH_SIZE))
         example, _ = next(iter(self._split.batches(1)))
-        if 4 * example.numel() * len(self._split) > CACHE_BYTES:
+        size = sum(one.nbytes for one in flattened_inputs(example).values())
+        if size * len(self._split) > CACHE_BYTES:
             return batches
         self._cached = list(batches)
         return self._cached

@@ -14,14 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgeprune.config import TargetConfig
 from edgeprune.errors import VerificationError
 from edgeprune.export.formats import FormatSpec
 from edgeprune.export.isolated import array_of, described, receive, send
-from edgeprune.export.verification import Runner
+from edgeprune.export.verification import Given, Runner, one_input
 
 #: What it may take beside what an interpreter with the runtime takes; and its own size so often.
 _MEMORY_BYTES, _FILE_TIMES = 4 << 30, 8
@@ -70,8 +69,8 @@ class _Apart:
         self._questions: Any = self._process.stdin
         self._answers: Any = self._process.stdout
 
-    def run(self, images: NDArray[np.float32]) -> list[NDArray[Any]]:
-        count, _ = self.ask(*described(images))
+    def run(self, images: Given) -> list[NDArray[Any]]:
+        count, _ = self.ask(*described(one_input(images, "a file in another process")))
         try:
             return [array_of(*receive(self._answers)) for _ in range(int(count["outputs"]))]
         except (ValueError, KeyError, TypeError) as error:

@@ -1,7 +1,7 @@
 """Does a written file compute what the torch model computes?"""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeprune.errors import VerificationError
 from edgeprune.tasks import Classification, Task
-from edgeprune.tensors import flattened_outputs, rebuilt_outputs
+from edgeprune.tensors import Inputs, call, flattened_inputs, flattened_outputs, rebuilt_outputs
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Split
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 #: two orders of magnitude below it.
 TOLERANCE = 1e-3
 
-#: Runs a file on images, (N, C, H, W) float32, in portions that its runtime takes: its outputs,
-#: (N, ...) each, in the order of the torch model's.
-Runner = Callable[[NDArray[np.float32]], list[NDArray[Any]]]
+#: Images, (N, C, H, W) float32; of a network with several inputs each by its name.
+Given = NDArray[np.float32] | Mapping[str, NDArray[Any]]
+#: Runs a file on images in portions that its runtime takes: its outputs, (N, ...) each, in the
+#: order of the torch model's.
+Runner = Callable[[Given], list[NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,9 @@ def compare_file(
     agreement = difference = scale = total = 0.0
     for inputs, targets in split.batches(batch_size):
         with torch.inference_mode():
-            outputs = model(inputs)
+            outputs = call(model, inputs)
         wanted = [one.float().numpy() for one in flattened_outputs(outputs).values()]
-        found = run(inputs.numpy())
+        found = run(given_of(inputs))
         _check_outputs(path, found, wanted)
         answers = rebuilt_outputs(outputs, [torch.from_numpy(one) for one in found])
         meter.update(answers, targets)
@@ -166,6 +168,26 @@ def compare_file(
         by_class=meter.by_class(),
         metrics=metrics,
     )
+
+
+def given_of(inputs: Inputs) -> Given:
+    """What a file is given for what its torch model is given."""
+    if isinstance(inputs, torch.Tensor):
+        found: NDArray[np.float32] = inputs.numpy()
+        return found
+    return {name: one.numpy() for name, one in flattened_inputs(inputs).items()}
+
+
+def one_input(given: Given, what: str) -> NDArray[np.float32]:
+    """The images of a network with one input.
+
+    Raises:
+        VerificationError: it has several; `what` takes one.
+    """
+    if isinstance(given, Mapping):
+        msg = f"{what} takes networks with one input; this one has {', '.join(given)}"
+        raise VerificationError(msg)
+    return given
 
 
 def _check_outputs(
@@ -220,12 +242,18 @@ def onnx_runner(path: Path) -> Runner:
         msg = f"{path} takes {fixed} images at a time"
         raise VerificationError(msg)
 
-    def run(images: NDArray[np.float32]) -> list[NDArray[Any]]:
-        portions = [images] if fixed is None else np.split(images, range(fixed, len(images), fixed))
+    def run(images: Given) -> list[NDArray[Any]]:
+        given = images if isinstance(images, Mapping) else {entry.name: images}
+        count = len(next(iter(given.values())))
+        step = fixed or count
         try:
-            found = [session.run(None, {entry.name: one}) for one in portions]
+            found = [
+                session.run(None, {name: one[at : at + step] for name, one in given.items()})
+                for at in range(0, count, step)
+            ]
         except Exception as error:
-            msg = f"{path} does not run on images of shape {images.shape[1:]}: {error}"
+            shapes = " and ".join(str(one.shape[1:]) for one in given.values())
+            msg = f"{path} does not run on images of shape {shapes}: {error}"
             raise VerificationError(msg) from error
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 

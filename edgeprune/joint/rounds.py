@@ -1,5 +1,6 @@
 """The agent's part of joint training: what it does between two epochs of the weights."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from edgeprune.search.samplers.isolation import isolated
 
 #: Steps of a batch for the representation.
 _BATCH = 64
+#: Structures of a round that are scored once more.
+_RESCORED = 3
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Round:
         number: from 0, the random rounds included.
         best: highest reward of its episodes.
         mean: mean reward of its episodes.
-        incumbent: reward of the structure that leads after it.
+        incumbent: score of the structure that leads after it, on all reward images.
         decoder_error: mean squared error of decoded rewards, mean over the round's updates;
             None in random rounds.
     """
@@ -43,7 +46,12 @@ class Rounds:
 
     The structure that leads is scored anew in every round, with the weights of the moment: a
     reward of an earlier round was earned by other weights, and later ones win by themselves
-    (docs/algorithms.md#defects-of-the-reproduction).
+    (docs/algorithms.md#defects-of-the-reproduction). What the agent learns from is how far an
+    episode is from it: which widths are better than others changes with the weights, and is all
+    that z has to tell; that all rewards rise is nothing to act on.
+
+    The best three of a round that keep the budget are scored once more, on all reward images,
+    and the lead changes where one of them is ahead by more than chance.
 
     Args:
         problem: what is pruned.
@@ -114,23 +122,40 @@ class Rounds:
         number = len(self.done)
         self.representation.begin(number)
         self.agent.look(self.representation.table())
-        held = None if self.incumbent is None else self._scorer.score(self.incumbent)
+        lead = None if self.incumbent is None else self._scorer.score(self.incumbent)
         episodes: list[tuple[Episode, float]] = []
         for turn in range(self._schedule.episodes):
             opening = self._first if number == turn == 0 else None
             episode = self._walk.act(policy if opening is None else self._walk.towards(opening))
             reward = self._scorer.score(episode.widths)
-            self.agent.remember(episode.states, episode.actions, reward, number)
+            lead = reward if lead is None else lead  # the first episode is all there is yet
+            self.agent.remember(episode.states, episode.actions, reward - lead, number)
             episodes.append((episode, reward))
-        leader, best = max(episodes, key=lambda pair: pair[1])
-        fits = self._problem.fits(leader.widths)
-        if held is None or (best > held and fits):
-            self.incumbent, held = leader.widths, best
+        held = self._lead(episodes)
         error = self._learn() if learn else None
-        mean = float(np.mean([reward for _, reward in episodes]))
-        found = Round(number, best, mean, held, error)
+        rewards = [reward for _, reward in episodes]
+        found = Round(number, max(rewards), float(np.mean(rewards)), held, error)
         self.done.append(found)
         return found
+
+    def _lead(self, episodes: Sequence[tuple[Episode, float]]) -> float:
+        """Let the best structure that keeps the budget lead; its score on all reward images.
+
+        Before there is one, the best of all leads, budget or not.
+        """
+        fitting = [pair for pair in episodes if self._problem.fits(pair[0].widths)]
+        if not fitting and self.incumbent is not None:
+            return self._scorer.score_well(self.incumbent)
+        best = sorted(fitting or episodes, key=lambda pair: -pair[1])[:_RESCORED]
+        scores = [self._scorer.score_well(episode.widths) for episode, _ in best]
+        first = int(np.argmax(scores))
+        # What it is measured to take may have shown that it does not keep the budget.
+        if self.incumbent is not None and self._problem.fits(self.incumbent):
+            held = self._scorer.score_well(self.incumbent)
+            if scores[first] <= held + self._scorer.chance(held):
+                return held
+        self.incumbent = best[first][0].widths
+        return scores[first]
 
     def _learn(self) -> float:
         errors = [

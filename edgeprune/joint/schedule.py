@@ -17,6 +17,7 @@ class JointSchedule:
         fill: rounds of random episodes after them, with the weights at rest.
         joint: epochs with a round of the agent before each.
         settle: epochs of the weights alone that draw them to the structure that was found.
+        after: epochs of the cut network that the learning rate's curve goes on through.
         episodes: networks that are scored in a round.
         decoder_updates: gradient steps of the representation in a round.
         agent_updates: gradient steps of the agent in a round.
@@ -25,7 +26,8 @@ class JointSchedule:
     warmup: int = 10
     fill: int = 10
     joint: int = 70
-    settle: int = 110
+    settle: int = 20
+    after: int = 0
     episodes: int = 10
     decoder_updates: int = 100
     agent_updates: int = 200
@@ -51,6 +53,8 @@ class JointSchedule:
             steps: of an epoch.
             lr: the first learning rate; it falls to 0 along half a cosine.
         """
-        start = self.warmup / self.epochs
-        share = (1 - start - math.sin(math.pi * start) / math.pi) / 2
-        return published * _PUBLISHED_TRAVEL / (share * self.epochs * steps * lr)
+        whole = self.epochs + self.after
+        start, end = self.warmup / whole, self.epochs / whole
+        waves = math.sin(math.pi * end) - math.sin(math.pi * start)
+        share = (end - start + waves / math.pi) / 2
+        return published * _PUBLISHED_TRAVEL / (share * whole * steps * lr)

@@ -1,7 +1,8 @@
 """Joint training: weights and structure in one run (RLAL, CVPR 2024), resumable after any epoch.
 
 Warm-up of the weights, rounds of random episodes, then a round of the agent before every epoch,
-then epochs that draw the weights to the structure that was found. What differs from the paper is in
+then epochs that draw the weights to the structure that was found. The learning rate falls over
+those and over the epochs of the cut network after them. What differs from the paper is in
 docs/decisions/010-what-differs-from-the-published-rlal.md.
 """
 
@@ -48,6 +49,14 @@ class JointEpoch:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A structure that led, and its measured latency ratio."""
+
+    widths: Widths
+    ratio: float
+
+
+@dataclass(frozen=True)
 class JointResult:
     """What joint training found; the weights are in the model.
 
@@ -55,11 +64,13 @@ class JointResult:
         widths: the structure that the weights were drawn to.
         epochs: the network, epoch by epoch.
         rounds: the agent, round by round.
+        after: epochs of the learning rate's curve that are left for the cut network.
     """
 
     widths: Widths
     epochs: tuple[JointEpoch, ...]
     rounds: tuple[Round, ...]
+    after: int = 0
 
 
 def train_jointly(
@@ -76,6 +87,7 @@ def train_jointly(
     seed: int,
     folder: Path,
     measure: Callable[[Widths], float],
+    learn: Callable[[Widths, float], None] = lambda widths, ratio: None,
     mode: str | None = None,
     on_epoch: Callable[[JointEpoch], None] = lambda _: None,
 ) -> JointResult:
@@ -94,6 +106,7 @@ def train_jointly(
         seed: of order and augmentation.
         folder: keeps the state after every epoch.
         measure: measured latency ratio of a structure; asked once for every new leader.
+        learn: told of what was measured, in this process or before it.
         mode: that steps of the weights are computed in, as in `edgeprune.training.fit`.
         on_epoch: told of every epoch, of those that a resumed run brings back too.
 
@@ -103,6 +116,8 @@ def train_jointly(
     """
     state = _State(folder / "joint.pt", rounds)
     state.load()
+    for known in state.measured:
+        learn(known.widths, known.ratio)
 
     def follow() -> None:
         if rounds.incumbent is not None:
@@ -128,18 +143,21 @@ def train_jointly(
         widths = rounds.incumbent
         if widths is None:
             return JointEpoch(epoch, loss, scorer.dense(), None, None, None)
-        key = tuple(widths.values())
-        if key not in state.measured:
-            state.measured[key] = measure(widths)
+        ratio = next((one.ratio for one in state.measured if one.widths == widths), None)
+        if ratio is None:
+            ratio = measure(widths)
+            state.measured.append(Measured(dict(widths), ratio))
+            learn(widths, ratio)
         with torch.no_grad():
             norm = float(alignment.norm())
         reward = scorer.score(widths)
-        return JointEpoch(epoch, loss, scorer.dense(), reward, norm, state.measured[key])
+        return JointEpoch(epoch, loss, scorer.dense(), reward, norm, ratio)
 
     fit(
         model,
         train,
-        epochs=schedule.epochs,
+        epochs=schedule.epochs + schedule.after,
+        until=schedule.epochs,
         lr=lr,
         batch_size=batch_size,
         weight_decay=weight_decay,
@@ -150,7 +168,7 @@ def train_jointly(
         penalty=alignment,
     )
     assert rounds.incumbent is not None, "a schedule has at least one round"
-    return JointResult(rounds.incumbent, tuple(state.epochs), tuple(rounds.done))
+    return JointResult(rounds.incumbent, tuple(state.epochs), tuple(rounds.done), schedule.after)
 
 
 class _State:
@@ -159,7 +177,7 @@ class _State:
     def __init__(self, path: Path, rounds: Rounds) -> None:
         self._path, self._rounds = path, rounds
         self.epochs: list[JointEpoch] = []
-        self.measured: dict[tuple[int, ...], float] = {}
+        self.measured: list[Measured] = []
 
     def load(self) -> None:
         if not self._path.exists():
@@ -168,7 +186,7 @@ class _State:
             saved = torch.load(self._path, weights_only=True)
             self._rounds.restore(saved["rounds"])
             self.epochs = [JointEpoch(**one) for one in saved["epochs"]]
-            self.measured = {tuple(widths): ratio for widths, ratio in saved["measured"]}
+            self.measured = [Measured(**one) for one in saved["measured"]]
         except Exception as error:  # torn, or another version's: it fails in any way
             msg = (
                 f"{self._path} is no state of joint training ({type(error).__name__}: {error}); "
@@ -182,7 +200,7 @@ class _State:
             {
                 "rounds": self._rounds.saved(),
                 "epochs": [asdict(one) for one in self.epochs],
-                "measured": [(list(widths), ratio) for widths, ratio in self.measured.items()],
+                "measured": [asdict(one) for one in self.measured],
             },
             buffer,
         )

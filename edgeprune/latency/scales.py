@@ -10,9 +10,12 @@ from scipy.linalg import cho_factor, cho_solve
 
 from edgeprune.latency.costs import Floats
 
-#: How far the scale of all kernels may be off 1, and the time beside them off 0, as a share of the
-#: base's: a profile makes small kernels look longer than they are, and a net has costs of its own.
-_COMMON, _OFFSET = 0.15, 0.1
+#: How far the scale of all kernels may be off 1, and off 0 what all calls of layers take beside
+#: their kernels and what a net takes beside its calls, as shares of the base's time: a profile
+#: makes each kernel look longer than it is, and a net has costs of its own.
+_COMMON, _CALLS, _OFFSET = 0.15, 0.1, 0.1
+#: Weights that are no scales: of the calls, and the constant.
+_OTHERS = 2
 #: How far a layer's own scale may be off that of all, and how far a measurement off the estimate:
 #: the pair under which the measurements are most likely is used.
 _OWN = (0.02, 0.06, 0.15)
@@ -29,10 +32,11 @@ _MOST = 200
 
 @dataclass
 class KernelScales:
-    """Measured ratio = sum of each layer's scale x its time + a constant.
+    """Measured ratio = sum of each layer's scale x its time + a share of its calls + a constant.
 
     Linear regression with a Gaussian prior under which all scales are nearly one, and that nearly
-    1. No scale is negative, so that the estimate never falls when a kernel takes longer.
+    1; the rest is nearly nothing, and may be less. No scale is negative, so that the estimate never
+    falls when a kernel takes longer.
 
     Args:
         base: what the layers of the base take, and what it spends beside them, as shares of its
@@ -52,18 +56,18 @@ class KernelScales:
             ratio: what was measured.
             error: its own standard deviation, as a share of it, where the measurement tells.
         """
-        self._rows.append(np.append(row, 1.0))
+        self._rows.append(self._whole(row))
         self._ratios.append(ratio)
         self._errors.append(error)
         self.__dict__.pop("_fitted", None)
 
     def predict(self, row: Floats) -> float:
         """The ratio of a net whose layers take so much."""
-        return max(float(np.append(row, 1.0) @ self._fitted.scales), 1e-6)
+        return max(float(self._whole(row) @ self._fitted.scales), 1e-6)
 
     def deviation(self, row: Floats) -> float:
         """Standard deviation of a measured ratio around the estimate, as a share of it."""
-        whole, fitted = np.append(row, 1.0), self._fitted
+        whole, fitted = self._whole(row), self._fitted
         of_scales = float(whole @ cho_solve(fitted.factor, whole, check_finite=False))
         ratio = max(float(whole @ fitted.scales), 1e-6)
         return float(np.hypot(np.sqrt(max(of_scales, 0.0)) / ratio, fitted.noise))
@@ -73,9 +77,14 @@ class KernelScales:
         """Standard deviation of what no scale explains, as a share of a ratio."""
         return self._fitted.noise
 
+    def _whole(self, row: Floats) -> Floats:
+        """The row, the share of the base's layers that are called, and the constant."""
+        calls = np.count_nonzero(row[:-1]) / max(int(np.count_nonzero(self.base[:-1])), 1)
+        return np.append(row, [calls, 1.0])
+
     @cached_property
     def _fitted(self) -> "_Fit":
-        rows = np.array([np.append(self.base, 1.0), *self._rows[-_MOST:]])
+        rows = np.array([self._whole(self.base), *self._rows[-_MOST:]])
         ratios = np.array([1.0, *self._ratios[-_MOST:]])
         errors = np.array([0.0, *self._errors[-_MOST:]])
         fits = (_fit(rows, ratios, errors, own, noise) for own, noise in product(_OWN, _NOISE))
@@ -91,11 +100,10 @@ class _Fit:
 
 
 def _fit(rows: Floats, ratios: Floats, errors: Floats, own: float, noise: float) -> _Fit:
-    layers = rows.shape[1] - 1
-    prior = np.append(np.ones(layers), 0.0)
-    covariance = np.zeros((layers + 1, layers + 1))
-    covariance[:layers, :layers] = _COMMON**2 + own**2 * np.eye(layers)
-    covariance[layers, layers] = _OFFSET**2
+    scales = rows.shape[1] - _OTHERS
+    prior = np.append(np.ones(scales), np.zeros(_OTHERS))
+    covariance = np.diag(np.append(np.full(scales, own**2), [_CALLS**2, _OFFSET**2]))
+    covariance[:scales, :scales] += _COMMON**2
     inverse = np.linalg.inv(covariance)
     expected = np.append(_BASE_ERROR, np.hypot(noise, errors[1:]) * ratios[1:])
     errors = expected
@@ -118,11 +126,12 @@ def _fit(rows: Floats, ratios: Floats, errors: Floats, own: float, noise: float)
 
 
 def _not_negative(found: Floats, precision: Floats) -> Floats:
-    """The most probable scales of which none is negative, by an active set from above."""
+    """The most probable weights whose scales are none negative, by an active set from above."""
     moment = precision @ found
+    others = np.arange(len(found)) >= len(found) - _OTHERS
     free = np.ones(len(found), bool)
-    while (found[free] < 0).any():
-        free &= found >= 0
+    while (found[free & ~others] < 0).any():
+        free &= others | (found >= 0)
         part = precision[np.ix_(free, free)]
         found = np.zeros(len(found))
         found[free] = cho_solve(cho_factor(part, check_finite=False), moment[free])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from edgeprune.config.amounts import NAMES, Quantity, shown_amount
@@ -148,14 +148,19 @@ def measured(session: "Session", widths: Widths, content: bytes | None = None) -
     wanted = session.config.budget.amounts
     if not wanted:
         return {}
-    if content is None:
-        content = session.candidate(widths)
-        content = content if session.artifact is None else session.artifact(content)
+
+    @cache  # MACs need no file
+    def file() -> bytes:
+        if content is not None:
+            return content
+        candidate = session.candidate(widths)
+        return candidate if session.artifact is None else session.artifact(candidate)
+
     meters: dict[str, Callable[[], float]] = {
-        "size": lambda: len(content),
+        "size": lambda: len(file()),
         "macs": lambda: session.channels.macs(widths),
-        "peak_memory": lambda: _meter(session).peak_memory(content),
-        "energy": lambda: _meter(session).energy(content),
+        "peak_memory": lambda: _meter(session).peak_memory(file()),
+        "energy": lambda: _meter(session).energy(file()),
     }
     return {name: float(meters[name]()) for name in wanted}
 

@@ -8,6 +8,7 @@ import torch
 from edgeprune.export.formats import Source
 from edgeprune.pipeline.session import Session
 from edgeprune.quantization import adopt_weights, with_rounding
+from edgeprune.tensors import single
 from edgeprune.training import fit
 
 #: Share of the fine-tuning's learning rate: the weights are nearly there.
@@ -28,7 +29,8 @@ def trained_for_int8(session: Session, source: Source, epochs: int) -> Source:
         UserError: torchao is not installed, or torch.export cannot follow the model.
     """
     recipe = session.config.finetune
-    images = torch.cat([source.example, source.example])
+    example = single(source.example, "training for int8")
+    images = torch.cat([example, example])
     rounding = with_rounding(source.model, images)
     with session.reporter.task("train for int8", epochs) as task:
         fit(

@@ -25,6 +25,7 @@ from edgeprune.pipeline.session import channel_space
 from edgeprune.pipeline.stages.race import planned_epochs
 from edgeprune.pruning import ChannelSpace
 from edgeprune.tasks import Task
+from edgeprune.tensors import call, examples_in, sizes_of
 from edgeprune.workloads import Workload, load_workload
 
 #: Reward images that given weights are tried on.
@@ -99,7 +100,7 @@ class _Opened:
 def _look_at_model(opened: _Opened) -> Iterator[Link]:
     config, workload = opened.config, opened.workload
     count = sum(one.numel() for one in workload.model.parameters())
-    shape = "x".join(str(size) for size in workload.example_input.shape[1:])
+    shape = sizes_of(workload.example_input)
     yield Link("model", "ok", f"{config.workload.model.name}, {count:,} weights, {shape} images")
     splits = workload.splits
     sizes = [f"{len(one):,} {one.name}" for one in (splits.train, splits.reward, splits.test)]
@@ -193,11 +194,11 @@ def _times(config: PipelineConfig, workload: Workload) -> tuple[float, float]:
     images, targets = next(iter(workload.splits.train.batches(config.finetune.batch_size)))
     model = copy.deepcopy(workload.model)
     with torch.inference_mode():
-        passes = _fastest(lambda: model(images)) / len(images)
+        passes = _fastest(lambda: call(model, images)) / examples_in(images)
 
     def step() -> None:
         model.zero_grad()
-        loss = workload.task.loss(model(images), targets)
+        loss = workload.task.loss(call(model, images), targets)
         loss.backward()  # type: ignore[no-untyped-call]
 
     return _fastest(step), passes

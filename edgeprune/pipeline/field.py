@@ -1,7 +1,7 @@
 """Who may race for being the result, whatever is cut."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -56,12 +56,16 @@ class Field(BaseModel):
 
     Attributes:
         contenders: no two are the same network.
+        unmeasured: why others do not race, as the device failed to measure them; by who they are.
     """
 
     contenders: tuple[Contender, ...]
+    unmeasured: dict[str, str] = {}
 
     @classmethod
-    def of(cls, contenders: Sequence[Contender]) -> Self:
+    def of(
+        cls, contenders: Sequence[Contender], unmeasured: Mapping[str, str] | None = None
+    ) -> Self:
         """Contenders that are the same network become one: they are trained once."""
         distinct: list[Contender] = []
         for one in contenders:
@@ -73,7 +77,7 @@ class Field(BaseModel):
             both = f"{first.found_by} = {one.found_by}"
             roles = first.roles + one.roles
             distinct[index] = dataclasses.replace(first, found_by=both, roles=roles)
-        return cls(contenders=tuple(distinct))
+        return cls(contenders=tuple(distinct), unmeasured=dict(unmeasured or {}))
 
     def finalists(self, role: str) -> tuple[int, ...]:
         """Numbers of the trials among which a role's plan was chosen: ``result`` or a baseline."""

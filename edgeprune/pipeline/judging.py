@@ -17,6 +17,7 @@ from edgeprune.pipeline.gates import accuracy_reasons, latency_reasons, transpos
 from edgeprune.pipeline.records import ArtifactRecord
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
+from edgeprune.tensors import flattened_inputs
 
 #: Difference of two processors' outputs, as a share of the largest one: rounding alone.
 _ALLOWED_THERE = {"float32": 1e-3, "float16": 0.02, "int8": 0.1}
@@ -110,8 +111,11 @@ class Judge:
             there = self.timer.outputs(self.form, device_content(path))
         except (TargetError, MeasurementError) as error:
             return known.also(not_run_there=str(error))
-        shape = tuple(self.source.example.shape)
-        here = run(example_input({"shape": shape, "dtype": "float32"}))
+        given = {
+            name: example_input({"shape": tuple(one.shape), "dtype": "float32"})
+            for name, one in flattened_inputs(self.source.example).items()
+        }
+        here = run(given if len(given) > 1 else next(iter(given.values())))
         difference = max(
             float(np.abs(one - other).max() / max(float(np.abs(other).max()), 1e-9))
             for one, other in zip(there, here, strict=True)

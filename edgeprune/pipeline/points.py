@@ -172,8 +172,10 @@ def _raced(
                 words = f"allocation {number}"
                 one = Contender(f"allocation-{number}", words, settled.widths)
                 own.append(one)
-        own += finalists(session, settler, searched)
-        field = session.directory.finish(stage, Field.of(own[: 2 * FINALISTS]))
+        unmeasured: dict[str, str] = {}
+        own += finalists(session, settler, searched, unmeasured)
+        field = Field.of(own[: 2 * FINALISTS], unmeasured)
+        field = session.directory.finish(stage, field)
     if not field.contenders:
         msg = f"nothing that the run knows was measured to be within {goal.text}"
         raise UserError(msg)

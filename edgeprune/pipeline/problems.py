@@ -40,6 +40,7 @@ def density_problem(space: CountedSpace, density: float) -> SearchProblem:
         target=density,
         above=space.above,
         complete=space.completed,
+        by_threshold=lambda factors, cost: space.by_magnitude(cost, factors),
         exact=True,
     )
 

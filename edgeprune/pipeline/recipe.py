@@ -43,6 +43,9 @@ def train(
 ) -> FitResult:
     """Train a pruned model in place as ``finetune`` says, the base model being its teacher.
 
+    After joint training the learning rate goes on where it ended, and half-trained weights are
+    nobody's teacher.
+
     Args:
         session: the open run, or what stands for it.
         model: recovered; left in eval mode.
@@ -54,26 +57,27 @@ def train(
         on_epoch: told of every epoch and its loss.
         after_step: called after every step.
     """
-    recipe = session.config.finetune
+    recipe, before = session.config.finetune, session.config.trained_before
     return fit(
         model,
         split,
-        epochs=epochs,
-        lr=lr_share * recipe.lr,
+        epochs=before + epochs,
+        lr=lr_share * (session.config.joint.lr if before else recipe.lr),
         batch_size=recipe.batch_size,
         weight_decay=recipe.weight_decay,
         seed=session.config.search.seed,
         task=session.workload.task,
-        teacher=session.workload.model if recipe.distill else None,
+        teacher=session.workload.model if recipe.distill and not before else None,
         temperature=recipe.temperature,
         distill_weight=recipe.distill_weight,
-        schedule=recipe.schedule,
-        warmup=recipe.warmup,
+        schedule="cosine" if before else recipe.schedule,
+        warmup=0.0 if before else recipe.warmup,
         ema=recipe.ema,
         clip=recipe.clip or None,
         checkpoint=checkpoint,
-        until=until,
-        on_epoch=on_epoch,
+        begin=before,
+        until=None if until is None else before + until,
+        on_epoch=on_epoch and (lambda epoch, loss: on_epoch(epoch - before, loss)),
         mode=session.config.training_mode,
         after_step=after_step,
     )

@@ -45,6 +45,7 @@ from edgeprune.pruning import (
 from edgeprune.search import Widths
 from edgeprune.search.promise import WORTHS, WORTHS_TRAINED
 from edgeprune.sensitivity import Curves, obs_scores
+from edgeprune.tensors import single
 from edgeprune.workloads import Workload
 
 if TYPE_CHECKING:
@@ -282,6 +283,17 @@ def open_boards(
     return open_patiently(boards[0], note)
 
 
+def _check_inputs(config: PipelineConfig, workload: Workload, measured: str) -> None:
+    """Refuse formats that take less than the model does, before anything is trained or measured.
+
+    Raises:
+        FormError: the model has several inputs, and a format that is wanted takes one.
+    """
+    for name in dict.fromkeys((measured, *config.export.formats)):
+        if name != "onnx":
+            single(workload.example_input, f"the format {name!r} (others: onnx)")
+
+
 def _check_traced(workload: Workload, content: bytes) -> None:
     """Hold the traced network to the model on images that it was not traced with.
 
@@ -340,6 +352,7 @@ def _trace(
     history: RunHistory | None,
 ) -> Session:
     """Find out what may be cut of a base model."""
+    _check_inputs(config, workload, candidate_form(boards[0]))
     multiple, least = learned_multiples(config, boards[0], device, directory, history)
     prune, cut = config.prune, config.prune.granularity == "channels"
     channels = channel_space(config, workload, multiple=multiple, least_choices=least)

@@ -148,12 +148,15 @@ def smallest_widths(session: Session) -> Widths:
     return {group: choices[0] for group, choices in session.space.choices.items()}
 
 
-def settle_uniform(session: Session, limit: float) -> Settled:
+def settle_uniform(
+    session: Session, limit: float, compare: Callable[[Widths], Comparison]
+) -> Settled:
     """The largest uniform-ratio widths whose measured latency is surely within a limit.
 
     Args:
         session: the open run.
         limit: largest latency as a ratio to the base.
+        compare: measures widths.
 
     Returns:
         The widths; `met` is False when even the narrowest miss the limit.
@@ -168,10 +171,10 @@ def settle_uniform(session: Session, limit: float) -> Settled:
         return max(shares(session, measured(session, widths)).values(), default=0.0) <= 1
 
     low, high = 0, len(ladder) - 1
-    best = Settled(ladder[0], session.compare(ladder[0]), False)
+    best = Settled(ladder[0], compare(ladder[0]), False)
     while low <= high:
         middle = (low + high) // 2
-        comparison = session.compare(ladder[middle])
+        comparison = compare(ladder[middle])
         session.reporter.log(f"uniform step {middle}: {comparison.ratio:.4f}x, wanted {limit:.4f}x")
         if comparison.ratio_interval[1] <= limit and holds(ladder[middle]):
             best = Settled(ladder[middle], comparison, True)
@@ -180,7 +183,7 @@ def settle_uniform(session: Session, limit: float) -> Settled:
             high = middle - 1
     # A step that was refused while another process disturbed it would make the baseline too small.
     for widths in ladder[low : low + _STEPS_ABOVE]:
-        comparison = session.compare(widths)
+        comparison = compare(widths)
         if comparison.ratio_interval[1] <= limit and holds(widths):
             best = Settled(widths, comparison, True)
     return best

@@ -12,6 +12,7 @@ from edgeprune.export.tflite_slicing import TfliteSlicer, open_slicer
 from edgeprune.export.tflite_slicing.numbers import Network
 from edgeprune.pruning import ChannelSpace
 from edgeprune.quantization.tflite_graph import read_tflite
+from edgeprune.tensors import single
 from edgeprune.workloads import Workload
 
 #: Images that slices are held to torch on.
@@ -37,13 +38,13 @@ class TfliteFiles:
 
     def __init__(self, workload: Workload, space: ChannelSpace, say: Callable[[str], None]) -> None:
         self._model, self._space, self._say = workload.model, space, say
-        self._example = workload.example_input[:1]
+        self._example = single(workload.example_input, "TFLite")
         self._slicer: TfliteSlicer | None = None
         self._converted: OrderedDict[bytes, bytes] = OrderedDict()
         self._told = False
         images, _ = next(iter(workload.splits.train.batches(_IMAGES)))
         try:
-            self._slicer = open_slicer(self._model, space, images, say)
+            self._slicer = open_slicer(self._model, space, single(images, "TFLite"), say)
         except SlicingError as error:
             self._tell(error)
 

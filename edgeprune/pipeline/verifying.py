@@ -23,6 +23,7 @@ from edgeprune.pipeline.gates import is_chance
 from edgeprune.pipeline.records import FileCheck
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.tasks import Task, make_task
+from edgeprune.tensors import single
 from edgeprune.workloads import Split
 from edgeprune.workloads.datasets import open_dataset
 from edgeprune.workloads.models.registry import published_recipe
@@ -158,7 +159,10 @@ class _Graph(torch.nn.Module):
         super().__init__()
         self._run = run
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+    def forward(
+        self, *images: torch.Tensor, **named: torch.Tensor
+    ) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """The file's outputs: one, or all of them in their order."""
-        found = tuple(torch.from_numpy(one) for one in self._run(images.numpy()))
+        given = single(named or images, "verifying a file apart from its run")
+        found = tuple(torch.from_numpy(one) for one in self._run(given.numpy()))
         return found[0] if len(found) == 1 else found

@@ -201,7 +201,10 @@ def _branch(
     shortcut = addition.inputs[1 - side]
     channels, stride = None, 1
     entries = _entries(flow, numbers)
-    if entries != {shortcut}:
+    between = numbers.difference(*(scopes.nodes_in(name, numbers) for name in modules))
+    # What its code joins of that which is passed on has more channels than came in (Inception).
+    joins = any(graph.nodes[number].op == "Concat" for number in between)
+    if joins or entries != {shortcut}:
         channels, stride = _made(flow, entries, flow.value(addition.inputs[side]))
     return Branch(
         name=inside[index],

@@ -12,6 +12,7 @@ from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.labels import Axes, Classes, Ids
 
 Floats: TypeAlias = NDArray[np.float64]
+_NO_IDS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +61,16 @@ class Lengths:
         Returns:
             `(base, slope)`: with `units` kept per group the lengths are `base + slope @ units`.
         """
-        base = np.zeros(len(axes))
-        slope = np.zeros((len(axes), self._groups))
-        for row, ids in enumerate(axes):
-            if isinstance(ids, int):
-                base[row] = ids
-                continue
-            owners = self._group_of[self._classes.of[ids]]
-            counts = np.bincount(owners, minlength=self._groups + 1)
-            base[row] = counts[-1]
-            slope[row] = counts[:-1] / self._units
-        return base, slope
+        # All axes at once: one by one, opening a space takes noticeably longer.
+        numbers = [ids if isinstance(ids, int) else 0 for ids in axes]
+        labels = [ids for ids in axes if not isinstance(ids, int)]
+        rows = np.flatnonzero([not isinstance(ids, int) for ids in axes])
+        owners = self._group_of[self._classes.of[np.concatenate([_NO_IDS, *labels])]]
+        rows = np.repeat(rows, [ids.size for ids in labels])
+        width = self._groups + 1
+        found = np.bincount(rows * width + owners, minlength=len(axes) * width)
+        counts = found.reshape(len(axes), width).astype(np.float64)
+        return counts[:, -1] + np.array(numbers, np.float64), counts[:, :-1] / self._units
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,7 @@ class Layer:
         inputs: labels, or just the number, of the channels it reads.
         outputs: labels, or just the number, of the channels it makes.
         fan_in: labels, or just the number, of the channels one output channel reads.
-        kernel: height and width; (1, 1) for a matrix product.
+        kernel: height and width; (1, 1) for a matrix product, gates stand as height.
         stride: first stride.
         groups: of a convolution; 1 otherwise.
         in_positions: pixels (or rows) of the input.
@@ -106,18 +106,20 @@ class Sizes:
 
 
 @dataclass(frozen=True, eq=False)
-class GroupedConv:
-    """A grouped convolution: its `group` attribute follows the cut.
+class NodeNumber:
+    """A number among a node's attributes that follows the cut.
 
     Attributes:
         node: the node.
-        channels: labels of the channels on its weights' first axis.
-        per_group: how many of them belong to one conv group.
+        name: ``group`` of a grouped convolution, ``hidden_size`` of a recurrent layer.
+        counted: labels of the channels that are counted.
+        per: how many of them count as one: the channels of a conv group.
     """
 
     node: Node
-    channels: Ids
-    per_group: int
+    name: str
+    counted: Ids
+    per: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +161,15 @@ class Flow:
         labels: where labels come from; several passes may share one.
         values: what is known of the tensors so far.
         layers: the layers with weights, in the order of execution.
-        grouped: the grouped convolutions among them, and those with constant weights.
+        node_numbers: attributes of the graph's nodes that follow the cut.
         products: what multiplies beside them.
         paddings: the modules that add channels by number.
         sizes: replaced inputs, by tensor name of a node's output and input position.
+        left_out: optional inputs that files do without, told in the same way.
         attributes: of torch modules, that follow the cut, by their names.
         spread: constants that repeat one number along the axes with labels: any of it may stay.
         held: modules and their attributes that count what is not cut.
+        hidden: labels of the hidden units of recurrent modules.
         any_batch: whether it is known of all activations where their images are.
     """
 
@@ -173,13 +177,15 @@ class Flow:
     labels: Labels
     values: dict[str, Value] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
-    grouped: list[GroupedConv] = field(default_factory=list)
+    node_numbers: list[NodeNumber] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
     paddings: list[Padding] = field(default_factory=list)
     sizes: dict[tuple[str, int], Sizes] = field(default_factory=dict)
+    left_out: set[tuple[str, int]] = field(default_factory=set)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     spread: dict[str, Axes] = field(default_factory=dict)
     held: set[tuple[str, str]] = field(default_factory=set)
+    hidden: dict[str, Ids] = field(default_factory=dict)
     any_batch: bool = True
 
     def value(self, name: str) -> Value:
@@ -363,13 +369,19 @@ class Flow:
         return Value(shape, axes, why, ints, batched=batch is not None, batch=batch or 0)
 
     def _recurrent_leaf(self, name: str, shape: Shape) -> Value:
-        """Weights of a recurrent layer: what comes from outside it may be cut."""
-        axes, why = self.labels.parameter(name, shape), f"the hidden size behind {name!r}"
-        outside = 1 if ".weight_ih_l0" in f".{name}" else None
-        for axis, ids in enumerate(axes):
-            if axis != outside:
-                self.labels.fix(ids, why)
-        return Value(shape, axes, why, parameter=name)
+        """Weights of a recurrent module: each of its hidden units has a row in every gate.
+
+        A module has one hidden size for all its layers and directions, so they are cut alike.
+        """
+        axes = self.labels.parameter(name, shape)
+        module, _, own = name.rpartition(".")
+        size = shape[0] // self.graph.recurrent[name]
+        hidden = self.hidden.setdefault(module, self.labels.fresh(size))
+        if axes[0] is not None:
+            self.labels.unify(hidden[None], axes[0].reshape(-1, size))
+        if own.startswith("weight_hh") and axes[1] is not None:
+            self.labels.unify(hidden, axes[1])
+        return Value(shape, axes, f"the hidden size behind {name!r}", parameter=name)
 
 
 def _repeats(array: NDArray[Any], axis: int) -> bool:

@@ -57,7 +57,7 @@ class Graph:
         numbers: whole numbers that the torch modules keep, by module and attribute.
         inputs: names of what the model is given.
         batched: of those inputs that hold a batch, on which axis it is.
-        recurrent: names of the parameters of torch's LSTM, GRU and RNN.
+        recurrent: parameters of torch's LSTM, GRU and RNN, with the number of their gates.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Graph:
         *,
         inputs: Iterable[str] = ("input",),
         batched: Mapping[str, int] | None = None,
-        recurrent: Iterable[str] = (),
+        recurrent: Mapping[str, int] | None = None,
     ) -> None:
         names = set(parameters)
         self.proto = model
@@ -87,7 +87,7 @@ class Graph:
         given = set(inputs)
         self.inputs = tuple(one.name for one in model.graph.input if one.name in given)
         self.batched = dict(batched or {})
-        self.recurrent = frozenset(recurrent)
+        self.recurrent = dict(recurrent or {})
         self.outputs: tuple[str, ...] = tuple(output.name for output in model.graph.output)
         self._kinds: dict[str, int] = {}
         self._shapes: dict[str, Shape] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -132,8 +133,11 @@ def _signatures(axes: list[Ids], classes: Classes) -> Ids:
 
     Random weights by axis, summed: two different classes share a sum with probability 2^-64.
     """
+    # What is cut alike says the same, and most axes occur several times.
+    alike = {one.tobytes(): one for one in (classes.of[ids] for ids in axes)}
+    axes = list(alike.values())
     owner = np.repeat(np.arange(len(axes)), [ids.size for ids in axes])
-    keys = classes.of[np.concatenate(axes)] * len(axes) + owner
+    keys = np.concatenate(axes) * len(axes) + owner
     keys, counts = np.unique(keys, return_counts=True)
     weights = np.random.default_rng(_SIGNATURE_SEED).integers(0, 2**63, len(axes), dtype=np.int64)
     signatures = np.zeros(classes.count, np.int64)
@@ -167,20 +171,31 @@ def _members(
     unit_of = np.empty(classes.count, np.int64)
     unit_of[made] = np.arange(len(made))
     found: list[list[Member]] = [[] for _ in range(int(which.max(initial=-1)) + 1)]
+    # A convolution, its bias and its normalisation are cut alike: most axes occur several times.
+    known: dict[bytes, list[tuple[int, Ids]]] = {}
     for name, axes in parameters.items():
         for axis, ids in enumerate(axes):
             if ids is None:
                 continue
             of = classes.of[ids]
-            owner = group_of[of]
-            present = np.unique(owner)
-            for group in present[present >= 0].tolist():
-                positions = np.flatnonzero(owner == group)
-                units = unit_of[of[positions]]
-                positions = positions[np.argsort(units, kind="stable")]
-                count = len(np.unique(units))
-                member = Member(name, axis, positions.reshape(count, -1), name in weights)
-                found[group].append(member)
+            alike = of.tobytes()
+            if alike not in known:
+                known[alike] = _by_unit(group_of[of], unit_of[of])
+            for group, positions in known[alike]:
+                found[group].append(Member(name, axis, positions, name in weights))
+    return found
+
+
+def _by_unit(owner: Ids, units: Ids) -> list[tuple[int, Ids]]:
+    """The groups on an axis, with the positions of each listed unit by unit."""
+    order = np.lexsort((units, owner))
+    order = order[owner[order] >= 0]
+    owner, units = owner[order], units[order]
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    found = []
+    for start, end in pairwise((*starts.tolist(), len(order))):
+        count = 1 + int(np.count_nonzero(np.diff(units[start:end])))
+        found.append((int(owner[start]), order[start:end].reshape(count, -1)))
     return found
 
 

@@ -17,10 +17,11 @@ from torch import nn
 
 from edgeprune.errors import SpaceError, nearest
 from edgeprune.pruning.groups import ChannelGroup, Member
+from edgeprune.tensors import Inputs, call
 
 Scores: TypeAlias = NDArray[np.float64]
 #: Images (N, C, H, W) float32 and their targets, such as labels (N,) int64.
-Batches: TypeAlias = Iterable[tuple[torch.Tensor, Any]]
+Batches: TypeAlias = Iterable[tuple[Inputs, Any]]
 #: Of a model's outputs and the targets.
 Loss: TypeAlias = Callable[[Any, Any], torch.Tensor]
 Tensors: TypeAlias = Mapping[str, torch.Tensor]
@@ -153,7 +154,7 @@ def _taylor(
         for one in frozen:
             one.requires_grad_(True)
         for images, targets in batches:
-            harm = loss(model(images), targets)
+            harm = loss(call(model, images), targets)
             gradients = torch.autograd.grad(harm, list(chosen.values()), allow_unused=True)
             products = {
                 name: torch.zeros_like(weight) if gradient is None else weight.detach() * gradient

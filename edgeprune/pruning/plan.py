@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ Slices: TypeAlias = dict[str, dict[int, tuple[int, ...]]]
 #: What a plan that somebody changed can make of cutting a model.
 _UNFIT = (IndexError, AttributeError, ValueError, TypeError, OverflowError, RuntimeError)
 
+#: Of these an empty one is copied by making a new one.
+_CONTAINERS = frozenset({dict, set, list, OrderedDict})
 #: Channels or a position; no tensor has more.
 _Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
 _Written = TypeVar("_Written", bound=BaseModel)
@@ -94,7 +97,7 @@ class Plan:
             raise SpaceError(msg) from error
 
     def _applied(self, model: nn.Module) -> nn.Module:
-        memo: dict[int, Any] = dict(replacements(model, self.edits))
+        memo: dict[int, Any] = _empty_copies(model) | replacements(model, self.edits)
         removed = removed_by(self.edits)
         cutter = Cutter(self.slices)
         for name, tensor in _tensors(model):
@@ -248,6 +251,9 @@ class SlicedState(Mapping[str, torch.Tensor]):
     def __getitem__(self, name: str) -> torch.Tensor:
         return self._cutter.cut(name, self._state[name])
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._state  # Mapping's own asks for the tensor, which would be cut
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._state)
 
@@ -262,6 +268,19 @@ def _replacement(tensor: torch.Tensor, cut: torch.Tensor) -> torch.Tensor:
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(cut, requires_grad=tensor.requires_grad)
     return cut
+
+
+def _empty_copies(model: nn.Module) -> dict[int, Any]:
+    """What stands for the empty containers of a model's modules, by the id of each.
+
+    A module has a dozen, mostly for hooks that nobody has registered: half the time of a copy.
+    """
+    return {
+        id(one): type(one)()
+        for module in model.modules()
+        for one in vars(module).values()
+        if type(one) in _CONTAINERS and not one
+    }
 
 
 def _named(model: nn.Module) -> list[tuple[str, torch.Tensor]]:

@@ -37,6 +37,8 @@ def remaining_nodes(flow: Flow, gone: Sequence[Branch]) -> tuple[list[Node], set
             sizes = flow.sizes.get((node.outputs[0], position))
             if sizes is not None:
                 renamed[position] = sizes.name
+            elif (node.outputs[0], position) in flow.left_out:
+                renamed[position] = ""
             elif name:
                 wanted.add(name)
         nodes.append(_with_inputs(node, renamed))

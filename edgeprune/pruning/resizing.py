@@ -27,9 +27,9 @@ def resize(module: nn.Module) -> None:
         if isinstance(weight, torch.Tensor):
             vars(module)["normalized_shape"] = tuple(weight.shape)
     elif isinstance(module, nn.RNNBase):
-        entry = module.weight_ih_l0
-        if isinstance(entry, torch.Tensor):
-            module.input_size = entry.shape[1]
+        entry, hidden = module.weight_ih_l0, module.weight_hh_l0
+        if isinstance(entry, torch.Tensor) and isinstance(hidden, torch.Tensor):
+            module.input_size, module.hidden_size = entry.shape[1], hidden.shape[1]
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.numel()
 

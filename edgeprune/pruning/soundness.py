@@ -37,6 +37,8 @@ def run_onnx(content: bytes, inputs: Mapping[str, np.ndarray]) -> list[np.ndarra
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
+    # It runs once: planning what may share memory takes longer than that, by far with attention.
+    options.enable_mem_reuse = False
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     known = {one.name for one in session.get_inputs()}

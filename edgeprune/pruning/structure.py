@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+import torch
 from torch import nn
 
 from edgeprune.errors import SpaceError
@@ -16,6 +18,9 @@ from edgeprune.pruning.labels import Axes, Classes, Ids, Labels
 from edgeprune.pruning.propagation import propagate
 from edgeprune.pruning.tracing import trace, trace_training_heads
 from edgeprune.tensors import Inputs
+
+#: Weights and buffers themselves, by state-dict name.
+State: TypeAlias = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +91,11 @@ def read_structure(model: nn.Module, inputs: Inputs, *, batch_axis: int | None =
     if not flow.layers:
         msg = "the model has no convolution or linear layer"
         raise SpaceError(msg)
-    aliases = _aliases(model)
+    state = model.state_dict(keep_vars=True)
+    aliases = _aliases(model, state)
     _follow_training_heads(model, inputs, set(graph.parameters), labels)
     classes = labels.solve()
-    parameters, never_cut = _counted(model, labels)
+    parameters, never_cut = _counted(model, state, labels)
     groups = form_groups(flow, classes, labels.parameters)
     made = [flow.value(name) for name in graph.outputs]
     structure = Structure(
@@ -144,9 +150,8 @@ def _follow_training_heads(
             propagate(graph, labels)
 
 
-def _aliases(model: nn.Module) -> dict[str, tuple[str, ...]]:
+def _aliases(model: nn.Module, state: State) -> dict[str, tuple[str, ...]]:
     by_tensor: dict[int, list[str]] = {}
-    state = model.state_dict(keep_vars=True)
     for name, tensor in state.items():
         by_tensor.setdefault(id(tensor), []).append(name)
     named = {name: tuple(by_tensor[id(tensor)]) for name, tensor in state.items()}
@@ -154,10 +159,11 @@ def _aliases(model: nn.Module) -> dict[str, tuple[str, ...]]:
     return named | {name: (name,) for name in unsaved}
 
 
-def _counted(model: nn.Module, labels: Labels) -> tuple[dict[str, Axes], dict[str, int]]:
+def _counted(
+    model: nn.Module, state: State, labels: Labels
+) -> tuple[dict[str, Axes], dict[str, int]]:
     """Labels of all parameters, each tensor once, and the sizes of those that have none."""
     by_tensor = {}
-    state = model.state_dict(keep_vars=True)
     for name, axes in labels.parameters.items():
         if name in state:
             by_tensor[id(state[name])] = axes

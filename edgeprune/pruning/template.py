@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgeprune.errors import SpaceError, nearest
 from edgeprune.pruning.branches import Branch
 from edgeprune.pruning.costs import Lengths
-from edgeprune.pruning.flow import Flow, GroupedConv, Sizes
+from edgeprune.pruning.flow import Flow, NodeNumber, Sizes
 from edgeprune.pruning.graph import Node, Shape
 from edgeprune.pruning.plan import SlicedState
 from edgeprune.pruning.remainder import remaining_nodes
@@ -156,7 +156,7 @@ class _Remainder:
         nodes, used = remaining_nodes(flow, gone)
         self.names = [name for name in base if name in flow.graph.parameters and name in used]
         self._ranks = {name: len(flow.graph.parameters[name]) for name in self.names}
-        self._nodes = _joined(nodes, flow.grouped, lengths)
+        self._nodes = _joined(nodes, flow.node_numbers, lengths)
         sizes = list(_sizes_used(flow, nodes))
         self._sizes = [(one.name, lengths.of(one.numbers)) for one in sizes]
         # Sorted: a set's order differs between processes, and equal models must be equal bytes.
@@ -255,38 +255,39 @@ def _sizes_used(flow: Flow, nodes: Sequence[Node]) -> list[Sizes]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Regrouped:
-    """A grouped convolution, to be written with the conv groups that are left."""
+class _Renumbered:
+    """A node with an attribute that counts what is left."""
 
     node: Node
-    per_group: int
+    attribute: str
+    per: int
     base: NDArray[np.float64]
     slope: NDArray[np.float64]
 
     def piece(self, units: NDArray[np.float64]) -> bytes:
-        channels = round((self.base + self.slope @ units).item())
+        counted = round((self.base + self.slope @ units).item())
         proto = onnx.NodeProto()
         proto.CopyFrom(self.node.proto)
         for attribute in proto.attribute:
-            if attribute.name == "group":
-                attribute.i = channels // self.per_group
+            if attribute.name == self.attribute:
+                attribute.i = counted // self.per
         return node_bytes(proto)
 
 
 def _joined(
-    nodes: Sequence[Node], grouped: Sequence[GroupedConv], lengths: Lengths
-) -> list[bytes | _Regrouped]:
-    """Nodes as bytes; grouped convolutions, which change, stand between them."""
-    changing = {one.node.outputs[0]: one for one in grouped}
-    joined: list[bytes | _Regrouped] = []
+    nodes: Sequence[Node], numbers: Sequence[NodeNumber], lengths: Lengths
+) -> list[bytes | _Renumbered]:
+    """Nodes as bytes; those that change stand between them."""
+    changing = {one.node.outputs[0]: one for one in numbers}
+    joined: list[bytes | _Renumbered] = []
     run: list[bytes] = []
     for node in nodes:
         one = changing.get(node.outputs[0])
         if one is None:
             run.append(node_bytes(node.proto))
             continue
-        count = lengths.of([one.channels])
-        joined += [b"".join(run), _Regrouped(node, one.per_group, *count)]
+        count = lengths.of([one.counted])
+        joined += [b"".join(run), _Renumbered(node, one.name, one.per, *count)]
         run = []
     return [*joined, b"".join(run)]
 

@@ -23,6 +23,9 @@ from edgeprune.pruning.graph import Graph
 from edgeprune.pruning.missing_operators import missing_operators
 from edgeprune.tensors import Inputs, call, flattened_inputs, flattened_outputs
 
+#: Of one hidden unit, by torch's modes of recurrent layers.
+_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+
 
 def trace(model: nn.Module, inputs: Inputs, *, batch_axis: int | None = 0) -> Graph:
     """Export a model and read its graph.
@@ -130,12 +133,12 @@ def _graph(
         for name, buffer in model.named_buffers(remove_duplicate=False)
         if name not in saved
     }
-    recurrent = [
-        f"{name}.{own}" if name else own
+    recurrent = {
+        f"{name}.{own}" if name else own: _GATES[module.mode]
         for name, module in model.named_modules()
         if isinstance(module, nn.RNNBase)
         for own, _ in module.named_parameters(recurse=False)
-    ]
+    }
     return Graph(
         *(exported, saved, unsaved, numbers_of(model)),
         inputs=given,

@@ -13,7 +13,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import (
@@ -44,7 +43,7 @@ def to_int8(
     """Quantise an ONNX file.
 
     Args:
-        content: a float32 ONNX file with one input.
+        content: a float32 ONNX file.
         images: calibration images with their recipe.
         keep_float: nodes of `folded` that stay in float beside those of the recipe.
         ranges: file of the activations' ranges. One that is there is used in place of the images,
@@ -61,7 +60,7 @@ def to_int8(
         quantize_static(
             str(source),
             str(target),
-            _Reader(model.graph.input[0].name, images),
+            _Reader([one.name for one in model.graph.input], images),
             quant_format=QuantFormat.QDQ,
             per_channel=recipe.per_channel,
             activation_type=QuantType.QUInt8 if _unsigned() else QuantType.QInt8,
@@ -93,9 +92,9 @@ def folded(content: bytes) -> bytes:
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
     """Feeds batches; onnxruntime asks for one range of them after another."""
 
-    def __init__(self, name: str, images: CalibrationImages) -> None:
-        self._name, self._images = name, images
-        self._batches: Iterator[np.ndarray[Any, Any]] = images.batches()
+    def __init__(self, names: Sequence[str], images: CalibrationImages) -> None:
+        self._names, self._images = names, images
+        self._batches = images.fed(names)
         self._left = images.batch_count
 
     def __len__(self) -> int:
@@ -104,7 +103,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def set_range(self, start_index: int, end_index: int) -> None:
         """The next batches; they are asked for in order."""
         if start_index == 0:
-            self._batches = self._images.batches()
+            self._batches = self._images.fed(self._names)
         self._left = end_index - start_index
 
     def get_next(self) -> dict[str, Any] | None:
@@ -112,8 +111,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         if self._left == 0:
             return None
         self._left -= 1
-        batch = next(self._batches, None)
-        return None if batch is None else {self._name: batch}
+        return next(self._batches, None)
 
 
 def _excluded(model: onnx.ModelProto, recipe: CalibrationConfig) -> list[str]:

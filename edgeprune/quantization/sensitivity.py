@@ -72,11 +72,11 @@ def _run(
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    name = session.get_inputs()[0].name
+    fed = images.fed([one.name for one in session.get_inputs()])
     found: dict[str, list[np.ndarray[Any, Any]]] = {one: [] for one in wanted}
     names = list(found)
-    for _, batch in zip(range(_BATCHES), images.batches(), strict=False):
-        for one, value in zip(names, session.run(names, {name: batch}), strict=True):
+    for _, batch in zip(range(_BATCHES), fed, strict=False):
+        for one, value in zip(names, session.run(names, batch), strict=True):
             found[one].append(value)
     return found
 

@@ -12,7 +12,7 @@ from edgeprune.errors import VerificationError
 from edgeprune.quantization.tflite_graph import read_tflite
 from edgeprune.quantization.tflite_precisions import for_input
 from edgeprune.tasks import Targets, Task
-from edgeprune.tensors import rebuilt_outputs
+from edgeprune.tensors import Inputs, rebuilt_outputs, single
 
 
 class TfliteFile:
@@ -88,7 +88,7 @@ class TfliteFile:
 
 
 def metrics_of_tflite(
-    content: bytes, batches: Iterable[tuple[torch.Tensor, Targets]], task: Task, outputs: Any
+    content: bytes, batches: Iterable[tuple[Inputs, Targets]], task: Task, outputs: Any
 ) -> dict[str, float]:
     """All metrics of a file in its own runtime by name, over batches of images and targets.
 
@@ -100,6 +100,7 @@ def metrics_of_tflite(
     """
     file, meter = TfliteFile(content), task.meter()
     for inputs, targets in batches:
-        found = [torch.from_numpy(one) for one in file(inputs.contiguous().numpy())]
+        images = single(inputs, "TFLite")
+        found = [torch.from_numpy(one) for one in file(images.contiguous().numpy())]
         meter.update(rebuilt_outputs(outputs, found), targets)
     return meter.compute()

@@ -20,6 +20,7 @@ class Raced:
         widths: kept channels by group, or densities of layers in thousandths.
         roles: the baselines whose plan it is; such are never dropped.
         dropped_after: epochs after which it was left aside; None where it ran to the end.
+        set_aside: why its file could not be measured, so that it cannot be the result.
         chosen: whether it is the result.
     """
 
@@ -33,6 +34,7 @@ class Raced:
     widths: dict[str, Count] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
     dropped_after: Count | None = None
+    set_aside: str | None = None
     chosen: bool = False
 
     @property
@@ -63,12 +65,17 @@ def race_sentences(race: Sequence[Raced]) -> list[str]:
         return []
     score = numbers.percent(chosen.score)
     found = [_won(chosen, race, score)]
+    aside = [
+        f"{one.found_by} was set aside, because the device failed to measure it: {one.set_aside}"
+        for one in race
+        if one.set_aside
+    ]
     *steps, _ = race_rungs(race)
     epochs = sum(one.epochs for one in race)
     seconds = sum(one.seconds for one in race)
     if not epochs:
         found.append(f"{len(race)} contenders were compared as they are, without fine-tuning.")
-        return found
+        return [*found, *aside]
     spent = f"{epochs} epochs of training, {numbers.seconds(seconds)}"
     if any(one.dropped_after for one in race):
         when = " and ".join(str(step) for step in steps)
@@ -80,11 +87,11 @@ def race_sentences(race: Sequence[Raced]) -> list[str]:
         )
     else:
         found.append(f"{len(race)} contenders were fine-tuned to the end: {spent}.")
-    return found
+    return [*found, *aside]
 
 
 def _won(chosen: Raced, race: Sequence[Raced], score: str) -> str:
-    ended = [one for one in race if one.dropped_after is None]
+    ended = [one for one in race if one.dropped_after is None and not one.set_aside]
     best = max(one.score for one in ended)
     if chosen.score < best:
         return (

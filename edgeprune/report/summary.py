@@ -106,7 +106,7 @@ class Row:
         ratio_interval: 95 % interval of `ratio`.
         macs: multiply-accumulate operations of one image.
         parameters: number of weights.
-        bytes: size of the written file.
+        bytes: size of its file, in the form and precision of the search.
         reward_accuracy: on the reward split, before fine-tuning, where known.
         trials: how many candidates its search evaluated, where there was one.
         density: share of the prunable weights that is not zero in the file, where those are cut.

@@ -48,6 +48,8 @@ class SearchProblem:
             unit of `choices`; where single weights are pruned.
         complete: the widths within a cost that are nowhere wider than given ones, as a method
             without search would choose them; None: all groups are scaled alike.
+        by_threshold: the widths within a cost where what lies below a common threshold, times a
+            factor of each group, goes; where single weights are pruned.
         exact: the budget is on `cost` itself, such as a size; measured latency says nothing of it.
         branches: groups that go to 0 together, each in the order of `groups`; every group with
             the choice 0 is in exactly one. The first group decides, see `tied`.
@@ -72,6 +74,7 @@ class SearchProblem:
     scores: Mapping[str, np.ndarray] | None = None
     above: Callable[[str, float], float] | None = None
     complete: Callable[[Widths, float], Widths] | None = None
+    by_threshold: Callable[[Mapping[str, float], float], Widths] | None = None
     exact: bool = False
     sources: tuple[SourceRun, ...] = ()
     branches: tuple[tuple[str, ...], ...] = ()

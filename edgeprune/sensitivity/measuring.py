@@ -11,6 +11,7 @@ from torch import nn
 from edgeprune.evaluation import Recovery, flush_denormals
 from edgeprune.sensitivity.curves import Curves, interpolated
 from edgeprune.tasks import Classification, Task
+from edgeprune.tensors import call, examples_in
 
 if TYPE_CHECKING:
     from edgeprune.pruning import CandidatePlan, ChannelSpace, Widths
@@ -110,13 +111,13 @@ class _Meter:
         found = self._answers(self._recovery.recover(plan))
         total = 0.0
         for images, given, expected in zip(self._batches, found, self._expected, strict=True):
-            total += len(images) * float(self._task.divergence(given, expected))
+            total += examples_in(images) * float(self._task.divergence(given, expected))
         return total / self.images
 
     def _answers(self, model: nn.Module) -> list[Any]:
         """Outputs of every batch."""
         with torch.inference_mode(), self._recovery.execution.autocast():
-            return [model(one) for one in self._batches]
+            return [call(model, one) for one in self._batches]
 
 
 def _first_points(space: "ChannelSpace") -> Iterator[tuple[str, int]]:

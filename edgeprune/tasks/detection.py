@@ -12,7 +12,7 @@ from edgeprune.tasks.boxes import overlap
 from edgeprune.tasks.dense_boxes import LOWEST_SCORE, DenseBoxes, dense_boxes, detections
 from edgeprune.tasks.finds import BoxMeter, matching_share
 from edgeprune.tasks.protocol import Metric, Targets, Task
-from edgeprune.tensors import flattened_outputs
+from edgeprune.tensors import flattened_outputs, single
 
 if TYPE_CHECKING:
     from edgeprune.workloads import Split
@@ -46,7 +46,7 @@ class Detection(Task):
         """Take the size of the input from a training image."""
         if self._size is None:
             images, _ = next(iter(train.batches(1)))
-            self._size = images.shape[-2:]
+            self._size = single(images, "detection without image_size").shape[-2:]
 
     def check(self, outputs: Any, targets: Targets, classes: Sequence[str]) -> None:
         """See `Task.check`."""

@@ -29,6 +29,8 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
+from edgeprune.tasks import Targets
+from edgeprune.tensors import flattened_inputs, single
 from edgeprune.workloads import Dataset, Split
 from edgeprune.workloads.split import Batch
 
@@ -75,7 +77,7 @@ class SplitConformance:
         """Float32 inputs of one shape, NCHW if images, a target each, full batches but the last."""
         shapes = set()
         sizes = []
-        for images, targets in split.batches(_BATCH):
+        for images, targets in _images(split.batches(_BATCH)):
             assert images.dtype == torch.float32 and images.ndim == self.input_axes
             assert isinstance(targets, torch.Tensor | list) and len(targets) == len(images)
             if self.targets_are_classes:
@@ -93,13 +95,13 @@ class SplitConformance:
 
     def test_images_are_normalised(self, split: Split) -> None:
         """Values lie around zero; raw pixels of 0 to 255 would not."""
-        images = torch.cat([images for images, _ in split.batches(_BATCH)])
+        images = torch.cat([images for images, _ in _images(split.batches(_BATCH))])
         assert images.abs().mean() < 10
 
     def test_augmented_images_keep_their_shape(self, split: Split) -> None:
         """A crop is as large as the image was."""
-        plain, _ = next(iter(split.batches(2)))
-        augmented, _ = next(iter(split.batches(2, generator=_generator(0), augment=True)))
+        plain, _ = next(_images(split.batches(2)))
+        augmented, _ = next(_images(split.batches(2, generator=_generator(0), augment=True)))
         assert augmented.shape == plain.shape and augmented.dtype == plain.dtype
         assert augmented.is_contiguous()
         assert augmented.isfinite().all()
@@ -130,7 +132,9 @@ class SplitConformance:
         """Two loops over one split at the same time each see all of it."""
         one, other = split.batches(1), split.batches(1)
         pairs = [(next(one), next(other)) for _ in range(2)]
-        assert all(torch.equal(a[0], b[0]) for a, b in pairs)
+        for (first, _), (second, _) in pairs:
+            same = map(torch.equal, *(flattened_inputs(each).values() for each in (first, second)))
+            assert all(same)
 
     def test_subset_is_a_part_decided_by_the_seed(self, split: Split) -> None:
         """Nothing new, nothing twice, and equal seeds give equal parts."""
@@ -203,7 +207,7 @@ class DatasetConformance:
 
     def test_all_splits_have_one_image_shape(self, dataset: Dataset) -> None:
         """One model takes them all."""
-        shapes = {next(iter(split.batches(1)))[0].shape for split in _parts(dataset)}
+        shapes = {next(_images(split.batches(1)))[0].shape for split in _parts(dataset)}
         assert len(shapes) == 1
 
     def test_no_image_is_in_two_splits(self, dataset: Dataset) -> None:
@@ -232,6 +236,11 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def _images(batches: Batches) -> Iterator[tuple[torch.Tensor, Targets]]:
+    for inputs, targets in batches:
+        yield single(inputs, "this kit"), targets
+
+
 def _labels(batches: Batches) -> list[int]:
     return [label for _, labels in batches for label in labels.tolist()]
 
@@ -245,7 +254,7 @@ def _flat(batches: Batches) -> list[tuple[str, str]]:
     """Images and targets in their order, bit for bit."""
     return [
         (_digest(image), _digest(target))
-        for images, targets in batches
+        for images, targets in _images(batches)
         for image, target in zip(images, targets, strict=True)
     ]
 
@@ -268,6 +277,6 @@ def _digest(target: Any) -> str:
 def _contents(batches: Batches) -> Counter[str]:
     return Counter(
         hashlib.sha256(image.numpy().tobytes()).hexdigest()
-        for images, _ in batches
+        for images, _ in _images(batches)
         for image in images
     )

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,8 @@ FAULTS = (
     UnsteadyError("the device was throttled while it was measured"),
     UnreachableError("it refuses connections on port 22"),
 )
+#: How much longer the base model takes beside dozens of other processes.
+_CROWDED = 20.0
 
 
 class FlakyDevice:
@@ -37,6 +40,7 @@ class FlakyDevice:
     Attributes:
         fails: whether the next one does.
         failures: how many have failed.
+        crowded: whether the base model has to wait for its processor all through the next one.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class FlakyDevice:
         self._device = SimulatedDevice(target)
         self._random, self._faults = random.Random(seed), faults
         self.fails: Callable[[], bool] = lambda: self._random.random() < share
+        self.crowded: Callable[[], bool] = lambda: False
         self.failures = 0
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
@@ -58,7 +63,11 @@ class FlakyDevice:
             if self._random.random() < 0.5:
                 self._device.compare(candidate, baseline)  # measured, and lost on the way
             raise self._random.choice(self._faults)
-        return self._device.compare(candidate, baseline)
+        found = self._device.compare(candidate, baseline)
+        if not self.crowded():
+            return found
+        waited = tuple(_CROWDED * one for one in found.baseline.samples_ms)
+        return replace(found, baseline=replace(found.baseline, samples_ms=waited))
 
     def profile(self, model: bytes) -> list[LayerTime]:
         """See `Device.profile`."""

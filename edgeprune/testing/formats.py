@@ -29,6 +29,7 @@ from edgeprune.export.formats import Format, Made, Source
 from edgeprune.export.verification import TOLERANCE
 from edgeprune.pruning import ChannelSpace
 from edgeprune.quantization import CalibrationImages
+from edgeprune.tensors import single
 from edgeprune.workloads import ArraySplit
 
 _SIZE = 16
@@ -56,7 +57,7 @@ def small_source() -> Source:
     """A small network that a format is tried on; the same at every call."""
     torch.manual_seed(0)
     model = _Net()
-    images = next(iter(_split().batches(16)))[0]
+    images = single(next(iter(_split().batches(16)))[0], "this kit")
     with torch.inference_mode():
         model(images)  # batch norm's statistics are not those of an empty layer
     content = ChannelSpace.from_model(model.eval(), images[:1]).template.base
@@ -162,7 +163,7 @@ def _written(path: Path, made: Made) -> Path:
 
 def _difference(form: Format, source: Source, path: Path) -> float:
     """Largest difference to torch, as a share of the largest output."""
-    images = next(iter(_split().batches(8)))[0]
+    images = single(next(iter(_split().batches(8)))[0], "this kit")
     with torch.inference_mode():
         expected: NDArray[np.float32] = source.model(images).numpy()
     (found,) = form.run(path)(images.numpy())

@@ -33,6 +33,7 @@ class Recipe:
     distill_weight: float = 0.5
     ema: float | None = None
     clip: float | None = None
+    begin: int = 0
 
 
 @dataclass

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from edgeprune.errors import DivergedError
 from edgeprune.evaluation import flush_denormals
 from edgeprune.tasks import Classification, Targets, Task
+from edgeprune.tensors import Inputs, call
 from edgeprune.training.average import Average
 from edgeprune.training.checkpoint import Progress, Recipe, load, save
 from edgeprune.training.losses import training_loss
@@ -62,6 +63,7 @@ def fit(
     ema: float | None = None,
     clip: float | None = None,
     checkpoint: Path | None = None,
+    begin: int = 0,
     until: int | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
     on_batch: Callable[[int, int], None] | None = None,
@@ -98,6 +100,8 @@ def fit(
         clip: largest norm of a step's gradient; a larger one is scaled down to it. The first steps
             of a freshly pruned model have gradients that undo what its recovery repaired.
         checkpoint: file that keeps the state after every epoch; an existing one is continued.
+        begin: epochs that another training of these weights has done: the learning rate goes on
+            where it ended, and so does the number of epochs.
         until: pause after that many of the epochs, for instance to drop the worse half of several
             contenders; a later call with `checkpoint` and a larger `until`, or none, goes on as if
             there had been no pause. A checkpoint that is further already is only loaded.
@@ -131,6 +135,7 @@ def fit(
         distill_weight=distill_weight,
         ema=ema,
         clip=clip,
+        begin=begin,
     )
     chosen = mode_named(mode) if mode is not None else None
     flush_denormals()
@@ -144,11 +149,11 @@ def fit(
     else:
         session.mode = chosen or session.time_modes()
         progress = Progress(session.mode.name, [], 0.0)
-    for epoch, loss in enumerate(progress.losses):
+    for epoch, loss in enumerate(progress.losses, begin):
         if on_epoch:
             on_epoch(epoch, loss)
     last = epochs if until is None else min(until, epochs)
-    for epoch in range(len(progress.losses), last):
+    for epoch in range(begin + len(progress.losses), last):
         start = time.perf_counter()
         progress.losses.append(session.epoch(epoch, on_batch))
         progress.seconds += time.perf_counter() - start
@@ -248,7 +253,7 @@ class _Fit:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         mode: Mode,
-        inputs: torch.Tensor,
+        inputs: Inputs,
         targets: Targets,
     ) -> float:
         inputs = mode.place(inputs)
@@ -256,9 +261,9 @@ class _Fit:
         with mode.autocast():
             if self._teacher is not None:
                 with torch.no_grad():
-                    taught = self._teacher(inputs)
-            outputs = model(inputs)
-        recipe, device = self._recipe, inputs.device
+                    taught = call(self._teacher, inputs)
+            outputs = call(model, inputs)
+        recipe, device = self._recipe, mode.device
         targets = tree_map_only(torch.Tensor, lambda one: one.to(device), targets)
         loss = training_loss(
             self._task, outputs, targets, taught, recipe.temperature, recipe.distill_weight
@@ -272,7 +277,7 @@ class _Fit:
         optimizer.step()
         return loss.item()
 
-    def _batches(self, order: torch.Generator) -> Iterator[tuple[torch.Tensor, Targets]]:
+    def _batches(self, order: torch.Generator) -> Iterator[tuple[Inputs, Targets]]:
         """Augmented batches; one that is too small for a batch norm is left out."""
         batch_size = self._recipe.batch_size
         for inputs, targets in self._split.batches(batch_size, generator=order, augment=True):

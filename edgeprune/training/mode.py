@@ -11,6 +11,7 @@ from torch import nn
 
 from edgeprune.errors import UserError, nearest
 from edgeprune.evaluation.execution import has_bfloat16
+from edgeprune.tensors import Inputs, map_inputs
 
 #: Runs one training step of a model in a mode.
 Step = Callable[[nn.Module, "Mode"], None]
@@ -40,9 +41,13 @@ class Mode:
     bfloat16: bool
     device: str = "cpu"
 
-    def place(self, images: torch.Tensor) -> torch.Tensor:
-        """The images on this mode's device, in its layout."""
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+    def place(self, images: Inputs) -> Inputs:
+        """The images on this mode's device, in its layout; what has another rank is contiguous."""
+        return map_inputs(images, self._placed)
+
+    def _placed(self, images: torch.Tensor) -> torch.Tensor:
+        last = self.channels_last and images.dim() == 4
+        layout = torch.channels_last if last else torch.contiguous_format
         return images.to(self.device).contiguous(memory_format=layout)
 
     def autocast(self) -> AbstractContextManager[object]:

@@ -1,6 +1,6 @@
-"""The targets of single images as those of a batch, and the classes that they are."""
+"""Inputs and targets of single images as those of a batch, and the classes that these are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,33 @@ import torch
 
 from edgeprune.errors import WorkloadError
 from edgeprune.tasks import Targets
+from edgeprune.tensors import Inputs, flattened_inputs
+
+
+def stacked(inputs: Sequence[Inputs], names: Sequence[str]) -> Inputs:
+    """The inputs of a batch, in the form of a single one.
+
+    Args:
+        inputs: of N images, in their order; at least one.
+        names: what messages call those images.
+
+    Raises:
+        WorkloadError: they have different forms or shapes.
+    """
+    shapes = [{key: tuple(t.shape) for key, t in flattened_inputs(one).items()} for one in inputs]
+    for name, one in zip(names, shapes, strict=True):
+        if one != shapes[0]:
+            msg = (
+                f"the input of {name} has {one}, that of {names[0]} {shapes[0]}; allowed: one "
+                "form for all"
+            )
+            raise WorkloadError(msg)
+    first = inputs[0]
+    if isinstance(first, torch.Tensor):
+        return torch.stack([one for one in inputs if isinstance(one, torch.Tensor)])
+    rows = [list(flattened_inputs(one).values()) for one in inputs]
+    tensors = [torch.stack(column) for column in zip(*rows, strict=True)]
+    return dict(zip(first, tensors, strict=True)) if isinstance(first, Mapping) else tuple(tensors)
 
 
 def collated(targets: Sequence[Any], names: Sequence[str]) -> Targets:

@@ -7,10 +7,12 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from edgeprune.tasks import Targets
+from edgeprune.tensors import Inputs
 
-#: (N, ...) float32 inputs as the model takes them, such as (N, C, H, W) normalised images, and
-#: their targets: a tensor (N, ...), such as (N,) int64 labels, or a list of N.
-Batch = tuple[torch.Tensor, Targets]
+#: (N, ...) float32 inputs as the model takes them, such as (N, C, H, W) normalised images (several
+#: in a tuple or by name where it takes several), and their targets: a tensor (N, ...), such as (N,)
+#: int64 labels, or a list of N.
+Batch = tuple[Inputs, Targets]
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """A split of any torch dataset whose items are an input and its target."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -8,11 +8,15 @@ import numpy.typing as npt
 import torch
 
 from edgeprune.errors import WorkloadError
+from edgeprune.tensors import Inputs
 from edgeprune.workloads.augmentation import Augmentation
-from edgeprune.workloads.collating import class_of, collated
+from edgeprune.workloads.collating import class_of, collated, stacked
 from edgeprune.workloads.indexed_split import IndexedSplit
 from edgeprune.workloads.split import Batch
 from edgeprune.workloads.stratified import Rows
+
+#: What one of several inputs may be.
+_KINDS = (torch.float32, torch.int64, torch.bool)
 
 
 class MapDataset(Sized, Protocol):
@@ -32,8 +36,9 @@ class TorchSplit(IndexedSplit):
     Args:
         name: what messages call it.
         dataset: gives ``(input, target)``. Inputs are float32 tensors of one shape: (C, H, W) of
-            an image. Targets are anything; `edgeprune.workloads.collating.collated` says how
-            those of a batch come.
+            an image; of a model with several a tuple of tensors, or a dict of them by the names of
+            its arguments, of which int64 and bool may be some. Targets are anything;
+            `edgeprune.workloads.collating.collated` says how those of a batch come.
         labels: (N,) integers that parts are balanced by; None: the dataset's ``targets``, else the
             targets where they are classes, else nothing is balanced.
         rows: (M,) which items are the split's; all of them where not given.
@@ -74,8 +79,8 @@ class TorchSplit(IndexedSplit):
             chosen = self._rows[rows]
             pairs = [_pair(self.name, self._dataset, row) for row in chosen]
             names = [f"item {row} of split {self.name!r}" for row in chosen]
-            inputs = torch.stack([one for one, _ in pairs])
-            yield inputs, collated([target for _, target in pairs], names)
+            inputs = [given for given, _ in pairs]
+            yield stacked(inputs, names), collated([target for _, target in pairs], names)
 
 
 def _labels(name: str, dataset: MapDataset) -> npt.NDArray[Any]:
@@ -101,21 +106,28 @@ def _listed(targets: Any, count: int) -> npt.NDArray[Any] | None:
     return found if fits else None
 
 
-def _pair(name: str, dataset: MapDataset, row: int) -> tuple[torch.Tensor, Any]:
+def _pair(name: str, dataset: MapDataset, row: int) -> tuple[Inputs, Any]:
     item = dataset[int(row)]
     if isinstance(item, tuple | list) and len(item) == 2:
         given, target = item
-        if isinstance(given, torch.Tensor) and given.dtype == torch.float32 and given.ndim > 0:
+        several = isinstance(given, tuple | list | Mapping) and len(given) > 0
+        parts = [*given.values()] if isinstance(given, Mapping) else given
+        wrong = [one for one in parts if not _is_input(one, _KINDS)] if several else []
+        if (several and not wrong) or _is_input(given, (torch.float32,)):
             return given, target
-        found = f"an image that is {_described(given)}"
+        found = f"an image that is {_described(wrong[0] if wrong else given)}"
     else:
         found = f"a {type(item).__name__}"
     msg = (
         f"split {name!r}: item {row} of the dataset is {found}; allowed: a pair of a float32 "
         "tensor, of shape (C, H, W) for an image, and its target (give the dataset a transform "
-        "that makes it)"
+        "that makes it); a tuple or dict of tensors where the model takes several"
     )
     raise WorkloadError(msg)
+
+
+def _is_input(given: Any, kinds: Sequence[torch.dtype]) -> bool:
+    return isinstance(given, torch.Tensor) and given.dtype in kinds and given.ndim > 0
 
 
 def _described(image: Any) -> str:

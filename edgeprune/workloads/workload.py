@@ -11,7 +11,7 @@ from torch import nn
 from edgeprune.config import DataConfig, ModelConfig, WorkloadConfig
 from edgeprune.errors import FormError, WorkloadError
 from edgeprune.tasks import Classification, Targets, Task, make_task
-from edgeprune.tensors import flattened_outputs
+from edgeprune.tensors import Inputs, call, flattened_outputs, sizes_of
 from edgeprune.workloads.datasets import Dataset, open_dataset
 from edgeprune.workloads.models import build_model
 from edgeprune.workloads.models.registry import published, published_recipe
@@ -40,7 +40,7 @@ class Workload:
     model: nn.Module
     trained: bool
     class_names: tuple[str, ...]
-    example_input: torch.Tensor
+    example_input: Inputs
     splits: Splits
     build: Callable[[], nn.Module]
     task: Task = field(default_factory=Classification)
@@ -94,7 +94,7 @@ def given_workload(
 
 def check_forward(
     model: nn.Module,
-    example_input: torch.Tensor,
+    example_input: Inputs,
     targets: Targets,
     task: Task,
     classes: Sequence[str],
@@ -114,10 +114,10 @@ def check_forward(
         WorkloadError: the forward pass fails, gives something else than the task's outputs, or
             gives NaN.
     """
-    shape = "x".join(str(size) for size in example_input.shape)
+    shape = f"1x{sizes_of(example_input)}"
     try:
         with torch.inference_mode():
-            output = model(example_input)
+            output = call(model, example_input)
     except Exception as error:  # a model's own code may raise anything
         msg = f"the model's forward fails on a {shape} image: {type(error).__name__}: {error}"
         raise WorkloadError(msg) from error

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeprune.boards.programs import PACKAGES, VIRTUAL, check_programs, missing_programs, run
+from edgeprune.boards import ARM64, ARMHF
+from edgeprune.boards.programs import PACKAGES, check_programs, missing_programs, run
 from edgeprune.errors import TargetError
 
 
@@ -11,7 +12,7 @@ def test_missing_programs_are_named_with_the_command_that_installs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert missing_programs() == list(VIRTUAL)
+    assert missing_programs() == list(ARM64.virtual_programs)
     with pytest.raises(TargetError) as caught:
         check_programs(("qemu-system-aarch64", "ssh", "ssh-keygen"))
     text = str(caught.value)
@@ -24,7 +25,7 @@ def test_missing_programs_are_named_with_the_command_that_installs_them(
 def test_nothing_is_asked_for_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in VIRTUAL:
+    for name in ARM64.virtual_programs:
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -33,7 +34,8 @@ def test_nothing_is_asked_for_that_is_there(
 
 
 def test_every_program_has_a_package() -> None:
-    assert set(VIRTUAL) <= set(PACKAGES)
+    for architecture in (ARM64, ARMHF):
+        assert set(architecture.virtual_programs) <= set(PACKAGES)
 
 
 def test_a_failing_program_is_quoted() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeprune.boards import RECIPE, RECIPE_TVM
+from edgeprune.boards import ARMHF, RECIPE, RECIPE_TVM
 from edgeprune.errors import TargetError
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
@@ -21,7 +21,10 @@ def test_equal_recipes_share_a_build(bookworm: None) -> None:
     assert dataclasses.replace(RECIPE).image_key() == RECIPE.image_key()
 
 
-@pytest.mark.parametrize("change", [{"wheels": ("numpy==2.4.5",)}, {"packages": ("python3",)}])
+@pytest.mark.parametrize(
+    "change",
+    [{"wheels": ("numpy==2.4.5",)}, {"packages": ("python3",)}, {"architecture": ARMHF}],
+)
 def test_other_contents_are_another_build(bookworm: None, change: dict[str, object]) -> None:
     other = dataclasses.replace(RECIPE, **change)
     assert other.root_key() != RECIPE.root_key()

@@ -75,7 +75,7 @@ def _section(section: type[Section]) -> st.SearchStrategy[dict[str, Any]]:
         (required if field.is_required() else optional)[name] = value
     drawn = st.fixed_dictionaries(required, optional=optional)
     if section is WorkloadConfig:
-        return drawn.map(_trained_or_given)
+        return drawn.map(_trained_or_given).map(_several_to_tell)
     return drawn.map(_as_many_deviations) if section is DataConfig else drawn
 
 
@@ -83,6 +83,12 @@ def _trained_or_given(workload: dict[str, Any]) -> dict[str, Any]:
     """Weights that are given are not trained."""
     given = workload["model"].get("weights") is not None
     return workload | {"train": None} if given else workload
+
+
+def _several_to_tell(workload: dict[str, Any]) -> dict[str, Any]:
+    """Only tasks that tell no classes apart have a single one."""
+    one = workload["model"].get("num_classes") == 1
+    return workload | {"task": "detection"} if one else workload
 
 
 def _as_many_deviations(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 import pytest
 
+from edgeprune.config import load_pipeline
+
 
 def test_a_misspelt_key_reads_like_this(complain, good: str) -> None:
     assert complain(good.replace("{latency", "{latencyy")) == (
@@ -195,3 +197,9 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(complain, good: 
 def test_impossible_sparsity(value: str, complain, good: str) -> None:
     message = complain(good.replace("latency: 0.5x", f"sparsity: {value}"))
     assert message.startswith("pipeline.yaml:5:20: budget.sparsity: must be a number")
+
+
+def test_a_detector_may_have_one_class(write, good: str) -> None:
+    one = good.replace("resnet20", "resnet20, num_classes: 1")
+    path = write(one.replace("workload:", "workload:\n  task: detection"))
+    assert load_pipeline(path).workload.model.num_classes == 1

@@ -78,7 +78,7 @@ class Runtime:
         }
         return answers[how]
 
-    def _build(self, model: str) -> Any:
+    def _build(self, model: str, again: bool = False) -> Any:
         how = self._how.partition(" ")[2]
         if how == "memory":
             return {"build_ms": float(len(bytes(10**15)))}

@@ -83,9 +83,16 @@ def test_models_are_sent_and_built_once(_shared: RemoteDevice, monkeypatch: pyte
     monkeypatch.setattr(Connection, "ask", watched)
     base = small_net(8, note="base")
     first = _shared.compare(small_net(8, note="1"), base)
-    again = [_shared.compare(small_net(8, note=str(n)), base) for n in range(1, 9)]
+    again = [_shared.compare(small_net(8, note=str(n)), base) for n in range(2, 9)]
     assert len(sent) == len(set(sent)) == 9
     assert {entry.baseline.build_ms for entry in again} == {first.baseline.build_ms}
+
+
+def test_what_is_compared_once_more_is_loaded_once_more(_shared: RemoteDevice):
+    pair = small_net(8, note="here"), small_net(8, note="there")
+    first, second = _shared.compare(*pair), _shared.compare(*pair)
+    assert first.candidate.build_ms != second.candidate.build_ms
+    assert first.baseline.build_ms != second.baseline.build_ms
 
 
 def test_the_same_model_against_itself(_shared: RemoteDevice):

@@ -11,17 +11,18 @@ from edgeprune.pipeline.stages.joint import schedule_of
 
 def travelled(schedule: JointSchedule, factor: float, steps: int, lr: float) -> float:
     """How far the pull moves weights, added up step by step as `fit` takes them."""
-    total = schedule.epochs * steps
+    total = (schedule.epochs + schedule.after) * steps
     return factor * sum(
         0.5 * lr * (1 + math.cos(math.pi * step / total))
-        for step in range(schedule.warmup * steps, total)
+        for step in range(schedule.warmup * steps, schedule.epochs * steps)
     )
 
 
 @pytest.mark.parametrize(
     ("schedule", "steps", "lr"),
     [
-        (JointSchedule(), 352, 0.1),
+        (JointSchedule(settle=110), 352, 0.1),
+        (JointSchedule(after=200), 352, 0.1),
         (JointSchedule(warmup=2, joint=12, settle=10), 32, 0.1),
         (JointSchedule(warmup=1, joint=5, settle=3), 313, 0.05),
     ],
@@ -35,7 +36,8 @@ def test_a_short_training_pulls_as_far_as_the_published_one(
 
 
 def test_the_published_schedule_keeps_about_the_published_factor() -> None:
-    assert JointSchedule().penalty(5e-5, steps=352, lr=0.1) == pytest.approx(5e-5, rel=0.15)
+    published = JointSchedule(settle=110)
+    assert published.penalty(5e-5, steps=352, lr=0.1) == pytest.approx(5e-5, rel=0.15)
 
 
 def test_no_alignment_stays_none() -> None:
@@ -43,6 +45,6 @@ def test_no_alignment_stays_none() -> None:
 
 
 def test_a_scale_shortens_epochs_and_rounds_but_not_what_a_round_does() -> None:
-    schedule = schedule_of(JointConfig(scale=0.05, warmup=10, episodes=7))
+    schedule = schedule_of(JointConfig(scale=0.05, warmup=10, settle=110, episodes=7))
     assert (schedule.warmup, schedule.fill, schedule.joint, schedule.settle) == (1, 1, 4, 6)
     assert (schedule.episodes, schedule.agent_updates) == (7, 200)

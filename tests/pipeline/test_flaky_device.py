@@ -1,5 +1,6 @@
 """Runs on devices that fail: all trials complete, and a person is told what was set aside."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,13 +87,15 @@ def _busy(net: SmallNet, widths: dict[str, int]) -> float:
 
 
 @contextmanager
-def _on(monkeypatch: pytest.MonkeyPatch, failing: Any) -> Iterator[None]:
-    """Runs inside have a simulated device that fails as told."""
+def _on(
+    monkeypatch: pytest.MonkeyPatch, failing: Any, crowded: Any = lambda: False
+) -> Iterator[None]:
+    """Runs inside have a simulated device that fails, or is crowded, as told."""
 
     def opened(target: TargetConfig, note: Any) -> PatientDevice:
         impatient = target.model_copy(update={"patience": IMPATIENT})
         flaky = FlakyDevice(impatient, 0.0, seed=1, faults=FAULTS[:1])
-        flaky.fails = failing
+        flaky.fails, flaky.crowded = failing, crowded
         return PatientDevice(flaky, impatient, note)
 
     with monkeypatch.context() as patch:
@@ -146,3 +149,63 @@ def test_a_device_that_fails_for_good_ends_the_run_and_a_resume_completes_it(
     assert result.trials[:2] == before
     keys = [tuple(one.widths.values()) for one in result.trials]
     assert len(set(keys)) == len(keys) == 6
+
+
+def test_ratios_that_cannot_be_are_measured_once_more(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = ep.run(tiny_pipeline, run_dir=tmp_path / "quiet", overrides=SHORT, progress=False)
+    run_dir = tmp_path / "run"
+    asked = itertools.count()
+    with _on(monkeypatch, lambda: False, lambda: next(asked) % 4 == 0):
+        result = ep.run(tiny_pipeline, run_dir=run_dir, overrides=SHORT, progress=False)
+    assert [one.outcome.latency_ratio for one in result.trials] == [
+        one.outcome.latency_ratio for one in undisturbed.trials
+    ]
+    assert result.manifest["widths"] == undisturbed.manifest["widths"]
+    assert result.manifest["result"]["ratio"] == undisturbed.manifest["result"]["ratio"]
+    log = (run_dir / "log.txt").read_text()
+    assert log.count("was expected: measured once more") > 3
+    assert "measured once more" not in (undisturbed.directory / "log.txt").read_text()
+
+
+class _After:
+    """Fails at all comparisons once some lines stand in the log, until another one does."""
+
+    def __init__(self, run_dir: Path, texts: tuple[str, ...], until: str) -> None:
+        self._log, self._texts, self._until = run_dir / "log.txt", texts, until
+
+    def __call__(self) -> bool:
+        log = self._log.read_text() if self._log.exists() else ""
+        return all(one in log for one in self._texts) and self._until not in log
+
+
+#: Then the baselines of equal ratios are measured, the finalists, and the random baseline.
+_CONTENDERS = ("contenders: measuring the finalists again",)
+_NEVER = "\0"
+
+
+def test_a_finalist_that_cannot_be_measured_does_not_race(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _on(monkeypatch, _After(tmp_path / "run", ("settle: ",), "does not race")):
+        result = ep.run(tiny_pipeline, run_dir=tmp_path / "run", overrides=SHORT, progress=False)
+    assert result.met
+    note = "did not race for being the result, because the device failed to measure it: "
+    assert any(note in one for one in result.manifest["notes"])
+    assert note in (result.directory / "report.html").read_text()
+
+
+def test_a_baseline_that_cannot_be_measured_is_measured_after_a_resume(
+    tiny_pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = tmp_path / "run"
+    what = "the baseline uniform-L1 could not be measured, and every report shows it"
+    with (
+        _on(monkeypatch, _After(run_dir, _CONTENDERS, _NEVER)),
+        pytest.raises(MeasurementError, match=rf"{what}.*target check.*edgeprune resume .*run"),
+    ):
+        ep.run(tiny_pipeline, run_dir=run_dir, overrides=SHORT, progress=False)
+    trials = read_trials(run_dir / "search")
+    result = ep.resume(run_dir, progress=False)
+    assert result.met and list(result.trials) == trials

@@ -91,7 +91,19 @@ class Named(nn.Module):
         return x + self.inner(x, mask=None)
 
 
-BLOCKS = [Several, InPlace, ChannelsLast, Placed, Named]
+class Joined(nn.Module):
+    """Convolutions side by side whose outputs the last one reads; Inception-ResNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(12, 9, 1), nn.Conv2d(12, 7, 3, padding=1)
+        self.last = nn.Conv2d(16, 12, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.last(F.relu(torch.cat([self.one(x), self.other(x)], 1))) * 0.5
+
+
+BLOCKS = [Several, InPlace, ChannelsLast, Placed, Named, Joined]
 
 
 def net(block: type[nn.Module]) -> nn.Module:

@@ -108,3 +108,15 @@ def test_survives_a_json_file() -> None:
 def test_exactly_one_row_is_marked(name: str) -> None:
     section = render(_summary(name)).split("How the result was chosen")[1].split("</section>")[0]
     assert section.count('class="result"') == 1 and section.count("the result<") == 1
+
+
+def test_who_was_set_aside_is_told_with_the_reason_and_did_not_miss_the_budget() -> None:
+    race = _race("amc trial 12")
+    race[4] |= {"set_aside": "the worker was lost", "reward_accuracy": {2: 0.9, 4: 0.95, 8: 0.99}}
+    summary = Summary.from_json({**sample(), "race": race})
+    first, *_, last = race_sentences(summary.race)
+    assert first.startswith("The result is amc trial 12: it is the most accurate")
+    assert last == (
+        "random trial 7 was set aside, because the device failed to measure it: the worker was lost"
+    )
+    assert "set aside" in render(summary)

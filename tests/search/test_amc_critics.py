@@ -110,6 +110,15 @@ def test_an_unknown_critic_is_told(sampler: str) -> None:
         make_sampler(sampler, NET.problem(), 0, 10, {"critic": "plans"})
 
 
-def test_history_has_no_other_critic() -> None:
-    with pytest.raises(SearchError, match="'plan'; allowed: 'step'"):
-        make_sampler("history", NET.problem(), 0, 10, {"critic": "plan"})
+@pytest.mark.parametrize("critic", ["plan", "step"])
+def test_history_without_earlier_searches_is_amc_with_its_critic(
+    critic: str, tmp_path: Path
+) -> None:
+    problem, proposed = NET.problem(), []
+    for name in ("amc", "history"):
+        sampler = make_sampler(name, problem, 0, TRIALS, {"critic": critic})
+        found = run_search(
+            problem, sampler, NET.evaluate, accuracy_reward, trials=6, directory=tmp_path / name
+        )
+        proposed.append([one.widths for one in found.trials])
+    assert proposed[0] == proposed[1]

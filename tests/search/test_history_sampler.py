@@ -7,20 +7,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from edgeprune.errors import SearchError
 from edgeprune.search import SourceRun, make_sampler
 from edgeprune.search.samplers import HistorySampler
+from edgeprune.search.samplers.history.agent import Actor, PlanCritic, elite
 from edgeprune.search.samplers.history.assistant import coherent_models
 from edgeprune.search.samplers.history.options import HistoryOptions
+from edgeprune.search.samplers.history.transfer_walk import source_episodes
 from edgeprune.testing.samplers import MakeSampler, SamplerConformance, SmallNet
 from tests.search.sources import DEEP, search, source
 
 NET = SmallNet()
 OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": False}
-#: AMC as the agent is without a history.
-COLD: dict[str, Any] = {"hidden": (32, 32), "critic": "step"}
-QUICK = {"offline_updates": 20, "hidden": (32, 32)}
 
 
 @cache
@@ -47,7 +47,7 @@ class _WithSource(SamplerConformance):
     def make(self) -> MakeSampler:
         def made(problem: Any, seed: int, trials: int) -> Any:
             known = replace(problem, sources=(_few(),))
-            return make_sampler("history", known, seed, trials, {**QUICK, **self.options})
+            return make_sampler("history", known, seed, trials, self.options)
 
         return made
 
@@ -70,18 +70,18 @@ class TestRandomWithAssistant(_WithSource):
 
 
 def test_without_history_it_is_amc_proposal_for_proposal() -> None:
-    assert _widths(search(NET, "history", 14)[1]) == _widths(
-        search(NET, "amc", 14, critic="step")[1]
-    )
+    for critic in ("plan", "step"):
+        found = search(NET, "history", 14, critic=critic)[1]
+        assert _widths(found) == _widths(search(NET, "amc", 14, critic=critic)[1])
 
 
 @pytest.mark.parametrize("mechanism", ["transfer", "augmented", "assistant", "replay"])
 def test_each_mechanism_changes_what_is_proposed(mechanism: str) -> None:
     known = (_deep(),)
-    with_it = search(NET, "history", 8, known, **QUICK, **{**OFF, mechanism: True})[1]
-    without = search(NET, "history", 8, known, **QUICK, **OFF)[1]
+    with_it = search(NET, "history", 8, known, **{**OFF, mechanism: True})[1]
+    without = search(NET, "history", 8, known, **OFF)[1]
     assert _widths(with_it) != _widths(without)
-    assert _widths(without) == _widths(search(NET, "amc", 8, **COLD)[1])
+    assert _widths(without) == _widths(search(NET, "amc", 8)[1])
 
 
 def _shuffled() -> SourceRun:
@@ -109,16 +109,16 @@ def _broken() -> list[SourceRun]:
 @pytest.mark.parametrize("kind", ["shuffled", *range(11)])
 def test_what_says_nothing_leaves_the_search_as_it_was(kind: str | int) -> None:
     bad = _shuffled() if isinstance(kind, str) else _broken()[kind]
-    options: ClassVar[dict[str, Any]] = {**QUICK, "replay": False}
+    options: ClassVar[dict[str, Any]] = {"replay": False}
     sampler = search(NET, "history", 8, (bad,), **options)
-    assert _widths(sampler[1]) == _widths(search(NET, "amc", 8, **COLD)[1])
+    assert _widths(sampler[1]) == _widths(search(NET, "amc", 8)[1])
     assert sampler[2].trusted == ()
 
 
 def test_a_history_of_one_trial_gives_one_candidate() -> None:
     one = source(DEEP, trials=1)
-    _, result, sampler = search(NET, "history", 6, (one,), **QUICK)
-    cold = search(NET, "amc", 6, **COLD)[1]
+    _, result, sampler = search(NET, "history", 6, (one,))
+    cold = search(NET, "amc", 6)[1]
     assert sampler.trusted == ("earlier",)
     assert _widths(result)[0] != _widths(cold)[0]
     assert _widths(result)[1:3] == _widths(cold)[:2]
@@ -127,8 +127,8 @@ def test_a_history_of_one_trial_gives_one_candidate() -> None:
 def test_a_source_that_the_trials_refute_is_dropped_and_the_search_goes_on_cold() -> None:
     opposite = SmallNet(sensitivity=(0.1, 1.0, 1.0, 0.05, 0.1, 1.0))
     liar = source(opposite, trials=60)
-    _, result, sampler = search(NET, "history", 40, (liar,), **QUICK)
-    cold = [search(NET, "amc", 40, seed=seed, **COLD)[1].best.reward for seed in (0, 1)]
+    _, result, sampler = search(NET, "history", 40, (liar,))
+    cold = [search(NET, "amc", 40, seed=seed)[1].best.reward for seed in (0, 1)]
     assert len(result.trials) == 40 and sampler.trusted == ()
     assert result.best.reward > min(cold) - 0.05
 
@@ -140,9 +140,9 @@ def test_an_alike_source_finds_the_cold_best_sooner() -> None:
         rewards = [trial.reward for trial in result.trials]
         return next((at for at, found in enumerate(rewards, 1) if found >= goal), 31)
 
-    cold = [search(NET, "amc", 30, seed=seed, **COLD)[1] for seed in range(3)]
+    cold = [search(NET, "amc", 30, seed=seed)[1] for seed in range(3)]
     goal = 0.95 * float(np.median([one.best.reward for one in cold]))
-    warm = [search(NET, "history", 30, (_deep(),), seed=seed, **QUICK)[1] for seed in range(3)]
+    warm = [search(NET, "history", 30, (_deep(),), seed=seed)[1] for seed in range(3)]
     assert np.median([until(one, goal) for one in warm]) < np.median(
         [until(one, goal) for one in cold]
     )
@@ -150,9 +150,9 @@ def test_an_alike_source_finds_the_cold_best_sooner() -> None:
 
 def test_the_assistant_says_what_it_expects() -> None:
     problem = replace(NET.problem(), sources=(_deep(),))
-    sampler = make_sampler("history", problem, 0, 12, QUICK)
+    sampler = make_sampler("history", problem, 0, 12, {})
     assert isinstance(sampler, HistorySampler) and sampler.predicted_reward is None
-    _, _, done = search(NET, "history", 12, (_deep(),), **QUICK)
+    _, _, done = search(NET, "history", 12, (_deep(),))
     assert 0 < done.predicted_reward < 1.5
 
 
@@ -174,4 +174,36 @@ def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
 def test_options_of_the_agent_pass_through(tmp_path: Path) -> None:
     options = HistoryOptions.from_mapping({"gamma": 0.9, "replay": False})
     assert options.gamma == 0.9 and not options.replay
-    assert options.transferred(100).warmup == 5
+
+
+def test_an_actor_is_regressed_on_the_best_plans_with_the_cost_that_they_reached() -> None:
+    one = _deep()
+    best = elite(one.rewards, one.costs, one.budget)
+    assert len(best) == max(1, round(0.1 * int((one.costs <= 1.02 * one.budget).sum())))
+    assert one.rewards[best[0]] == one.rewards[one.costs <= 1.02 * one.budget].max()
+    (episode,) = source_episodes(one, one.feature_names, best[:1])
+    assert episode.actions == one.ratios[best[0]].tolist()
+    goal = episode.states.shape[1] - 4
+    assert episode.states[:, goal] == pytest.approx(one.costs[best[0]])
+    # It answers about what it was taught.
+    actor = Actor([episode], 0)
+    found = [actor.act(state) for state in episode.states]
+    assert np.abs(np.array(found) - one.ratios[best[0]]).mean() < 0.1
+
+
+def test_the_critic_ranks_plans_of_this_net_by_trials_of_another() -> None:
+    critic = PlanCritic(NET.problem(), [_deep()], 0)
+    rng = np.random.default_rng(0)
+    ratios = rng.uniform(0.1, 1.0, (60, len(NET.names)))
+    widths = [
+        {
+            name: max(1, round(ratio * full))
+            for name, ratio, full in zip(NET.names, row, NET.channels, strict=True)
+        }
+        for row in ratios
+    ]
+    real = [NET.accuracy(one) for one in widths]
+    assert spearmanr(critic.predict(ratios)[0], real).statistic > 0.5
+    # Trials of its own that say the opposite change its mind.
+    critic.learn(ratios[:50], -np.array(real[:50]))
+    assert spearmanr(critic.predict(ratios)[0], real).statistic < 0

@@ -11,6 +11,7 @@ import torch
 
 from edgeprune.errors import SearchError
 from edgeprune.search import Outcome, SearchResult, Widths, make_sampler, run_search
+from edgeprune.search.allocation import Allocator
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.samplers import PurlOptions, PurlSampler, QlpOptions, QlpSampler
 from edgeprune.search.samplers.stepwise.agent import QAgent
@@ -35,7 +36,8 @@ def _transitions(sampler: StepwiseSampler) -> dict[str, np.ndarray]:
 
 
 def _purl(trials: int, **options: object) -> PurlSampler:
-    return PurlSampler(PROBLEM, 0, trials, PurlOptions.from_mapping(options))
+    """As published: cuts of the uncut model."""
+    return PurlSampler(PROBLEM, 0, trials, PurlOptions.from_mapping({"around": False, **options}))
 
 
 def _qlp(trials: int, **options: object) -> QlpSampler:
@@ -66,8 +68,36 @@ def test_purl_removes_what_lies_below_its_threshold_of_a_normal_distribution() -
     sampler = _purl(20)
     draws = np.abs(np.random.default_rng(0).standard_normal(200_000))
     for action in (0, 5, 22):
-        kept = float((draws >= sampler.options.alphas[action]).mean())
+        kept = float((draws >= sampler.alphas[action]).mean())
         assert sampler.keep("layer0", 1000, action) / 1000 == pytest.approx(kept, abs=0.01)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_purl_changes_the_best_plan_group_by_group_within_the_budget(
+    told: bool, tmp_path: Path
+) -> None:
+    problem = SmallNet(curves=told).problem()
+    sampler = PurlSampler(problem, 0, 30)
+    trials = _search(sampler, tmp_path, 30).trials
+    assert all(problem.fits(one.widths) for one in trials)
+    # A pass of six steps ends; the next one begins where the best plan so far is.
+    assert sampler.passes >= 3
+    best = max(trials, key=lambda one: one.reward)
+    assert sampler.restart() == best.widths
+    if told:
+        assert trials[0].widths == Allocator(problem).widths()
+    else:  # it starts at the uniform plan, which is far from the best
+        assert best.reward > trials[0].reward + 0.05
+
+
+def test_purl_takes_its_authors_thresholds_where_they_can_meet_the_budget() -> None:
+    options = PurlOptions()
+    authors = options.thresholds(0.1, weights=True)
+    assert authors == pytest.approx((1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2))
+    # One standard deviation keeps 32 %: a budget of half the weights asks for less than that.
+    assert options.thresholds(0.5, weights=True)[0] == 0
+    assert options.thresholds(0.1, weights=False)[0] == 0
+    assert PurlOptions(alphas=(0.0, 0.5)).thresholds(0.1, weights=True) == (0.0, 0.5)
 
 
 def test_a_pass_above_the_budget_is_followed_by_a_closing_trial(tmp_path: Path) -> None:
@@ -153,8 +183,7 @@ def test_terminal_reward_is_the_same_sum_at_the_end(name: str, tmp_path: Path) -
     for reward in ("dense", "terminal"):
         # Without learning both walk the same way.
         options: dict[str, object] = {"reward": reward, "learning_starts": 10_000}
-        if name == "qlp":
-            options["curriculum"] = False
+        options["curriculum" if name == "qlp" else "around"] = False
         sampler = make_sampler(name, PROBLEM, 0, 200, options)
         assert isinstance(sampler, StepwiseSampler)
         _search(sampler, tmp_path / reward, 200)

@@ -123,6 +123,34 @@ def test_a_pause_stops_inside_the_schedule_of_all_epochs() -> None:
     assert not same(state(paused), state(short))
 
 
+def test_another_trainings_epochs_are_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.SGD.step
+
+    def watched(self: torch.optim.SGD, *given: object, **named: object) -> object:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *given, **named)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", watched)
+    whole = train(net())
+    expected, rates[:] = rates[:], []
+    told: list[int] = []
+    killed_after(3, parts := net(), begin=2, epochs=5, checkpoint=tmp_path / "state")
+    rates.clear()
+    rest = train(
+        net(),
+        begin=2,
+        checkpoint=tmp_path / "other",
+        on_epoch=lambda number, _: told.append(number),
+    )
+    assert rates == expected[len(expected) // 2 :] and told == [2, 3]
+    assert len(rest.losses) == 2 and len(whole.losses) == 4
+    again = train(parts, begin=2, epochs=5, checkpoint=tmp_path / "state")
+    assert len(again.losses) == 3
+
+
 def test_a_pause_before_the_checkpoint_takes_nothing_back(tmp_path: Path) -> None:
     checkpoint, first, second = tmp_path / "checkpoint", net(), net()
     train(first, checkpoint=checkpoint, until=3)

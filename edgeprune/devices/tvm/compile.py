@@ -14,6 +14,7 @@ from edgeprune.devices.tvm.database import TuningDatabase, open_database, state_
 from edgeprune.devices.tvm.host import compiler_for, first_line, require_tvm, tvm_target
 from edgeprune.devices.tvm.library import checked_machine, header_of, pack
 from edgeprune.devices.tvm.linking import linker
+from edgeprune.devices.tvm.memory import planned_bytes
 from edgeprune.devices.tvm.network import Network, read_network
 from edgeprune.errors import MeasurementError, TargetError
 
@@ -83,7 +84,7 @@ def compile_library(
             for task, loops in network.tasks
             if not records or records.best_ms(loops) is None
         )
-        library = _compiled(network, own, records, compiler)
+        library, planned = _compiled(network, own, records, compiler)
     checked_machine(library, target, compiler)
     version = require_tvm().__version__
     artifact = pack(
@@ -92,6 +93,7 @@ def compile_library(
         inputs=network.inputs,
         kernels=len(network.tasks),
         untuned=untuned,
+        planned_bytes=planned,
     )
     _kept[key] = artifact
     while len(_kept) > _KEPT:
@@ -142,11 +144,13 @@ def untuned_message(untuned: tuple[str, ...], kernels: int, reason: str = "") ->
 
 def _compiled(
     network: Network, target: Any, records: TuningDatabase | None, compiler: str
-) -> bytes:
+) -> tuple[bytes, int]:
+    """The shared library, and bytes of the storages planned for activations."""
     import tvm
     from tvm.s_tir import meta_schedule
 
     try:
+        planned = planned_bytes(network.module, target)
         if records is None:
             compiled = tvm.compile(network.module, target=target)
         else:
@@ -157,7 +161,7 @@ def _compiled(
         with tempfile.TemporaryDirectory(prefix="edgeprune-") as folder:
             path = Path(folder) / "library.so"
             compiled.export_library(str(path), fcompile=linker(compiler))
-            return path.read_bytes()
+            return path.read_bytes(), planned
     except TargetError:
         raise
     except Exception as error:

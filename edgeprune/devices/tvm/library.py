@@ -21,6 +21,7 @@ def pack(
     inputs: Sequence[Mapping[str, Any]],
     kernels: int,
     untuned: Sequence[str],
+    planned_bytes: int,
 ) -> bytes:
     """Put a library and its description into one file; equal contents give equal bytes.
 
@@ -30,6 +31,7 @@ def pack(
         inputs: name, shape and dtype of each input, in order.
         kernels: how many it has.
         untuned: names of those without a tuned schedule.
+        planned_bytes: of the storages that TVM has planned for activations.
     """
     header = {
         "tvm": version,
@@ -37,6 +39,7 @@ def pack(
         "inputs": [dict(one) for one in inputs],
         "kernels": kernels,
         "untuned": list(untuned),
+        "planned_bytes": planned_bytes,
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

@@ -85,10 +85,13 @@ class Worker:
             self._models.popitem(last=False)
         return {}
 
-    def build(self, model: str) -> dict[str, Any]:
-        """Build a session once and run it once, so that a model that cannot run fails here."""
+    def build(self, model: str, again: bool = False) -> dict[str, Any]:
+        """Build a session and run it once, so that a model that cannot run fails here.
+
+        One that was built before is taken as it is, unless it is to be built again.
+        """
         entry = self._models[model]
-        if entry.run is None:
+        if entry.run is None or again:
             start = time.perf_counter()
             run = self._runtime.build(entry.content)
             entry.build_ms = (time.perf_counter() - start) * 1e3

@@ -2,7 +2,8 @@
 
 What is sent is a zip file of two entries: ``library.so``, and ``library.json`` with ``tvm`` (the
 version it was compiled with), ``machine``, ``inputs`` (name, shape and dtype of each, in order),
-``kernels`` (how many) and ``untuned`` (the names of those that were not tuned).
+``kernels`` (how many), ``untuned`` (the names of those that were not tuned) and ``planned_bytes``
+(of the storages for activations).
 """
 
 from __future__ import annotations
@@ -107,6 +108,22 @@ class Runtime:
         The times found while tuning are on the host, in its database.
         """
         return []
+
+    def memory(self, model: bytes, folder: str) -> int:
+        """Bytes of the storages that activations lie in, as TVM has planned them.
+
+        Args:
+            model: library.
+            folder: not needed.
+
+        Raises:
+            RuntimeMissing: an older edgeprune compiled the library, and did not tell.
+        """
+        header, _ = unpack(model)
+        if "planned_bytes" not in header:
+            msg = "the library does not tell the memory of activations: compile it again"
+            raise RuntimeMissing(msg)
+        return int(header["planned_bytes"])
 
     def _check_version(self, compiled: str) -> None:
         here = self._library.__version__

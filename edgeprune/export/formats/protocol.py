@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edgeprune.devices.artifacts import Note
     from edgeprune.export.verification import Runner
     from edgeprune.quantization import CalibrationImages
+    from edgeprune.tensors import Inputs
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class Source:
     Attributes:
         model: in eval mode.
         onnx: its float32 ONNX file.
-        example: one image, (1, C, H, W) float32.
+        example: one image, (1, C, H, W) float32, or what else the model is given.
         files: float32 files of other formats that were made of it before, by format.
     """
 
     model: "torch.nn.Module"
     onnx: bytes
-    example: "torch.Tensor"
+    example: "Inputs"
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 

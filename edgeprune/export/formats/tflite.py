@@ -9,12 +9,13 @@ from edgeprune.export.formats.protocol import Made, Source
 from edgeprune.export.litert import to_tflite
 from edgeprune.export.litert.environment import LITERT_TORCH
 from edgeprune.export.tflite_lint import TfliteLint, lint_tflite
-from edgeprune.export.verification import Runner
+from edgeprune.export.verification import Runner, one_input
 from edgeprune.quantization import CalibrationImages
 from edgeprune.quantization.tflite_graph import require_litert
 from edgeprune.quantization.tflite_noise import tflite_layer_noise
 from edgeprune.quantization.tflite_precisions import to_tflite_float16, to_tflite_int8
 from edgeprune.quantization.tflite_running import TfliteFile
+from edgeprune.tensors import single
 
 
 class TfliteFormat:
@@ -49,10 +50,11 @@ class TfliteFormat:
     def run(self, path: Path) -> Runner:
         """See `Format.run`."""
         try:
-            return TfliteFile(path.read_bytes())
+            file = TfliteFile(path.read_bytes())
         except VerificationError as error:
             msg = f"{path} cannot be run: {error}"
             raise VerificationError(msg) from error
+        return lambda images: file(one_input(images, "TFLite"))
 
     def lint(self, path: Path) -> TfliteLint:
         """See `Format.lint`."""
@@ -71,7 +73,7 @@ class TfliteFormat:
         if (given := source.files.get("tflite")) is not None:
             return Made(given, details={"converter": f"litert-torch {LITERT_TORCH}, sliced"})
         if self._float32 is None or self._float32[0] is not source:
-            content, version = to_tflite(source.model, source.example)
+            content, version = to_tflite(source.model, single(source.example, "TFLite"))
             made = Made(content, details={"converter": f"litert-torch {version}"})
             self._float32 = (source, made)
         return self._float32[1]

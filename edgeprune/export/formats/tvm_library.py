@@ -21,7 +21,7 @@ from edgeprune.devices.tvm.library import pack
 from edgeprune.devices.worker.failures import BuildFailed
 from edgeprune.devices.worker.tvm_runtime import Runtime, machine_of, unpack
 from edgeprune.errors import VerificationError
-from edgeprune.export.verification import Runner
+from edgeprune.export.verification import Given, Runner, one_input
 
 #: End of the description's name, after the library's.
 DESCRIPTION = ".json"
@@ -90,6 +90,7 @@ def packed(path: Path) -> bytes:
         inputs=found["inputs"],
         kernels=found["kernels"],
         untuned=found["untuned"],
+        planned_bytes=int(found.get("planned_bytes", 0)),
     )
 
 
@@ -127,7 +128,8 @@ def library_runner(path: Path) -> Runner:
     (entry,) = unpack(content)[0]["inputs"]
     shape, device = tuple(entry["shape"]), tvm.cpu()
 
-    def run(images: NDArray[np.float32]) -> list[NDArray[Any]]:
+    def run(given: Given) -> list[NDArray[Any]]:
+        images = one_input(given, "TVM")
         if (1, *images.shape[1:]) != shape:
             msg = f"{path} takes {shape}; the images are {(1, *images.shape[1:])}"
             raise VerificationError(msg)

@@ -4,7 +4,7 @@ from edgeprune.pipeline.records.artifact import ArtifactRecord
 from edgeprune.pipeline.records.file_check import FileCheck
 from edgeprune.pipeline.records.finished import BoardLatency, Finished
 from edgeprune.pipeline.records.manifest import Manifest, RungManifest
-from edgeprune.pipeline.records.race import Heat, Mended, Race
+from edgeprune.pipeline.records.race import Aside, Heat, Mended, Race
 from edgeprune.pipeline.records.small import (
     HistoryRecord,
     Kernels,
@@ -17,6 +17,7 @@ from edgeprune.pipeline.records.small import (
 
 __all__ = [
     "ArtifactRecord",
+    "Aside",
     "BoardLatency",
     "FileCheck",
     "Finished",

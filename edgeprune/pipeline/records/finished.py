@@ -36,7 +36,7 @@ class Finished(Compact):
         widths: kept channels by group, or densities of layers in thousandths.
         macs: multiply-accumulates of one image.
         parameters: that are left.
-        bytes: size of its ONNX file.
+        bytes: size of its file, in the form and precision of the search.
         verification: of that file on the test split.
         density: share of the prunable weights that is not zero in the file, where those are cut.
         compressed: size of the file after deflate, where weights are cut.

@@ -36,6 +36,16 @@ class Mended(BaseModel):
     seconds: dict[str, float] = {}
 
 
+class Aside(BaseModel):
+    """Contenders of a race that the device failed to measure.
+
+    Attributes:
+        reasons: why, by their names.
+    """
+
+    reasons: dict[str, str] = {}
+
+
 class Race(BaseModel):
     """A finished race."""
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from edgeprune.config import ExportConfig, load_calibration
 from edgeprune.errors import EdgepruneError, VerificationError
 from edgeprune.export.formats import Made, Source, open_format
@@ -107,7 +109,8 @@ class _Maker:
         if precision != "int8":
             return self._tried(ArtifactRecord.begun(self.judge.form, precision))
         recipe = load_calibration(self.judge.settings.calibration)
-        shape = tuple(self.judge.source.example.shape[1:])
+        example = self.judge.source.example
+        shape = tuple(example.shape[1:]) if isinstance(example, torch.Tensor) else None
         images = CalibrationImages(self.judge.session.workload.splits.train, recipe, shape)
         start = ArtifactRecord.begun(self.judge.form, precision).also(
             calibration=recipe.name, calibration_sha256=images.digest()

@@ -2,7 +2,7 @@
 
 import datetime
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from edgeprune.export import FILES
 from edgeprune.export.manifest import FileEntry
 from edgeprune.files import deflated, sha256, write_atomic
 from edgeprune.pipeline.amounts import amounts, unreachable
-from edgeprune.pipeline.field import BASELINES
+from edgeprune.pipeline.field import BASELINES, Field
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.layers import layer_rows
 from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest, Race
@@ -77,7 +77,7 @@ def write_bundle(
         files=files,
         artifacts=tuple(artifacts),
         ladder=tuple(ladder),
-        notes=_notes(session),
+        notes=(*_notes(session), *_unmeasured(session, goal)),
         class_names=session.workload.class_names,
         race=raced.with_winner(result.found_by),
         widths=result.widths,
@@ -148,6 +148,16 @@ def _notes(session: Session) -> tuple[str, ...]:
     return (
         "No residual branch of this network may go: no blocks could be removed, only channels.",
     )
+
+
+def _unmeasured(session: Session, goal: Goal) -> Iterator[str]:
+    """Who would have raced, had the device measured it."""
+    field = session.directory.record(goal.named("contenders"), Field)
+    for who, why in () if field is None else field.unmeasured.items():
+        yield (
+            f"{who} did not race for being the result, because the device failed to measure it: "
+            f"{why}"
+        )
 
 
 def manifest_head(session: Session) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+from edgeprune.devices import Comparison, unsurprised
 from edgeprune.errors import MeasurementError
 from edgeprune.latency import NetModel
 from edgeprune.pipeline.amounts import Allowances
@@ -26,7 +28,8 @@ from edgeprune.pipeline.settling import (
     settle_uniform,
     smallest_widths,
 )
-from edgeprune.search import SearchResult, SearchTrial
+from edgeprune.pipeline.unmeasured import needed
+from edgeprune.search import SearchResult, SearchTrial, Widths
 
 _CHANNELS = BASELINES["channels"]
 
@@ -52,10 +55,10 @@ def gather(
     if field is None:
         if session.counted is None:
             session.reporter.log(f"{stage}: measuring the finalists again")
-            everyone = _measured_field(session, goal, found, compared, kernels)
+            field = _measured_field(session, goal, found, compared, kernels)
         else:
-            everyone = counted_field(session, session.counted, goal, found, compared)
-        field = session.directory.finish(stage, Field.of(everyone))
+            field = Field.of(counted_field(session, session.counted, goal, found, compared))
+        field = session.directory.finish(stage, field)
     return field
 
 
@@ -65,21 +68,21 @@ def _measured_field(
     found: SearchResult,
     compared: SearchResult,
     kernels: NetModel | None,
-) -> list[Contender]:
+) -> Field:
     settler = settler_of(session, goal, (found, compared), kernels)
     uninformed = replace(settler, problem=replace(settler.problem, curves=None))
-    uniform = settle_uniform(session, goal.limit)
-    filled = uninformed.settle(uniform.widths, uniform.comparison)
+    with needed(session, f"the baseline {_CHANNELS['uniform']}"):
+        uniform = settle_uniform(session, goal.limit, settler.compare)
+        filled = uninformed.settle(uniform.widths, uniform.comparison)
     record = session.directory.record("tolerance", Tolerated)
     allowed = session.config.budget.accuracy_drop
     passed = [] if record is None or allowed is None else tolerated_contenders(record, allowed)
-    return [
-        *finalists(session, settler, found),
-        *passed,
-        _baseline("filled", filled, "filled"),
-        _baseline("uniform", uniform, "uniform"),
-        _best_random(uninformed, compared),
-    ]
+    unmeasured: dict[str, str] = {}
+    own = [*finalists(session, settler, found, unmeasured), *passed]
+    baselines = [_baseline("filled", filled, "filled"), _baseline("uniform", uniform, "uniform")]
+    with needed(session, f"the baseline {_CHANNELS['random']}"):
+        baselines.append(_best_random(uninformed, compared))
+    return Field.of([*own, *baselines], unmeasured)
 
 
 def gather_smallest(session: Session, goal: Goal) -> Field:
@@ -87,7 +90,7 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
     stage = goal.named("contenders")
     field = session.directory.record(stage, Field)
     if field is None:
-        uniform = settle_uniform(session, goal.limit)
+        uniform = settle_uniform(session, goal.limit, session.compare)
         smallest = smallest_widths(session)
         everyone = [
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
@@ -109,7 +112,11 @@ def settler_of(
         for trial in found.trials:
             one = trial.outcome
             estimator.observe(trial.widths, one.latency_ratio, one.latency_error)
-    compare, observe, log = session.compare, estimator.observe, session.reporter.log
+    observe, log = estimator.observe, session.reporter.log
+
+    def compare(widths: Widths) -> Comparison:
+        return unsurprised(partial(session.compare, widths), estimator.interval(widths), log)
+
     if not session.config.budget.amounts:
         problem = search_problem(session, goal.probed, estimator)
         return Settler(problem, compare, observe, goal.limit, log)
@@ -121,11 +128,18 @@ def settler_of(
     return Settler(problem, compare, observe, goal.limit, log, allowances.used)
 
 
-def finalists(session: Session, settler: Settler, found: SearchResult) -> list[Contender]:
+def finalists(
+    session: Session, settler: Settler, found: SearchResult, unmeasured: dict[str, str]
+) -> list[Contender]:
     """The trials that promise most, by one promise and another, each brought to the budget.
 
-    None is a near copy of another; none at all where nothing of theirs meets the budget. One that
-    the device fails to measure is left out.
+    None is a near copy of another; none at all where nothing of theirs meets the budget.
+
+    Args:
+        session: the open run.
+        settler: brings them there.
+        found: the search.
+        unmeasured: gets the reason for each that the device fails to measure, which is left out.
     """
     contenders = []
     chosen = choose(found, settler.limit, session.channels.full, session.worths)
@@ -133,7 +147,9 @@ def finalists(session: Session, settler: Settler, found: SearchResult) -> list[C
         try:
             settled = settler.settle(trial.widths)
         except MeasurementError as error:  # a baseline's would end the run: it has to be shown
-            session.reporter.say(f"{trial_words(session, trial)} does not race: {error}")
+            words = trial_words(session, trial)
+            session.reporter.say(f"{words} does not race: {error}")
+            unmeasured[words] = str(error)
             continue
         if settled.met:
             words = _words(trial_words(session, trial), trial, settled)

@@ -53,14 +53,16 @@ def train_together(session: Session, on_epoch: OnEpoch = lambda epoch, model: No
 
 def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
     settings, seed = session.config.joint, session.config.search.seed
-    schedule, workload = schedule_of(settings), session.workload
+    after = session.config.finetune.epochs if session.config.trained_before else 0
+    schedule, workload = schedule_of(settings, after), session.workload
     probed = probe(session)
     factor = schedule.penalty(
         settings.alignment,
         steps=math.ceil(len(workload.splits.train) / settings.batch_size),
         lr=settings.lr,
     )
-    problem = search_problem(session, probed, probed.estimator(session))
+    estimator = probed.estimator(session)
+    problem = search_problem(session, probed, estimator)
     scorer = Scorer(
         session.channels,
         workload.model,
@@ -89,14 +91,19 @@ def _train(session: Session, on_epoch: OnEpoch) -> JointResult:
             seed=seed,
             folder=session.directory.path / "contenders",
             measure=lambda widths: session.compare(widths).ratio,
+            learn=estimator.observe,
             mode=session.config.training_mode,
             on_epoch=told,
         )
 
 
-def schedule_of(settings: JointConfig) -> JointSchedule:
-    """Lengths as they are run: epochs and rounds are scaled, what is done in a round is not."""
-    whole = ("episodes", "decoder_updates", "agent_updates")
-    parts = ("warmup", "fill", "joint", "settle")
-    scaled = {name: max(1, round(settings.scale * getattr(settings, name))) for name in parts}
-    return JointSchedule(**scaled, **{name: getattr(settings, name) for name in whole})
+def schedule_of(settings: JointConfig, after: int = 0) -> JointSchedule:
+    """How long everything takes.
+
+    Args:
+        settings: of the pipeline.
+        after: epochs of the cut network that share the learning rate's curve.
+    """
+    rounds = ("episodes", "decoder_updates", "agent_updates")
+    lengths = settings.lengths | {name: getattr(settings, name) for name in rounds}
+    return JointSchedule(**lengths, after=after)

@@ -5,7 +5,9 @@ latency estimator the points it starts from.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
+from edgeprune.devices import unsurprised
 from edgeprune.errors import ConfigError, UserError
 from edgeprune.latency import LatencyEstimator, NetModel
 from edgeprune.pipeline.records.compact import Compact, Measured
@@ -89,9 +91,12 @@ def _measure(session: Session) -> Probe:
     smallest = {name: choices[0] for name, choices in space.choices.items()}
     plans = [space.scaled(ratio) for ratio in PROBE_RATIOS] + [smallest]
     with session.reporter.task("probe", len(plans)) as task:
-        points = []
+        points, expected = [], LatencyEstimator(space.layer_costs_of, space.full)
         for widths in plans:
-            comparison = session.compare(widths)
+            comparison = unsurprised(
+                partial(session.compare, widths), expected.interval(widths), session.reporter.log
+            )
+            expected.observe(widths, comparison.ratio)
             points.append(Point(widths, comparison.ratio))
             task.advance(note=f"{space.macs(widths) / 1e6:.1f}M MACs: {comparison.ratio:.2f}x")
     # Of a pool the slowest board's: what keeps within milliseconds there does so everywhere.

@@ -25,6 +25,7 @@ from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.records import Finished, Heat, Mended, Race
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
+from edgeprune.pipeline.unmeasured import Costs, needed
 from edgeprune.report.race import Raced
 
 #: Parts of the schedule after which the worse half of the search's contenders is dropped.
@@ -86,6 +87,9 @@ def race(
         contender with the highest accuracy on the reward split whose written file meets the
         budget, whoever found it; it says who in ``found_by``. Where no file does, it is the
         fastest one, with ``met`` False.
+
+    Raises:
+        MeasurementError: the device failed to measure a baseline, or all finalists.
     """
     stage = goal.named("race")
     names = ("result", *BASELINES[session.config.prune.granularity])
@@ -112,6 +116,7 @@ class _Race:
         settler: narrows the winner where its file misses the budget.
         states: what every rung left, by its epochs.
         networks: of the contenders.
+        costs: of their files.
     """
 
     session: Session
@@ -120,9 +125,11 @@ class _Race:
     settler: Settler | None
     states: dict[int, Heat] = field(default_factory=dict)
     networks: Networks = field(init=False)
+    costs: Costs = field(init=False)
 
     def __post_init__(self) -> None:
         self.networks = Networks(self.session, self.goal)
+        self.costs = Costs(self.session, self.goal, self.networks)
 
     @property
     def epochs(self) -> int:
@@ -246,15 +253,16 @@ class _Race:
         """Write the baselines; each file is scored on the test split once."""
         for one in alive:
             for role in one.roles:
-                self._finish_role(one, role, self._scores[one.name])
+                with needed(self.session, f"the baseline {one.found_by}"):
+                    self._finish_role(one, role, self._scores[one.name])
 
     def repeated(self, alive: Sequence[Contender]) -> list[Contender]:
         """Those that ran to the end, and the winner narrower where its file misses the budget."""
         directory, stage = self.session.directory, self.goal.named("race-repeat")
         repeat = directory.record(stage, Repeat)
         if repeat is None:
-            best = self._ranked(alive)[0]
-            if self.settler is None or not self._worth_repeating(best, alive):
+            best, cost = next(self.costs.each(self._ranked(alive)))
+            if self.settler is None or not self._worth_repeating(best, cost, alive):
                 return list(alive)
             widths = self.settler.narrower(best.widths, self.networks.measured(best))
             if widths == best.widths:
@@ -273,11 +281,12 @@ class _Race:
         self.runners = Field(contenders=(*self.runners.contenders, one))
         return [*alive, one]
 
-    def _worth_repeating(self, best: Contender, alive: Sequence[Contender]) -> bool:
+    def _worth_repeating(self, best: Contender, cost: float, alive: Sequence[Contender]) -> bool:
         """Whether the winner misses the budget, and is better than others by more than chance."""
-        if self.networks.cost(best) <= self.goal.limit:
+        if cost <= self.goal.limit:
             return False
-        others = (one for one in self._ranked(alive) if self.networks.cost(one) <= self.goal.limit)
+        ranked = self.costs.each(self._ranked(alive))
+        others = (one for one, cost in ranked if cost <= self.goal.limit)
         second, score = next(others, None), self._scores[best.name]
         return second is None or score - self._scores[second.name] > self._error(score)
 
@@ -287,8 +296,7 @@ class _Race:
             return
         scores = self._scores
         missed: list[tuple[float, Contender]] = []
-        for one in self._ranked(alive):
-            cost = self.networks.cost(one)
+        for one, cost in self.costs.each(self._ranked(alive)):
             if cost <= self.goal.limit:
                 self._hand_over(one, scores[one.name])
                 return
@@ -374,6 +382,7 @@ class _Race:
                 epochs=last,
                 seconds=ran[last].seconds[one.name],
                 dropped_after=last if one.name in ran[last].dropped else None,
+                set_aside=self.costs.aside.get(one.name),
             )
             found.append(line)
         return tuple(found)

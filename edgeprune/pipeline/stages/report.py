@@ -62,6 +62,8 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
     aside = [one for found in entries.values() for one in found if isinstance(one, SetAside)]
     known = {key: manifest.target[key] for key in _TARGET if key in manifest.target}
     curves = directory.record("curves", Curves)
+    joint = directory.record("joint", JointResult)
+    counts = {name: len(found) for name, found in trials.items()}
     return Summary(
         title=directory.path.name,
         created=manifest.created,
@@ -70,7 +72,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         pipeline=masked(directory.pipeline.read_text(encoding="utf-8")),
         target=Target(**known),
         budget=manifest.budget,
-        rows=tuple(_rows(manifest, {name: len(found) for name, found in trials.items()})),
+        rows=tuple(_rows(manifest, counts, half_trained=joint is not None and joint.after > 0)),
         trials=tuple(
             _trial(trial, name, manifest) for name, found in trials.items() for trial in found
         ),
@@ -174,12 +176,14 @@ def _joint(directory: RunDirectory) -> list[JointEpoch]:
     ]
 
 
-def _rows(manifest: Manifest, trials: dict[str, int]) -> Iterator[Row]:
+def _rows(manifest: Manifest, trials: dict[str, int], *, half_trained: bool) -> Iterator[Row]:
     records = {"base": manifest.base, "result": manifest.result, **manifest.baselines}
     for role in ROLES[manifest.granularity]:
         name, record = _NAMES[role], records[role]
         if role == "uniform" and record.density is not None:
             name = "uniform density"
+        if role == "base" and half_trained:
+            name = "whole network, as it was when it was cut"
         measured = record.candidate
         assert measured is not None  # of all that are in a bundle
         yield Row(

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from edgeprune.devices import Comparison
+from edgeprune.devices import Comparison, unsurprised
 from edgeprune.evaluation import Evaluator
 from edgeprune.joint import JointResult
 from edgeprune.latency import NetModel
@@ -79,7 +79,13 @@ def _search(
     # The comparison draws its own numbers: a user's random search must not be it once more.
     own = name.startswith("search")
     options, seed = (sampler_options(session.config), config.seed) if own else ({}, config.seed + 1)
-    evaluator = session_evaluator(session, past.measured)
+    # As of when it was proposed: the estimator may be learning in another thread.
+    expected: dict[Key, tuple[float, float]] = {}
+
+    def believe(compare: Callable[[], Comparison], widths: Widths) -> Comparison:
+        return unsurprised(compare, expected.get(problem.key(widths)), session.reporter.log)
+
+    evaluator = session_evaluator(session, past.measured, believe)
     # Joint training has searched already: what is left is to score and measure what it found.
     found = session.directory.record("joint", JointResult) if own else None
     first = _first_widths(session, probe, sampler, kernels) if found is None else [found.widths]
@@ -103,9 +109,12 @@ def _search(
         return replace(outcome, amounts=dict(values), used=shares(session, values))
 
     def note(widths: Widths) -> dict[str, Any]:
+        interval = None if estimator is None else estimator.interval(widths)
+        if interval is not None:
+            expected[problem.key(widths)] = interval
         return {
             "predicted_ratio": None if estimator is None else estimator.ratio(widths),
-            "predicted_interval": None if estimator is None else list(estimator.interval(widths)),
+            "predicted_interval": None if interval is None else list(interval),
             "predicted_reward": _expected_reward(chosen),
             "trusted": getattr(chosen, "trusted", None),
         }
@@ -159,7 +168,9 @@ def worth_measuring(
 
 
 def session_evaluator(
-    session: Session, known: Callable[[Widths], Comparison | None] | None = None
+    session: Session,
+    known: Callable[[Widths], Comparison | None] | None = None,
+    believe: Callable[[Callable[[], Comparison], Widths], Comparison] | None = None,
 ) -> Evaluator:
     """What turns widths into outcomes in a run; what is known is not measured again."""
     images, crew = session.retrain_images, session.crew
@@ -179,6 +190,7 @@ def session_evaluator(
         retrain=partial(retrain, session, images) if images else None,
         turns=session.turns,
         elsewhere=None if crew is None else partial(score_elsewhere, session, crew, images),
+        believe=believe,
     )
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from edgeprune.pruning.attributes import counting
-from edgeprune.pruning.flow import Flow, GroupedConv, Layer, Product, Value, rule
+from edgeprune.pruning.flow import Flow, Layer, NodeNumber, Product, Value, rule
 from edgeprune.pruning.graph import Node
 from edgeprune.pruning.labels import Ids
 
@@ -25,7 +25,8 @@ def convolution(flow: Flow, node: Node) -> None:
     else:
         _tie_conv_groups(flow, image.axes[1], weight.axes[0], groups, image)
         if weight.axes[0] is not None:
-            flow.grouped.append(GroupedConv(node, weight.axes[0], weight.shape[0] // groups))
+            per_group = weight.shape[0] // groups
+            flow.node_numbers.append(NodeNumber(node, "group", weight.axes[0], per_group))
             if weight.parameter is None:  # a filter whose code may count the channels by a name
                 named = counting(flow.numbers(node), [groups], [weight.axes[0]])
                 flow.remember(node, named or {})
@@ -52,7 +53,7 @@ def transposed_convolution(flow: Flow, node: Node) -> None:
         if weight.axes[0] is not None:
             outputs = flow.labels.fresh(flow.shape_of(node)[1])
             _tie_conv_groups(flow, weight.axes[0], outputs, groups, image)
-            flow.grouped.append(GroupedConv(node, weight.axes[0], per_group))
+            flow.node_numbers.append(NodeNumber(node, "group", weight.axes[0], per_group))
     _bias(flow, node, outputs)
     flow.put(node, (None, outputs, *[None] * (len(image.shape) - 2)))
     fan_in = (weight.axes[0] if groups == 1 else None, per_group)

@@ -48,7 +48,11 @@ def slicing(flow: Flow, node: Node) -> None:
             new_starts[index], new_ends[index] = start, _NO_BOUND if whole else end
         if ids is None or whole:
             continue
-        follows = step == 1 and _follows(flow, node, ids, (starts, ends), index)
+        # The exporter takes the gates of recurrent weights apart: they lose as many rows each.
+        follows = step == 1 and (
+            value.parameter in flow.graph.recurrent
+            or _follows(flow, node, ids, (starts, ends), index)
+        )
         axes[axis] = ids[start:end] if follows else None
         if follows:
             new_starts[index], new_ends[index] = ids[:start], ids[:end]

@@ -11,12 +11,15 @@ from edgeprune.errors import SpaceError
 from edgeprune.pruning.branches import Branch
 from edgeprune.pruning.groups import ChannelGroup
 from edgeprune.pruning.importance import Scores
-from edgeprune.pruning.plan import Plan
+from edgeprune.pruning.plan import Plan, Widths
 from edgeprune.pruning.soundness import culprits, problem_with
 from edgeprune.tensors import Inputs
 
 if TYPE_CHECKING:
     from edgeprune.pruning.spaces.channels import ChannelSpace
+
+#: Smallest and largest share of a group's channels that a trial keeps.
+_KEPT = (0.25, 0.6)
 
 
 def checked(
@@ -47,20 +50,27 @@ class _Trial:
     batch_axis: int | None = 0
 
     def of_groups(self, names: Sequence[str]) -> str | None:
-        """Cut some groups a little and compare torch with ONNX Runtime.
+        """Cut some groups and compare torch with ONNX Runtime."""
+        widths = self.widths()
+        return self.of_widths({name: widths[name] for name in names})
+
+    def of_branches(self, names: Sequence[str]) -> str | None:
+        """Cut all groups and remove some branches, named by their first groups."""
+        by_name = {branch.groups[0]: branch for branch in self.space.branches}
+        gone = {group: 0 for name in names for group in by_name[name].groups}
+        return self.of_widths(self.widths() | gone)
+
+    def widths(self) -> Widths:
+        """About half of every group: the smaller the networks, the sooner they are compared.
 
         Each group by another share: sizes that only agree when all are cut alike must not pass.
         """
         space = self.space
-        keep = np.random.default_rng(0).uniform(0.6, 0.95, len(space.free))
-        shares = dict(zip(space.full, keep.tolist(), strict=True))
-        return self.of_widths(
-            {
-                name: _below([one for one in space.choices[name] if one], shares[name] * full)
-                for name, full in space.full.items()
-                if name in set(names)
-            }
-        )
+        keep = np.random.default_rng(0).uniform(*_KEPT, len(space.free))
+        return {
+            name: _below([one for one in space.choices[name] if one], share * full)
+            for (name, full), share in zip(space.full.items(), keep.tolist(), strict=True)
+        }
 
     def of_widths(self, widths: Mapping[str, int]) -> str | None:
         """What goes wrong with a cut, or None."""
@@ -118,13 +128,9 @@ def _with_sound_branches(trial: _Trial) -> "ChannelSpace":
     """The space without the branches whose removal breaks the model."""
     space = trial.space
     by_name = {branch.groups[0]: branch for branch in space.branches}
-
-    def problem(names: Sequence[str]) -> str | None:
-        return trial.of_widths({group: 0 for name in names for group in by_name[name].groups})
-
-    if not by_name or problem(list(by_name)) is None:
+    if not by_name or trial.of_branches(list(by_name)) is None:
         return space
-    wrong = culprits(list(by_name), problem)
+    wrong = culprits(list(by_name), trial.of_branches)
     sound = [branch for name, branch in by_name.items() if name not in wrong]
     may_go = {name for branch in sound for name in branch.groups}
     groups = [

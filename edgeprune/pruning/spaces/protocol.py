@@ -126,8 +126,11 @@ class CountedSpace(CandidateSpace, Protocol):
     def written_density(self, content: bytes) -> float:
         """The same, counted in an ONNX file: what holds for the budget."""
 
-    def by_magnitude(self, density: float) -> Widths:
-        """What a method without search keeps within a density: the baseline to beat."""
+    def by_magnitude(self, density: float, factors: Mapping[str, float] | None = None) -> Widths:
+        """What a method without search keeps within a density: the baseline to beat.
+
+        With factors, one of each layer, its thresholds times those.
+        """
 
     def completed(self, widths: Mapping[str, int], density: float) -> Widths:
         """What that method keeps of given widths."""

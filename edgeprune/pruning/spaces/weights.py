@@ -26,6 +26,8 @@ PER_MILLE = 1000
 #: No layer keeps fewer weights than this (all it has, if it has fewer): an empty layer cuts the
 #: network in two, which global magnitude does at high sparsity.
 LEAST_WEIGHTS = 16
+#: Halvings of the range of thresholds: below any two magnitudes that float32 tells apart.
+_HALVINGS = 48
 
 
 @dataclass(frozen=True)
@@ -263,13 +265,25 @@ class WeightSpace:
         """One threshold for all layers, in standard deviations of each one's weights."""
         return {name: self._allowed(name, self.above(name, deviations)) for name in self.layers}
 
-    def by_magnitude(self, density: float) -> Widths:
+    def by_magnitude(self, density: float, factors: Mapping[str, float] | None = None) -> Widths:
         """Global magnitude (arXiv 2209.14624): one threshold for all weights of the model.
 
         Args:
             density: share of all weights that is kept at most, but for layers at their least.
+            factors: of each layer, what the common threshold is multiplied by there.
         """
-        return self.completed({name: PER_MILLE for name in self.layers}, density)
+        if factors is None:
+            return self.completed({name: PER_MILLE for name in self.layers}, density)
+        most = {name: PER_MILLE for name in self.layers}
+        low, high = 0.0, float(self._everything[0]) / min(factors.values()) + 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            limits = {name: middle * factors[name] for name in self.layers}
+            if self.density(self._over(limits, most)) <= density:
+                high = middle
+            else:
+                low = middle
+        return self._over({name: high * factors[name] for name in self.layers}, most)
 
     def completed(self, widths: Mapping[str, int], density: float) -> Widths:
         """Global magnitude among the weights that some densities keep.
@@ -282,21 +296,25 @@ class WeightSpace:
         # Rounding to thousandths and the least densities move the sum: bisect on the threshold.
         while low < high:
             middle = (low + high + 1) // 2
-            found = self._over(float(self._everything[middle - 1]), widths)
+            found = self._over(self._common(float(self._everything[middle - 1])), widths)
             if self.density(found) <= density:
                 low = middle
             else:
                 high = middle - 1
-        return self._over(float(self._everything[low - 1]) if low else math.inf, widths)
+        limit = float(self._everything[low - 1]) if low else math.inf
+        return self._over(self._common(limit), widths)
+
+    def _common(self, limit: float) -> dict[str, float]:
+        return dict.fromkeys(self.layers, limit)
 
     @cached_property
     def _everything(self) -> np.ndarray:
         """All magnitudes of the model, falling."""
         return np.sort(np.concatenate(list(self._sorted.values())))[::-1]
 
-    def _over(self, limit: float, most: Mapping[str, int]) -> Widths:
+    def _over(self, limits: Mapping[str, float], most: Mapping[str, int]) -> Widths:
         counts = {
-            name: int(np.searchsorted(-self._sorted[name], -limit, side="right"))
+            name: int(np.searchsorted(-self._sorted[name], -limits[name], side="right"))
             for name in self.layers
         }
         return {

@@ -146,3 +146,12 @@ def test_a_worker_times_it() -> None:
         comparison = device.compare(NET, NET)
         assert 0 < comparison.candidate.median_ms < float("inf")
         assert comparison.candidate.conditions["runtime"] == "tvm"
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_it_tells_the_memory_that_is_planned(runtime: Runtime, tmp_path: Path, tuned: bool) -> None:
+    database = tmp_path / "records" if tuned else None
+    found = runtime.memory(compile_library(NET, HERE, database=database), "")
+    assert found >= 4 * 2 * 8 * 8 * 8  # a convolution's input and output lie beside one another
+    wider = runtime.memory(compile_library(small_net(16, size=8), HERE, database=database), "")
+    assert 1.5 * found < wider < 2.5 * found

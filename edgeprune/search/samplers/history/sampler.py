@@ -1,24 +1,30 @@
-"""History: AMC's agent, helped by what was measured on the device before."""
+"""History: AMC, helped by what was measured on the device before."""
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.filling import fill
-from edgeprune.search.fitting import fit_to_budget
+from edgeprune.search.fitting import asked_ratios, fit_to_budget
 from edgeprune.search.problem import Key, SearchProblem, Widths
-from edgeprune.search.samplers.amc.agent import Agent
-from edgeprune.search.samplers.amc.episode import Episode, Walk
-from edgeprune.search.samplers.amc.sampler import AmcSampler
-from edgeprune.search.samplers.history.agent import Pool, transferred_agent
-from edgeprune.search.samplers.history.assistant import Assistant, coherent_models
+from edgeprune.search.reward_noise import LATENCY_RATIO
+from edgeprune.search.samplers.amc.critics import amc_sampler
+from edgeprune.search.samplers.amc.episode import Episode
+from edgeprune.search.samplers.amc.sampler import truncated_normal
+from edgeprune.search.samplers.base import WidthSampler
+from edgeprune.search.samplers.history.agent import Actor, PlanCritic, elite
+from edgeprune.search.samplers.history.assistant import (
+    FEWEST_TRIALS,
+    Assistant,
+    coherent_models,
+)
 from edgeprune.search.samplers.history.options import HistoryOptions
-from edgeprune.search.samplers.history.transfer_walk import TransferWalk
+from edgeprune.search.samplers.history.transfer_walk import TransferWalk, source_episodes
 from edgeprune.search.samplers.seen import Seen, seen_keys
 from edgeprune.search.sources import Floats, usable
 from edgeprune.search.translation import best_points
@@ -28,30 +34,36 @@ _PARENTS = 4
 _CHANGED = 0.3
 #: Deviation of the logarithm of a keep ratio that is varied.
 _CHANGE = 0.3
+#: Own trials below which the actor is regressed on earlier searches alone.
+_FEWEST_OWN = 10
 
 
-class HistorySampler(AmcSampler):
+class HistorySampler(WidthSampler):
     """AMC with transfer, augmented transfer and assistant learning (Mu et al., TCAD 2024).
 
     The paper's abstract names the three; how they work below their names is reconstructed here.
     Each has a switch of its own in `HistoryOptions`:
 
-    - *transfer*: the agent starts as it would have ended the nearest earlier search, explores
-      less, and sees states that mean the same in every network (`TransferWalk`);
-    - *augmented*: it starts from all earlier searches, pooled, with rewards standardised source
-      by source and the latency that was reached in its state (`Pool`), by updates before the
-      first trial;
-    - *assistant*: a model of the earlier and the current trials picks which of many proposals is
-      evaluated (`Assistant`); beside the agent's there are variations of the best known
-      candidates;
+    - *transfer*: an actor regressed on the best tenth of the nearest earlier search's plans
+      proposes, with little noise (`Actor`), in states that mean the same in every network
+      (`TransferWalk`); of its proposals and of variations of the best plans so far, a critic of
+      whole plans picks (`PlanCritic`), which begins with that search's trials. Both learn from
+      this search's trials as they come in;
+    - *augmented*: the same with all earlier searches, with rewards standardised source by source;
+    - *assistant*: a model of the earlier and the current trials picks in the critic's place
+      (`Assistant`);
     - *replay* (not the paper's): the best of earlier searches, translated by relative depth and
       kind of group, are evaluated first.
 
+    A DDPG agent that was trained on the sources, or started from their replay buffer, transferred
+    nothing (docs/results.md): what it had learnt was about its own raw actions, and 0.5 of noise
+    drowned it.
+
     Earlier searches (`SearchProblem.sources`) have to earn trust. One whose rewards do not follow
     from its own widths is left out. When the trials of this search speak clearly against those
-    that are left, all are dropped, and the agent begins again as AMC's that has seen the same
-    trials. Without any, this is `AmcSampler`, proposal for proposal. Short ones, of fewer than 8
-    trials, only have their best replayed.
+    that are left, all are dropped, and the search goes on as AMC's that has seen the same trials.
+    Without any, this is `amc`, proposal for proposal, by the critic of `AmcOptions`. Short ones, of
+    fewer than 8 trials, only have their best replayed.
 
     Args:
         problem: what is searched.
@@ -71,16 +83,14 @@ class HistorySampler(AmcSampler):
         trials: int,
         options: HistoryOptions | None = None,
     ) -> None:
+        super().__init__(problem, seed)
         self.history = options or HistoryOptions()
+        self._seed, self._trials, self._finished = seed, trials, 0
+        self._cold = amc_sampler(problem, seed, trials, self.history)
         sources = usable(problem.sources)
         earned = coherent_models(problem, sources)
-        # What sources say is about keep ratios, and picking from many allocations would be slow.
-        cold = self.history.model_copy(update={"relative": False}) if earned else self.history
-        super().__init__(problem, seed, trials, cold)
-        self._seed, self._trials = seed, trials
-        self._cold_options = self.options
         self._sources = [source for source, _ in earned]
-        short = [one for one in sources if one.trials < 8] if not earned else []
+        short = [one for one in sources if one.trials < FEWEST_TRIALS] if not earned else []
         self.trusted = tuple(one.name for one in (*self._sources, *short))
         self.predicted_reward: float | None = None
         self._model = Assistant(problem, [model for _, model in earned]) if earned else None
@@ -89,14 +99,21 @@ class HistorySampler(AmcSampler):
             wanted = self.history.replayed if self._sources else 1
             self._queue = best_points(problem, [*self._sources, *short], wanted)
         self._replayed = 0
-        self._own: list[tuple[Episode, float]] = []
-        self._pool: Pool | None = None
-        self._transferred = bool(earned) and (self.history.transfer or self.history.augmented)
-        if self._transferred:
+        self._taught: list[Episode] = []
+        self._critic: PlanCritic | None = None
+        self._actor: tuple[tuple[int, ...], Actor] | None = None
+        self._walk = TransferWalk(problem)
+        if self._sources and (self.history.transfer or self.history.augmented):
             self._start_transferred()
 
+    @property
+    def last_actions(self) -> tuple[float, ...] | None:
+        """Raw actions of the trial that AMC's own agent learnt from last, where there is one."""
+        found: tuple[float, ...] | None = getattr(self._cold, "last_actions", None)
+        return found
+
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
-        """The best of earlier searches first; then the agent's, or what the assistant picks."""
+        """The best of earlier searches first; then what assistant or critic pick, or AMC's."""
         self.predicted_reward = None
         done = self._complete(study)
         if self._model is not None and self._model.trials != len(done):
@@ -104,35 +121,30 @@ class HistorySampler(AmcSampler):
         if self._replayed < len(self._queue):
             self._replayed += 1
             widths = self._queue[self._replayed - 1]
-            if self._model is not None:
-                self._expected(widths, self._model)
+            self._expect(widths)
             return widths
-        if self._model is None or not self.history.assistant:
-            return super().propose(study, trial)
-        return self._picked(study, trial, self._model)
+        judge = self._model if self.history.assistant else self._critic
+        if judge is None:
+            return self._cold.propose(study, trial)
+        return self._picked(study, done, judge)
 
     def state_dict(self) -> dict[str, Any]:
-        """As AMC's, with what became of the sources."""
+        """AMC's, with what became of the sources; all else is in the study."""
         return {
             **super().state_dict(),
+            "cold": self._cold.state_dict(),
+            "finished": self._finished,
             "replayed": self._replayed,
             "doubted": self._model is None,
-            "own": [
-                (torch.from_numpy(one.states.copy()), list(one.actions), reward)
-                for one, reward in self._own
-            ],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was called."""
         if state["doubted"] and self._model is not None:
-            self._start_cold()
+            self._drop()
         super().load_state_dict(state)
-        self._replayed = state["replayed"]
-        self._own = [
-            (Episode(states.numpy(), list(actions), {}), reward)
-            for states, actions, reward in state["own"]
-        ]
+        self._cold.load_state_dict(state["cold"])
+        self._finished, self._replayed = state["finished"], state["replayed"]
 
     def after_trial(
         self,
@@ -142,95 +154,96 @@ class HistorySampler(AmcSampler):
         values: Sequence[float] | None,
     ) -> None:
         """Learn from a finished trial, about the sources too (Optuna's interface)."""
-        super().after_trial(study, trial, state, values)
-        if self._model is None or state != TrialState.COMPLETE or not values:
+        self._cold.after_trial(study, trial, state, values)
+        if state != TrialState.COMPLETE or not values:
+            return
+        self._finished += 1
+        if self._model is None:
             return
         told = copy.copy(trial)
         told.values = list(values)
         others = [one for one in self._complete(study) if one.number != trial.number]
-        ratios, rewards = self._evaluated([*others, told])
-        self._model.learn(ratios, rewards)
+        self._model.learn(*self._evaluated([*others, told]))
         if self._model.refuted:
-            self._start_cold()
-            self._catch_up(ratios, rewards)
-
-    def _take_in(self, episode: Episode, reward: float) -> None:
-        if self._pool is None:
-            super()._take_in(episode, reward)
-            return
-        self._own.append((episode, reward))
-        episodes, rewards = zip(*self._own, strict=True)
-        self._pool.fill(self._agent, episodes, np.array(rewards))
-        self._agent.learn(self.options.updates * len(episode.actions))
+            self._drop()
 
     def _start_transferred(self) -> None:
-        options = self.history.transferred(self._trials)
-        wanted, walk = self.problem.feature_names, TransferWalk(self.problem)
         nearest = min(self._sources, key=lambda one: abs(one.budget - self.problem.target))
-        if self.history.augmented:
-            longest = max(len(self.problem.groups), *(len(one.features) for one in self._sources))
-            agent = Agent(walk.state_size, longest, options, self._seed)
-            self._pool = Pool(self._sources, wanted)
-            self._pool.fill(agent, [], np.empty(0))
-            agent.learn(self.history.offline_updates)
-        else:
-            agent = transferred_agent(nearest, wanted, options, walk.state_size, self._seed)
-            agent.restart()
-        self.options, self._walk, self._agent = options, walk, agent
+        taught = self._sources if self.history.augmented else [nearest]
+        for source in taught:
+            rows = elite(source.rewards, source.costs, source.budget)
+            self._taught += source_episodes(source, self.problem.feature_names, rows)
+        self._critic = PlanCritic(self.problem, taught, self._seed)
 
-    def _start_cold(self) -> None:
-        """As AMC would have started; the sources are dropped."""
-        self.trusted, self._model, self._pool, self._queue = (), None, None, []
-        self._own = []
-        self._open.clear()
-        if self._transferred:
-            walk = Walk(self.problem, identity=self._cold_options.identity)
-            agent = Agent(walk.state_size, len(self.problem.groups), self._cold_options, self._seed)
-            self.options, self._walk, self._agent = self._cold_options, walk, agent
+    def _drop(self) -> None:
+        """The sources are not believed any more: AMC goes on by itself."""
+        self.trusted, self._model, self._critic, self._queue = (), None, None, []
 
-    def _catch_up(self, ratios: Floats, rewards: Floats) -> None:
-        """Let a new agent remember the trials so far."""
-        if not self._transferred:
-            return
-        for row, reward in zip(ratios, rewards, strict=True):
-            episode = self._walk.retrace(self._widths(row))
-            self._agent.remember(episode.states, episode.actions, float(reward))
-
-    def _picked(self, study: Study, trial: FrozenTrial, model: Assistant) -> Widths:
-        """The candidate that the assistant thinks most of: proposed, or varied."""
-        policy = self._draw if self.history.proposer == "random" else self._explore
-        episodes = {}
-        for _ in range(self.history.proposals):
-            episode = self._walk.act(policy, wall=self.options.wall)
-            # Filled once it is picked: filling 32 candidates would take longer than a trial.
-            widths = fit_to_budget(self.problem, self._allowed(episode.actions), fill=False)
-            episodes[self.problem.key(widths)] = episode
-        known = [dict(one.params) for one in self._complete(study)]
+    def _picked(
+        self, study: Study, done: list[FrozenTrial], judge: Assistant | PlanCritic
+    ) -> Widths:
+        """The candidate that is promised most of: proposed, or varied."""
+        ratios, rewards = self._evaluated(done)
+        if judge.trials != len(done):
+            judge.learn(ratios, rewards)
+        candidates = self._proposed(done, ratios, rewards)
+        known = [dict(one.params) for one in done]
         known = [widths for widths in known if self.problem.fits(widths)]
-        candidates = [self._by_key(key) for key in episodes]
         # Only what was evaluated is varied: far from it a model of this many ratios is a guess.
-        candidates += self._variations(self._ranked(known, model, 0.0)[:_PARENTS])
+        candidates += self._variations(self._ranked(known, judge, 0.0)[:_PARENTS])
         left = max(0.0, 1 - self._finished / self._trials)
-        ranked = self._ranked(candidates, model, left * self.history.optimism)
-        chosen, filled = self._unknown(ranked, seen_keys(self.problem, study))
-        self._expected(filled, model)
-        if self.problem.key(chosen) in episodes:
-            self._open[trial.number] = episodes[self.problem.key(chosen)]
+        ranked = self._ranked(candidates, judge, left * self.history.optimism)
+        filled = self._unknown(ranked, seen_keys(self.problem, study))
+        self._expect(filled)
         return filled
 
-    def _unknown(self, ranked: list[Widths], seen: Seen) -> tuple[Widths, Widths]:
-        """The first candidate that is unknown once it is filled, and filled."""
+    def _proposed(self, done: list[FrozenTrial], ratios: Floats, rewards: Floats) -> list[Widths]:
+        """Draws around the actor, the first without noise; without an actor random ones."""
+        agent = self._critic is not None and self.history.proposer == "agent"
+        actor = self._regressed(done, ratios, rewards) if agent else None
+        found: dict[Key, Widths] = {}
+        for number in range(self.history.proposals):
+            if actor is None:
+                policy = self._draw
+            else:
+                noise = self.history.transferred_noise if number else 0.0
+                policy = partial(self._explore, actor, noise)
+            asked = asked_ratios(self.problem, self._walk.act(policy))
+            # Filled once it is picked: filling 32 candidates would take longer than a trial.
+            widths = fit_to_budget(self.problem, asked, fill=False)
+            found[self.problem.key(widths)] = widths
+        return list(found.values())
+
+    def _regressed(self, done: list[FrozenTrial], ratios: Floats, rewards: Floats) -> Actor:
+        """The actor, regressed anew when the best of this search's own plans are others."""
+        rows: list[int] = []
+        costs = np.array([float(one.user_attrs.get(LATENCY_RATIO, 0.0)) for one in done])
+        if len(done) >= _FEWEST_OWN:
+            rows = elite(rewards, costs, self.problem.target)
+        if self._actor is None or self._actor[0] != tuple(rows):
+            own = [self._walk.retrace(ratios[row], float(costs[row])) for row in rows]
+            self._actor = tuple(rows), Actor([*self._taught, *own], self._seed)
+        return self._actor[1]
+
+    def _explore(self, actor: Actor, noise: float, state: np.ndarray) -> float:
+        centre = actor.act(state)
+        return truncated_normal(self.rng, centre, noise) if noise else centre
+
+    def _unknown(self, ranked: list[Widths], seen: Seen) -> Widths:
+        """The first candidate that is unknown once it is filled, so."""
         for one in ranked:
             filled = fill(self.problem, one)
             if self.problem.key(filled) not in seen:
-                return one, filled
-        return ranked[0], fill(self.problem, ranked[0])
+                return filled
+        return fill(self.problem, ranked[0])
 
-    def _ranked(self, candidates: list[Widths], model: Assistant, optimism: float) -> list[Widths]:
+    def _ranked(
+        self, candidates: list[Widths], judge: Assistant | PlanCritic, optimism: float
+    ) -> list[Widths]:
         """The most promising first."""
         if not candidates:
             return []
-        mean, deviation = model.predict(np.array([self._ratios(one) for one in candidates]))
+        mean, deviation = judge.predict(np.array([self._ratios(one) for one in candidates]))
         order = np.argsort(-(mean + optimism * deviation), kind="stable")
         return [candidates[place] for place in order]
 
@@ -245,22 +258,20 @@ class HistorySampler(AmcSampler):
             found.append(fit_to_budget(self.problem, named, fill=False))
         return found
 
-    def _by_key(self, key: Key) -> Widths:
-        return dict(zip(self.problem.groups, key, strict=True))
-
-    def _expected(self, widths: Widths, model: Assistant) -> None:
+    def _expect(self, widths: Widths) -> None:
         """Note what the assistant expects of these widths, once it can know."""
-        if self.history.assistant and model.trials:
-            mean, _ = model.predict(self._ratios(widths)[None])
+        if self.history.assistant and self._model is not None and self._model.trials:
+            mean, _ = self._model.predict(self._ratios(widths)[None])
             self.predicted_reward = float(mean[0])
 
     def _draw(self, state: np.ndarray) -> float:
         return float(self.rng.uniform())
 
     def _complete(self, study: Study) -> list[FrozenTrial]:
-        """The finished trials of a study that say something about all groups."""
+        """The finished trials that say something about all groups, in the order of numbers."""
         done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [one for one in done if all(group in one.params for group in self.problem.groups)]
+        told = [one for one in done if all(group in one.params for group in self.problem.groups)]
+        return sorted(told, key=lambda one: one.number)
 
     def _evaluated(self, done: Sequence[FrozenTrial]) -> tuple[Floats, Floats]:
         """Keep ratios and rewards of finished trials, in the order of their numbers."""
@@ -271,8 +282,3 @@ class HistorySampler(AmcSampler):
 
     def _ratios(self, widths: Mapping[str, int]) -> Floats:
         return np.array([widths[g] / self.problem.full[g] for g in self.problem.groups])
-
-    def _widths(self, ratios: Floats) -> Widths:
-        full = self.problem.full
-        pairs = zip(self.problem.groups, ratios, strict=True)
-        return {group: round(float(ratio) * full[group]) for group, ratio in pairs}

@@ -1,13 +1,12 @@
 """Episodes whose states mean the same in every network, so that what was learned moves over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.problem import SearchProblem
 from edgeprune.search.samplers.amc.episode import Episode
 from edgeprune.search.sources import Floats, SourceRun, column
-from edgeprune.search.wall import largest_width
 
 #: Bumps over the relative depth: they tell groups apart, as AMC's index does, in any network.
 _BUMPS = 16
@@ -60,9 +59,19 @@ class Features:
             np.float32
         )
 
+    def episode(self, ratios: Floats, goal: float) -> Episode:
+        """The episode of applied keep ratios.
+
+        Args:
+            ratios: of all groups.
+            goal: the cost that they reached.
+        """
+        states = [self.state(index, goal, ratios) for index in range(len(ratios))]
+        return Episode(np.stack(states), ratios.tolist(), {})
+
 
 class TransferWalk:
-    """As `amc_episode.Walk`, with states that do not depend on a network's depth or names.
+    """Passes over the groups, with states that do not depend on a network's depth or names.
 
     Args:
         problem: what is searched.
@@ -74,52 +83,35 @@ class TransferWalk:
             problem.feature_names, problem.feature_names, np.asarray(problem.features, np.float64)
         )
 
-    @property
-    def state_size(self) -> int:
-        """Length of an observation."""
-        return int(self._features.static.shape[1]) + len(RUNTIME_INPUTS)
+    def act(self, policy: Callable[[np.ndarray], float]) -> dict[str, float]:
+        """Keep ratios that a policy chooses, group after group."""
+        ratios = np.ones(len(self._problem.groups))
+        for index in range(len(ratios)):
+            ratios[index] = policy(self._features.state(index, self._problem.target, ratios))
+        return dict(zip(self._problem.groups, ratios.tolist(), strict=True))
 
-    def act(self, policy: Callable[[np.ndarray], float], *, wall: bool) -> Episode:
-        """Let a policy choose; see `amc_episode.Walk.act`."""
-        problem = self._problem
-        widths: Widths = dict(problem.smallest)
-        ratios = np.ones(len(problem.groups))
-        states, actions = [], []
-        for index, group in enumerate(problem.groups):
-            state = self._features.state(index, problem.target, ratios)
-            action = policy(state)
-            width = problem.nearest_open(group, action * problem.full[group], widths)
-            if wall:
-                width = min(width, largest_width(problem, widths, group))
-            widths[group] = width
-            ratios[index] = width / problem.full[group]
-            states.append(state)
-            actions.append(action)
-        return Episode(np.stack(states), actions, widths)
-
-    def retrace(self, widths: Widths) -> Episode:
-        """The episode that leads to given widths: each action is the group's keep ratio."""
-        kept = iter([widths[group] / self._problem.full[group] for group in self._problem.groups])
-        return self.act(lambda state: next(kept), wall=False)
+    def retrace(self, ratios: Floats, cost: float) -> Episode:
+        """The episode of keep ratios that were evaluated, with the cost that they reached."""
+        return self._features.episode(ratios, cost)
 
 
-def source_episodes(source: SourceRun, wanted: tuple[str, ...]) -> list[Episode]:
-    """All transitions of a source, made again from its raw actions.
+def source_episodes(
+    source: SourceRun, wanted: tuple[str, ...], rows: Sequence[int]
+) -> list[Episode]:
+    """Trials of a source as episodes: its applied keep ratios with the cost that they reached.
 
     The goal in the states is the latency ratio that was reached, not the one that was asked for:
     a candidate that came out at 0.62 is a sound example of how to reach 0.62 (hindsight
-    relabelling, Andrychowicz et al., NeurIPS 2017).
+    relabelling, Andrychowicz et al., NeurIPS 2017). What an agent asked for before it was brought
+    to the budget did not reach that cost, so the actions are the ratios that were applied.
 
     Args:
         source: cleaned.
         wanted: the columns the agent sees.
+        rows: places of the trials.
     """
     features = Features(wanted, source.feature_names, source.features)
-    episodes = []
-    for ratios, actions, cost in zip(source.ratios, source.actions, source.costs, strict=True):
-        states = [features.state(index, float(cost), ratios) for index in range(len(ratios))]
-        episodes.append(Episode(np.stack(states), actions.tolist(), {}))
-    return episodes
+    return [features.episode(source.ratios[row], float(source.costs[row])) for row in rows]
 
 
 def _scaled(values: Floats | None, groups: int) -> Floats:

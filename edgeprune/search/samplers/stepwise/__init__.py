@@ -7,7 +7,7 @@ SPECS = (
     SamplerSpec(
         "purl",
         later("edgeprune.search.samplers.stepwise.purl", "PurlSampler", PurlOptions),
-        "a DQN agent that picks each layer's threshold and is rewarded at every step (PuRL)",
+        "a DQN agent that goes over the layers once and is rewarded at every step (PuRL)",
         when="you compare methods, or prune single weights",
         check=PurlOptions.from_mapping,
         single_weights=True,
@@ -15,7 +15,7 @@ SPECS = (
     ),
     SamplerSpec(
         "qlp",
-        later("edgeprune.search.samplers.stepwise.qlp", "QlpSampler", QlpOptions),
+        later("edgeprune.search.samplers.stepwise.thresholds", "qlp_sampler", QlpOptions),
         "a DQN agent that is led down over a curriculum of budgets (QLP)",
         when="you want a bundle for every step of a ladder",
         check=QlpOptions.from_mapping,

@@ -1,11 +1,16 @@
 """Numbers of the stepwise samplers, PuRL and QLP."""
 
+import math
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from edgeprune.errors import SearchError
 from edgeprune.search.samplers.checked_options import CheckedOptions, Count, Rate, Sizes
+
+#: Of PuRL's first author's submission to MicroNet, and a grid that begins with cutting nothing.
+_AUTHORS = tuple(step / 5 for step in range(5, 12))
+_TENTHS = tuple(step / 10 for step in range(23))
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Numbers = Annotated[tuple[Share, ...], Field(min_length=2, strict=False)]
@@ -45,7 +50,12 @@ class PurlOptions(AgentOptions):
     """Parameters of `PurlSampler`: reconstructions, see its docstring.
 
     Attributes:
-        alphas: the actions: removed is what lies below so many standard deviations.
+        around: on channels, change the best plan so far by `factors` and complete every plan to
+            the budget before it is scored; False: cut the uncut model by `alphas`, as published.
+        factors: the actions on channels, of a group's keep ratio.
+        alphas: the actions on single weights: removed is what lies below so many standard
+            deviations. None: the authors' own grid, 1.0 to 2.2 in steps of 0.2, where the budget
+            is below what its lowest threshold keeps; else 0 to 2.2 in steps of 0.1.
         beta: weight of the reward.
         target_accuracy: accuracy that is asked for, as a share of the base model's.
     """
@@ -53,14 +63,34 @@ class PurlOptions(AgentOptions):
     sampler: ClassVar[str] = "purl"
 
     hidden: Sizes = (128, 128)
+    target_every: Count = 20
     replay: Count = 5_000
     batch_size: Count = 32
     exploration: Rate = 0.6
-    alphas: Annotated[
-        tuple[Annotated[float, Field(ge=0, le=10)], ...], Field(min_length=2, strict=False)
-    ] = tuple(step / 10 for step in range(23))
+    around: bool = True
+    factors: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=10)], ...], Field(min_length=2, strict=False)
+    ] = (0.5, 0.65, 0.8, 1.0, 1.25, 1.55, 2.0)
+    alphas: (
+        Annotated[
+            tuple[Annotated[float, Field(ge=0, le=10)], ...], Field(min_length=2, strict=False)
+        ]
+        | None
+    ) = None
     beta: Annotated[float, Field(gt=0, le=1e6)] = 5.0
     target_accuracy: Rate = 1.0
+
+    def thresholds(self, target: float, *, weights: bool) -> tuple[float, ...]:
+        """`alphas`, or those of the authors' README where they can meet the budget.
+
+        Args:
+            target: the budget.
+            weights: whether single weights are pruned.
+        """
+        if self.alphas is not None:
+            return self.alphas
+        reached = target < math.erfc(_AUTHORS[0] / math.sqrt(2))
+        return _AUTHORS if weights and reached else _TENTHS
 
 
 class QlpOptions(AgentOptions):
@@ -79,6 +109,9 @@ class QlpOptions(AgentOptions):
             by scaling all groups alike, on weights by global magnitude among what is left, so
             that doing nothing gives what a method without search gives (ours, not the paper's).
         next_epsilon: share of random actions at the start of every regime but the first.
+        clusters: where single weights are pruned, into so many clusters layers are put whose
+            thresholds the agent moves (`ThresholdSampler`); 0: densities, layer by layer.
+        factors: the actions there, on a cluster's threshold.
         see_cost: show the agent the whole cost as a third number (an ablation; QLP's state has
             two).
     """
@@ -98,6 +131,10 @@ class QlpOptions(AgentOptions):
     ) = None
     evaluate: Literal["partial", "completed"] = "completed"
     next_epsilon: Annotated[float, Field(ge=0, le=1)] = 0.3
+    clusters: Annotated[int, Field(ge=0, le=1000)] = 5
+    factors: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=10)], ...], Field(min_length=2, strict=False)
+    ] = (0.7, 0.85, 1.0, 1.18, 1.43)
     see_cost: bool = False
 
     def ladder(self, target: float) -> tuple[float, ...]:

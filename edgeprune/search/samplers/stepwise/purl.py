@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from edgeprune.search.allocation import Allocator
+from edgeprune.search.fitting import fit_to_budget, keep_ratios
 from edgeprune.search.problem import SearchProblem, Widths
 from edgeprune.search.samplers.stepwise.options import PurlOptions
 from edgeprune.search.samplers.stepwise.sampler import Judgement, Known, StepwiseSampler
@@ -17,18 +19,21 @@ class PurlSampler(StepwiseSampler):
 
     What the abstract states: deep reinforcement learning, and a reward at every pruning step. All
     else is a reconstruction. One pass over the groups, one action each. The state is the episode
-    so far: index of the group, accuracy after it was cut and cost saved by then, three numbers
-    per group, zeros for groups to come. An action is a threshold of ``alpha`` standard
-    deviations: what lies below it goes. The reward of every step is
+    so far: index of the group, accuracy after its action and cost saved by then, three numbers
+    per group, zeros for groups to come. The reward of every step is
     ``-beta * (max(1 - accuracy / T_acc, 0) + max(1 - saved / T_saved, 0))``, with the base
     model's accuracy and the budget as targets. Double DQN, one gradient step per step.
 
-    On channels, where weights of one sign and far from zero are ranked, a threshold removes the
-    share of units that it would remove of normally distributed weights, erf(alpha / sqrt(2)),
-    and the cost saved is latency.
+    On single weights a pass begins with the uncut model, and an action is a threshold of ``alpha``
+    standard deviations: what lies below it goes. The thresholds are the authors' own
+    (`PurlOptions.thresholds`). The budget is no wall, so a pass that ends above it is followed by a
+    closing trial (see `StepwiseSampler`); so is the search.
 
-    The budget is no wall, so a pass that ends above it is followed by a closing trial (see
-    `StepwiseSampler`); so is the search.
+    On channels such passes evaluate mostly plans over the budget, and lost to random search. There
+    a pass begins at the best plan so far, at first the allocation or the uniform plan; an action
+    is a factor on the group's keep ratio, and every plan is completed to the budget before it is
+    scored (ours). ``around: false`` brings the other reading back: a threshold removes the share
+    of units that it would remove of normally distributed weights, erf(alpha / sqrt(2)).
 
     Args:
         problem: what is searched.
@@ -37,6 +42,7 @@ class PurlSampler(StepwiseSampler):
         options: PuRL's numbers.
 
     Attributes:
+        alphas: thresholds that actions stand for, where it cuts.
         passes: episodes that were walked to their end.
         satisfied: those of them that met both targets.
     """
@@ -48,9 +54,14 @@ class PurlSampler(StepwiseSampler):
     ) -> None:
         options = options or PurlOptions()
         groups = len(problem.groups)
+        weights = problem.above is not None
+        self.alphas = options.thresholds(problem.target, weights=weights)
+        self._around = options.around and not weights
         self._past = np.zeros((groups, 3), np.float32)
         self.passes = self.satisfied = 0
-        super().__init__(problem, seed, trials, options, 3 * groups, len(options.alphas))
+        actions = len(options.factors if self._around else self.alphas)
+        super().__init__(problem, seed, trials, options, 3 * groups, actions)
+        self._start(self.restart())
 
     def epsilon(self) -> float:
         """From 1 along a line to `last_epsilon`, by the share of trials that are done."""
@@ -61,9 +72,17 @@ class PurlSampler(StepwiseSampler):
         """The episode so far."""
         return self._past.flatten()
 
+    def changed(self, action: int) -> Widths:
+        """A factor on the group's keep ratio, brought to the budget; else a cut."""
+        if not self._around:
+            return super().changed(action)
+        ratios = keep_ratios(self.problem, self.widths)
+        ratios[self.group] = min(1.0, ratios[self.group] * self.options.factors[action])
+        return fit_to_budget(self.problem, ratios)
+
     def keep(self, group: str, width: int, action: int) -> float:
         """What is left above the threshold."""
-        alpha = self.options.alphas[action]
+        alpha = self.alphas[action]
         if self.problem.above is not None:
             return self.problem.above(group, alpha)
         return width * (1 - math.erf(alpha / math.sqrt(2)))
@@ -82,12 +101,21 @@ class PurlSampler(StepwiseSampler):
         return Judgement(-self.options.beta * (short + over_budget), last, last)
 
     def restart(self) -> Widths:
-        """Every pass begins with the base model."""
+        """The best plan within the budget, at first the allocation; else the base model."""
         self._past[:] = 0
-        return dict(self.problem.full)
+        if not self._around:
+            return dict(self.problem.full)
+        best = self.best_within(self.problem.target)
+        if best is not None:
+            return best
+        if self.problem.curves is not None:
+            return Allocator(self.problem).widths()
+        return fit_to_budget(self.problem, keep_ratios(self.problem, self.problem.full))
 
     def closes(self, *, over: bool) -> float | None:
         """The budget, where a pass or the search ends above it."""
+        if self._around:
+            return None
         last = self.finished >= self.trials - 1
         above = self.at is not None and self.at.cost > self.problem.target
         return self.problem.target if (over or last) and above else None

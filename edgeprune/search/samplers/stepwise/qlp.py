@@ -1,6 +1,6 @@
 """QLP: small cuts, round after round, and a curriculum of ever smaller budgets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,13 @@ class QlpSampler(StepwiseSampler):
         self.regime = 0
         self._policies: dict[str, dict[str, Tensor]] = {}
         self._home = dict(problem.full)
-        super().__init__(problem, seed, trials, options, 2 + options.see_cost, len(options.actions))
+        seen, actions = 2 + options.see_cost, len(self.moves(options))
+        super().__init__(problem, seed, trials, options, seen, actions)
+
+    @staticmethod
+    def moves(options: QlpOptions) -> Sequence[float]:
+        """What actions stand for."""
+        return options.actions
 
     @property
     def policies(self) -> tuple[dict[str, Tensor], ...]:
@@ -118,13 +124,6 @@ class QlpSampler(StepwiseSampler):
     def completed_to(self) -> float | None:
         """The regime's cost."""
         return self.ladder[self.regime] if self.options.evaluate == "completed" else None
-
-    def best_within(self, cost: float) -> Widths | None:
-        """The most accurate known candidate of at most this cost."""
-        within = [(one.value, key) for key, one in self.known.items() if one.cost <= cost]
-        if not within:
-            return None
-        return dict(zip(self.problem.groups, max(within)[1], strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         """With the regime, where its episodes begin, and the policies of those before."""

@@ -216,6 +216,13 @@ class StepwiseSampler(WidthSampler):
         self.at = None if state["at"] is None else Known(*state["at"])
         self._over, self._earned = state["over"], state["earned"]
 
+    def best_within(self, cost: float) -> Widths | None:
+        """The most accurate known candidate of at most this cost."""
+        within = [(one.value, key) for key, one in self.known.items() if one.cost <= cost]
+        if not within:
+            return None
+        return dict(zip(self.problem.groups, max(within)[1], strict=True))
+
     def _start(self, widths: Widths) -> None:
         self.widths = widths
         self.at = None
@@ -243,9 +250,9 @@ class StepwiseSampler(WidthSampler):
         else:
             action = self.agent.act(state)
         self._chosen = state, action
-        return self._cut(action)
+        return self.changed(action)
 
-    def _cut(self, action: int) -> Widths:
+    def changed(self, action: int) -> Widths:
         """The widths after an action; one that removes anything removes one step or more."""
         group, width = self.group, self.widths[self.group]
         wanted = self.keep(group, width, action)

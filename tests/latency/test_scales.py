@@ -1,0 +1,40 @@
+"""What whole nets take beside what their kernels say."""
+
+import numpy as np
+import pytest
+
+from edgeprune.latency.scales import KernelScales
+
+
+def _nets(count: int) -> np.ndarray:
+    """Layers' shares of the base's time; a third of them is removed."""
+    generator = np.random.default_rng(0)
+    shares = generator.uniform(0.2, 1.0, (count, 20)) / 20
+    shares *= generator.random((count, 20)) > 1 / 3
+    return np.hstack([shares, generator.uniform(0, 0.05, (count, 1))])
+
+
+def test_a_profile_that_makes_every_call_longer_is_seen_through() -> None:
+    base = np.append(np.full(20, 1 / 20), 0.05)
+
+    def ratio(row: np.ndarray) -> float:
+        return float((row[:-1] - 0.01 * (row[:-1] > 0)).sum() + row[-1]) / 0.85
+
+    scales = KernelScales(base)
+    learned, unseen = np.split(_nets(60), [30])
+    for row in learned:
+        scales.learn(row, ratio(row), error=0.002)
+    errors = [scales.predict(row) / ratio(row) - 1 for row in unseen]
+    assert np.abs(errors).max() < 0.03
+    assert scales.predict(base) == pytest.approx(1, abs=0.01)
+
+
+def test_a_kernel_that_takes_longer_never_lowers_the_estimate() -> None:
+    base = np.append(np.full(20, 1 / 20), 0.05)
+    scales = KernelScales(base)
+    for row in _nets(15):  # the first layer's time says the opposite of what is measured
+        scales.learn(row, float(row[1:].sum()) + 0.3 - 3 * float(row[0]))
+    for row in _nets(3):
+        longer = row.copy()
+        longer[0] += 0.05
+        assert scales.predict(longer) >= scales.predict(row) or row[0] == 0
