@@ -1,5 +1,7 @@
 """The base model: load the workload and train it where no weights are given."""
 
+from collections.abc import Callable
+
 from safetensors.torch import load_file, save
 
 from edgeprune.config import PipelineConfig
@@ -27,17 +29,30 @@ def base_recipe(config: PipelineConfig) -> TrainConfig:
     return recipe
 
 
-def open_base(config: PipelineConfig, directory: RunDirectory, reporter: Reporter) -> Workload:
+def open_base(
+    config: PipelineConfig,
+    directory: RunDirectory,
+    reporter: Reporter,
+    check: Callable[[Workload], None],
+) -> Workload:
     """Load the workload with a trained base model.
 
     A base model trained here is kept in the run directory and never trained twice. One that is to
     be trained and pruned together is left as it was drawn.
 
+    Args:
+        config: the pipeline.
+        directory: of the run.
+        reporter: tells the user.
+        check: looks at the workload before anything is trained.
+
     Raises:
         ConfigError: neither weights nor a training recipe are given.
         WorkloadError: model, weights or data cannot be used.
+        UserError: as `check`.
     """
     workload = load_workload(config.workload)
+    check(workload)
     if workload.trained:
         return workload
     weights = directory.contender("base", "safetensors")

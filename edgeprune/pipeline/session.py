@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -253,7 +253,7 @@ def open_session(
     boards = tuple(board.model_copy(update=searched) for board in boards)
     for form in config.export.formats:
         check_writable(form, target)  # a missing extra is told now, not when the search is over
-    candidate_form(boards[0])
+    inputs = partial(_check_inputs, config, candidate_form(boards[0]))
     history = RunHistory.of(config, reporter.say)
     with ExitStack() as stack:
         device = open_boards(boards, reporter.say)
@@ -264,7 +264,7 @@ def open_session(
         if history is not None:
             stack.enter_context(history)
         cluster = stack.enter_context(reach_cluster(config))
-        given = workload or open_base(config, directory, reporter)
+        given = workload or open_base(config, directory, reporter, inputs)
         session = _trace(config, directory, reporter, given, boards, device, history)
         session.crew = stack.enter_context(hire_crew(session, cluster))
         yield session
@@ -283,7 +283,7 @@ def open_boards(
     return open_patiently(boards[0], note)
 
 
-def _check_inputs(config: PipelineConfig, workload: Workload, measured: str) -> None:
+def _check_inputs(config: PipelineConfig, measured: str, workload: Workload) -> None:
     """Refuse formats that take less than the model does, before anything is trained or measured.
 
     Raises:
@@ -352,7 +352,6 @@ def _trace(
     history: RunHistory | None,
 ) -> Session:
     """Find out what may be cut of a base model."""
-    _check_inputs(config, workload, candidate_form(boards[0]))
     multiple, least = learned_multiples(config, boards[0], device, directory, history)
     prune, cut = config.prune, config.prune.granularity == "channels"
     channels = channel_space(config, workload, multiple=multiple, least_choices=least)

@@ -42,8 +42,9 @@ def test_a_network_with_two_inputs(tmp_path: Path, named: str, inputs: list[str]
     assert int8["verification"]["top1_agreement"] > 0.9
 
 
-def test_a_format_with_one_input_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+def test_a_format_with_one_input_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     (tmp_path / "two.yaml").write_text(PIPELINE.format(named="false"))
     overrides = ["export.formats=[onnx,tflite]", "workload.train.epochs=1"]
     with pytest.raises(UserError, match=r"'tflite'.*one input; this one has 2: input\.0, input\.1"):
         ep.run(tmp_path / "two.yaml", run_dir=tmp_path / "run", progress=False, overrides=overrides)
+    assert not (tmp_path / "run" / "contenders" / "base.safetensors").exists()
