@@ -11,10 +11,10 @@ class Architecture:
         name: Debian's.
         machine: what ``uname -m`` says, and pip.
         libraries: folder of the libraries below ``/usr/lib``.
-        user: program that runs another system's programs; `cpu` is what it emulates.
-        system: program that emulates a whole machine, with `machine_cpu`.
-        cpu: named because qemu's default has vector units that it emulates ten times slower.
-        machine_cpu: of the virtual board.
+        user: program that runs another system's programs.
+        system: program that emulates a whole machine.
+        cpu: that both emulate; named because qemu's default has vector units that it emulates ten
+            times slower.
     """
 
     name: str
@@ -23,7 +23,6 @@ class Architecture:
     user: str
     system: str
     cpu: str
-    machine_cpu: str
 
     @property
     def emulated_programs(self) -> tuple[str, ...]:
@@ -50,7 +49,6 @@ ARM64 = Architecture(
     user="qemu-aarch64-static",
     system="qemu-system-aarch64",
     cpu="cortex-a72",
-    machine_cpu="cortex-a72",
 )
 #: 32 bits, as on a Raspberry Pi 2.
 ARMHF = Architecture(
@@ -60,5 +58,4 @@ ARMHF = Architecture(
     user="qemu-arm-static",
     system="qemu-system-arm",
     cpu="cortex-a7",
-    machine_cpu="cortex-a7",
 )

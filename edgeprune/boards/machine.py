@@ -54,7 +54,7 @@ def boot(session: Session, files: Image, architecture: Architecture, port: int |
 def _command(session: Session, files: Image, architecture: Architecture, port: int) -> list[str]:
     return [
         *(architecture.system, "-name", f"edgeprune-{session.name}"),
-        *("-M", "virt", "-cpu", architecture.machine_cpu, "-smp", "1", "-m", str(_MEMORY_MB)),
+        *("-M", "virt", "-cpu", architecture.cpu, "-smp", "1", "-m", str(_MEMORY_MB)),
         # One instruction is one nanosecond. While the board has nothing to do its clock follows
         # the real one: with sleep=off it would race through days, at a full core's cost.
         *("-icount", "shift=0,sleep=on"),

@@ -6,7 +6,7 @@ from edgeprune.config.section import Section
 
 
 class JointConfig(Section):
-    """How long each part takes; the defaults are the published ones, for a GPU."""
+    """How long each part takes; the defaults are for a GPU, published but for `settle`."""
 
     scale: float = Field(
         1.0,

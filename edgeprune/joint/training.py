@@ -150,7 +150,7 @@ def train_jointly(
             learn(widths, ratio)
         with torch.no_grad():
             norm = float(alignment.norm())
-        reward = scorer.score(widths)
+        reward = scorer.score_well(widths)  # on the images that the whole network is
         return JointEpoch(epoch, loss, scorer.dense(), reward, norm, ratio)
 
     fit(

@@ -151,10 +151,7 @@ def measured(session: "Session", widths: Widths, content: bytes | None = None) -
 
     @cache  # MACs need no file
     def file() -> bytes:
-        if content is not None:
-            return content
-        candidate = session.candidate(widths)
-        return candidate if session.artifact is None else session.artifact(candidate)
+        return session.own_form(session.candidate(widths)) if content is None else content
 
     meters: dict[str, Callable[[], float]] = {
         "size": lambda: len(file()),

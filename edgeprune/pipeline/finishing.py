@@ -120,12 +120,7 @@ def amounts_of_file(session: Session, widths: Widths, content: bytes) -> dict[st
     """What a float32 file takes beside latency, in the precision of the search."""
     if not session.config.budget.amounts:
         return {}
-    return dict(measured_amounts(session, widths, _own_file(session, content)))
-
-
-def _own_file(session: Session, content: bytes) -> bytes:
-    """A float32 ONNX file in the form and precision of the search: what the device runs."""
-    return content if session.artifact is None else session.artifact(content)
+    return dict(measured_amounts(session, widths, session.own_form(content)))
 
 
 def _boards(comparison: Comparison) -> tuple[BoardLatency, ...] | None:
@@ -253,7 +248,7 @@ def write_contender(
         widths=plan.widths,
         macs=costs.macs,
         parameters=costs.parameters,
-        bytes=len(_own_file(session, content)),
+        bytes=len(session.own_form(content)),
         verification=verify_onnx(path, model, test, task=session.workload.task),
     )
     density = session.density(content)

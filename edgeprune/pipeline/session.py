@@ -175,8 +175,11 @@ class Session:
     @cached_property
     def baseline(self) -> bytes:
         """The base model's file, in the precision of the search."""
-        base = self.template.base
-        return base if self.artifact is None else self.artifact(base)
+        return self.own_form(self.template.base)
+
+    def own_form(self, content: bytes) -> bytes:
+        """A float32 ONNX file in the form and precision of the search: what the device runs."""
+        return content if self.artifact is None else self.artifact(content)
 
     def candidate(self, widths: Widths) -> bytes:
         """The float32 ONNX file of the base model's weights, pruned to these widths."""
@@ -218,7 +221,7 @@ class Session:
         What is measured here decides what a user gets, so that it is repeated where it has to be,
         and made on every board of a pool that is there.
         """
-        measured = content if self.artifact is None else self.artifact(content)
+        measured = self.own_form(content)
         if isinstance(self.device, DevicePool):
             return self.device.compare_everywhere(measured, self.baseline)
         return compare_on(self.target, self.device, measured, self.baseline)

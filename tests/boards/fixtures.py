@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from edgeprune.boards import Board, emulated, missing_programs, virtual
+from edgeprune.boards import ARM64, Architecture, Board, emulated, missing_programs, virtual
 from edgeprune.boards.recipe import debian_release
 from edgeprune.boards.store import store
+from edgeprune.config.reach import SshConfig
 from edgeprune.errors import TargetError
 
 
-def _require_programs() -> None:
+def require_programs(architecture: Architecture = ARM64) -> None:
+    """Skip where a board's programs are missing, but not in CI."""
     if os.environ.get("CI"):
         return
-    if missing := missing_programs():
+    if missing := missing_programs(architecture.virtual_programs):
         pytest.skip(f"not installed: {', '.join(missing)}")
     try:
         debian_release()
@@ -28,10 +30,21 @@ def _require_programs() -> None:
         pytest.skip(str(error))
 
 
+def ssh_config(board: Board) -> SshConfig:
+    """How a running board is reached."""
+    return SshConfig(
+        host=board.host,
+        port=board.port,
+        user=board.user,
+        key=board.key,
+        known_hosts=board.known_hosts,
+    )
+
+
 @pytest.fixture(scope="session")
 def emulated_python() -> Path:
     """The ARM64 Python under user-mode emulation."""
-    _require_programs()
+    require_programs()
     return emulated.make()
 
 
@@ -49,6 +62,6 @@ def own_name(kind: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def virtual_board() -> Iterator[Board]:
     """A virtual board of the tests' own; the user's may run beside it."""
-    _require_programs()
+    require_programs()
     with own_name("test") as name:
         yield virtual.start(name=name)

@@ -1,23 +1,20 @@
 """The 32-bit board: what it is made of, and that TensorFlow Lite runs on it."""
 
-import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgeprune.boards import RECIPE_ARMHF, Board, virtual
+from edgeprune.boards import ARMHF, RECIPE_ARMHF, Board, virtual
 from edgeprune.config import load_target
-from edgeprune.config.reach import SshConfig
 from edgeprune.devices.connection import Connection
 from edgeprune.devices.known_tflite import small_tflite_net
 from edgeprune.devices.reach import board_name, recipe_of
 from edgeprune.devices.ssh import ssh_python
 from edgeprune.devices.worker.tflite import Runtime
 from edgeprune.errors import TargetError
-from tests.boards.fixtures import own_name
+from tests.boards.fixtures import own_name, require_programs, ssh_config
 
 
 def test_its_profile_means_it() -> None:
@@ -35,12 +32,7 @@ def test_a_runtime_that_32_bits_lack_is_named(runtime: str) -> None:
 
 @pytest.fixture(scope="module")
 def board() -> Iterator[Board]:
-    if missing := [
-        program
-        for program in RECIPE_ARMHF.architecture.virtual_programs
-        if not any((Path(folder) / program).is_file() for folder in os.get_exec_path())
-    ]:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    require_programs(ARMHF)
     with own_name("armhf") as name:
         yield virtual.start(recipe=RECIPE_ARMHF, name=name)
 
@@ -50,15 +42,10 @@ def test_it_computes_what_this_machine_does(board: Board) -> None:
     pytest.importorskip("ai_edge_litert")
     machine = subprocess.run(board.ssh("uname -m"), capture_output=True, text=True, timeout=60)
     assert machine.stdout.strip() == "armv7l"
-    reach = SshConfig(
-        host=board.host,
-        port=board.port,
-        user=board.user,
-        key=board.key,
-        known_hosts=board.known_hosts,
-    )
     net, settings = small_tflite_net(16), {"threads": 1, "xnnpack": True}
-    connection = Connection(ssh_python(reach), "edgeprune.devices.worker.tflite", settings, 120.0)
+    connection = Connection(
+        ssh_python(ssh_config(board)), "edgeprune.devices.worker.tflite", settings, 120.0
+    )
     try:
         assert connection.ask("start")["clock_kind"] == "instructions"
         connection.ask("put", digest="net", content=net)

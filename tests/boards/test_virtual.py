@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from edgeprune.boards import RECIPE_TVM, Board, virtual
-from edgeprune.config.reach import SshConfig
 from edgeprune.devices.connection import Connection
 from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.ssh import ssh_python
 from edgeprune.errors import TargetError
 from edgeprune.testing.devices import small_net
+from tests.boards.fixtures import ssh_config
 from tests.devices.processes import is_gone_soon, is_running
 
 
@@ -25,15 +25,7 @@ def ssh(board: Board, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def python_on(board: Board) -> Interpreter:
-    return ssh_python(
-        SshConfig(
-            host=board.host,
-            port=board.port,
-            user=board.user,
-            key=board.key,
-            known_hosts=board.known_hosts,
-        )
-    )
+    return ssh_python(ssh_config(board))
 
 
 def worker(board: Board) -> Connection:

@@ -8,26 +8,19 @@ import pytest
 from edgeprune.boards import Board, virtual
 from edgeprune.config import MeasureConfig, TargetConfig
 from edgeprune.config.patience import PatienceConfig
-from edgeprune.config.reach import SshConfig
 from edgeprune.devices import open_pool
 from edgeprune.testing.devices import small_net
+from tests.boards.fixtures import ssh_config
 
 SMALL, LARGE = small_net(8), small_net(64)
 
 
 def _target(name: str, board: Board) -> TargetConfig:
-    ssh = SshConfig(
-        host=board.host,
-        port=board.port,
-        user=board.user,
-        key=board.key,
-        known_hosts=board.known_hosts,
-    )
     return TargetConfig(
         name=name,
         kind="ssh",
         architecture="aarch64",
-        ssh=ssh,
+        ssh=ssh_config(board),
         measure=MeasureConfig(warmup=2, runs=30, timeout_s=120),
         patience=PatienceConfig(pause_s=0.5),
     )

@@ -64,8 +64,7 @@ def _learn(session: Session, history: RunHistory, net: PrunableNet, limit_s: flo
             nonlocal profiled
             profiled += 1
             task.advance(note=f"net {profiled}")
-            content = session.candidate(widths)
-            return content if session.artifact is None else session.artifact(content)
+            return session.own_form(session.candidate(widths))
 
         facts = target_facts(session.device.conditions())
         key = target_key(facts)
