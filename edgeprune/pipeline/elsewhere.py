@@ -1,7 +1,7 @@
 """What the workers of a run do for it: score candidates, train finalists an epoch at a time."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from edgeprune.evaluation import Scored
 from edgeprune.execution import Crew
 from edgeprune.files import write_atomic
 from edgeprune.pipeline.desk import Tuned
+from edgeprune.pipeline.finishing import telling
 from edgeprune.pipeline.session import Session
 from edgeprune.pruning import CandidatePlan
 from edgeprune.training import epochs_done
@@ -79,23 +80,21 @@ def tune_elsewhere(
     begun = last and epochs_done(checkpoint)
     state = checkpoint.read_bytes() if begun else None
     tuned, known, images = Tuned(), 0, _images(session, len(session.workload.splits.train))
-    with ExitStack() as bars:
-        if on_epoch is None and last:
-            task = bars.enter_context(session.reporter.task(f"fine-tune {name}", last))
-
-            def on_epoch(epoch: int, loss: float) -> None:
-                task.advance(note=f"loss {loss:.3f}")
-
+    # Where nothing is trained, there is no epoch to tell of.
+    with telling(session, name, last, on_epoch) if last else nullcontext(_unheard) as told:
         while tuned.score is None:
             tuned = crew.work("tune", plan, state, last, lr_share, images=images)
             if tuned.checkpoint is not None and tuned.checkpoint != state:
                 state = tuned.checkpoint
                 write_atomic(checkpoint, state)
             for epoch in range(known, len(tuned.losses)):
-                if on_epoch is not None:
-                    on_epoch(epoch, tuned.losses[epoch])
+                told(epoch, tuned.losses[epoch])
             known = len(tuned.losses)
     return TunedElsewhere(tuned.score, tuned.seconds)
+
+
+def _unheard(epoch: int, loss: float) -> None:
+    """Nobody is told."""
 
 
 def _images(session: Session, trained: int) -> int:

@@ -1,7 +1,7 @@
 """The finish of a contender: fine-tuned like all others, written, verified and measured."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,21 @@ def finished_source(session: Session, name: str) -> Source:
     return Source(model, content, session.workload.example_input, files)
 
 
+@contextmanager
+def telling(
+    session: Session,
+    name: str,
+    epochs: int,
+    on_epoch: Callable[[int, float], None] | None,
+) -> Iterator[Callable[[int, float], None]]:
+    """What is told of a contender's epochs: `on_epoch`, or a progress bar of its own."""
+    if on_epoch is not None:
+        yield on_epoch
+        return
+    with session.reporter.task(f"fine-tune {name}", epochs) as task:
+        yield lambda epoch, loss: task.advance(note=f"loss {loss:.3f}")
+
+
 def fine_tune(
     session: Session,
     name: str,
@@ -211,13 +226,7 @@ def fine_tune(
     """
     recipe, seconds = session.config.finetune, 0.0
     if recipe.epochs and lr_share:
-        with ExitStack() as bars:
-            if on_epoch is None:
-                task = bars.enter_context(session.reporter.task(f"fine-tune {name}", recipe.epochs))
-
-                def on_epoch(epoch: int, loss: float) -> None:
-                    task.advance(note=f"loss {loss:.3f}")
-
+        with telling(session, name, recipe.epochs, on_epoch) as told:
             seconds = train(
                 session,
                 model,
@@ -226,7 +235,7 @@ def fine_tune(
                 lr_share=lr_share,
                 checkpoint=checkpoint,
                 until=until,
-                on_epoch=on_epoch,
+                on_epoch=told,
                 after_step=after_step,
             ).seconds
     model.eval()
