@@ -106,15 +106,17 @@ def _fit(rows: Floats, ratios: Floats, errors: Floats, own: float, noise: float)
     covariance[:scales, :scales] += _COMMON**2
     inverse = np.linalg.inv(covariance)
     expected = np.append(_BASE_ERROR, np.hypot(noise, errors[1:]) * ratios[1:])
-    errors = expected
     surprise = ratios - rows @ prior
-    for _ in range(2):
+    weights = np.ones(len(rows))
+    for last in (False, False, True):
+        errors = expected * weights
         scaled = rows / errors[:, None]
         factor = cho_factor(inverse + scaled.T @ scaled, lower=True, check_finite=False)
         change = cho_solve(factor, scaled.T @ (surprise / errors), check_finite=False)
-        left = np.abs(surprise - rows @ change) / expected
-        # Those that something disturbed count less; how unlikely they are is seen below.
-        errors = expected * np.sqrt(np.maximum(left / _HUBER, 1))
+        if not last:
+            left = np.abs(surprise - rows @ change) / expected
+            # Those that something disturbed count less; how unlikely they are is seen below.
+            weights = np.sqrt(np.maximum(left / _HUBER, 1))
     fit = float(((surprise / errors) ** 2).sum() - (surprise / errors) @ scaled @ change)
     log_determinant = 2 * float(np.log(np.diag(factor[0])).sum())
     log_prior = float(np.linalg.slogdet(covariance)[1])

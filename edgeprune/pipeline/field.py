@@ -14,6 +14,9 @@ from edgeprune.search.promise import WORTHS, promise
 
 #: How many trials of the user's own search race.
 FINALISTS = 4
+#: Trials that miss the budget by no more than this share stand in where fewer than `FINALISTS` are
+#: within it: a measured ratio moves by as much, and narrowing them costs little.
+_NEAR_MISS = 0.1
 #: Plans whose groups all differ by no more than this share of their channels are alike.
 _ALIKE = 0.1
 #: The baselines that every report shows (decision 9), by what is cut, and what their plans are
@@ -95,7 +98,7 @@ def choose(
     full: Widths | None = None,
     worths: Sequence[float] = WORTHS,
 ) -> list[SearchTrial]:
-    """The trials within the budget that promise most, none of them a near copy of another.
+    """The trials that promise most of those `within` the budget, none a near copy of another.
 
     Args:
         found: the search.
@@ -138,6 +141,17 @@ def _alike(one: Widths, other: Widths, full: Widths) -> bool:
 
 
 def within(found: SearchResult, limit: float) -> list[SearchTrial]:
-    """The trials within the budget, best first; the nearest miss if there is none."""
-    within = [trial for trial in found.trials if trial.outcome.cost <= limit]
-    return sorted(within, key=lambda trial: -trial.reward) or [found.best]
+    """The trials within the budget, best first; the nearest misses too where these are few.
+
+    Args:
+        found: the search.
+        limit: largest cost.
+
+    Returns:
+        One trial at least, whatever it costs.
+    """
+    by_cost = sorted(found.trials, key=lambda trial: trial.outcome.cost)
+    inside = sum(trial.outcome.cost <= limit for trial in by_cost)
+    near = sum(trial.outcome.cost <= (1 + _NEAR_MISS) * limit for trial in by_cost)
+    chosen = by_cost[: max(inside, min(near, FINALISTS))]
+    return sorted(chosen, key=lambda trial: -trial.reward) or [found.best]

@@ -2,6 +2,7 @@
 
 import datetime
 import errno
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -189,6 +190,7 @@ def _execute(
 ) -> RunResult:
     try:
         with (
+            _interruptible(directory),
             directory.locked(),
             Reporter(directory.path / "log.txt", enabled=progress, listener=listener) as reporter,
         ):
@@ -206,8 +208,6 @@ def _execute(
                 with RunHistory.of(config, reporter.say) or nullcontext() as history:
                     _write_missed(history, directory, reporter)
             report = write_run_report(directory)
-    except KeyboardInterrupt as error:
-        raise InterruptedRun(directory.path) from error
     except (MeasurementError, NoBoardError) as error:
         msg = (
             f"{error}; nothing that was finished is lost: `edgeprune resume {directory.path}` goes "
@@ -224,6 +224,25 @@ def _execute(
         )
         raise RunError(msg) from error
     return RunResult(directory.path, report, manifest)
+
+
+@contextmanager
+def _interruptible(directory: RunDirectory) -> Iterator[None]:
+    """Ctrl-C ends a run as that, whatever fails while the run is being left.
+
+    It comes at any instruction, also within one that lets go of a lock; and what other threads are
+    at work on is closed under them.
+    """
+    handled = sys.exc_info()[1]  # by whoever called: an interruption of that is not one of this
+    try:
+        yield
+    except BaseException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = None if cause.__context__ is handled else cause.__context__
+        if cause is None:
+            raise
+        raise InterruptedRun(directory.path) from cause
 
 
 def _write_missed(history: RunHistory | None, directory: RunDirectory, reporter: Reporter) -> None:

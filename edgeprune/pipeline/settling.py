@@ -13,8 +13,12 @@ from edgeprune.search.fitting import keep_ratios
 from edgeprune.search.narrowing import narrow
 from edgeprune.search.useful_widths import useful_widths
 
-#: How often a plan is measured, and widened or narrowed by what was learned.
-MAX_MEASURED = 5
+#: How often a plan is measured, and widened or narrowed by what was learned; and how often in all
+#: where nothing was within the limit by then.
+MAX_MEASURED, MAX_NARROWED = 5, 12
+#: How much less is aimed at with every measurement over the limit but the first: on a device whose
+#: measurements move, one plan after another lands a little above it.
+_LESS = 0.02
 #: A plan this near to the limit stays as it is.
 _NEAR = 0.01
 #: Uniform plans above the widest one that is within the limit that are measured once more.
@@ -80,7 +84,7 @@ class Settler:
         used = {} if comparison is None else self.used(widths)
         tried: list[Widths] = []
         plan = widths
-        for _ in range(MAX_MEASURED):
+        while len(tried) < (MAX_NARROWED if best is None else MAX_MEASURED):
             if comparison is None:
                 try:
                     comparison = self.compare(plan)
@@ -99,6 +103,8 @@ class Settler:
             if 0 <= 1 - taken < _NEAR:
                 break
             target, comparison = self._target(plan, comparison), None
+            if best is None:
+                target *= 1 - _LESS * (len(tried) - 1)
             begin = widths if best is None else best.widths
             plan = self._other(tried, begin, target, widen=best is not None)
             if plan in tried:

@@ -183,6 +183,30 @@ def test_one_measurement_in_a_bad_moment_moves_the_estimate_little() -> None:
     assert estimator.ratio(_uniform(0.5)) == pytest.approx(before, rel=0.02)
 
 
+def test_what_has_been_learned_since_is_not_corrected_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six plans are foretold far too slow, until what makes them so is known."""
+
+    class LateKnower:
+        noise, known = 0.02, 0
+
+        def foretold(self, plans: Sequence[dict[str, int]]) -> tuple[np.ndarray, np.ndarray]:
+            off = 1.3 if self.known < 6 else 1.0
+            ratios = np.array([off * device.ratio(widths) for widths in plans])
+            return ratios, np.full(len(plans), self.noise)
+
+        def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
+            self.known += 1
+
+    device, rng = Device(8), np.random.default_rng(6)
+    estimator = LatencyEstimator(layer_costs, FULL)
+    monkeypatch.setattr(estimator, "_predictor", LateKnower())
+    for _ in range(6):
+        estimator.observe(widths := _any(rng), device.ratio(widths))
+    assert estimator.ratio(_uniform(0.5)) == pytest.approx(device.ratio(_uniform(0.5)))
+
+
 def test_equal_observations_give_equal_estimates() -> None:
     first, second = _probed(Device(8)), _probed(Device(8))
     assert first.ratio(_uniform(0.3)) == second.ratio(_uniform(0.3))

@@ -38,3 +38,15 @@ def test_a_kernel_that_takes_longer_never_lowers_the_estimate() -> None:
         longer = row.copy()
         longer[0] += 0.05
         assert scales.predict(longer) >= scales.predict(row) or row[0] == 0
+
+
+def test_a_model_that_misses_every_measurement_is_not_the_most_likely_one() -> None:
+    """On a small net the profile is off by more than scales may be, each net by another share."""
+    base = np.append(np.full(20, 1 / 20), 0.05)
+    scales, generator = KernelScales(base), np.random.default_rng(1)
+    nets = _nets(22)
+    ratios = (nets.sum(1) - 0.13) / 0.87 * generator.normal(1, 0.08, len(nets))
+    for row, ratio in zip(nets, ratios, strict=True):
+        scales.learn(row, float(ratio), error=0.005)
+    left = [ratio / scales.predict(row) - 1 for row, ratio in zip(nets, ratios, strict=True)]
+    assert scales.noise >= 0.5 * float(np.std(left))

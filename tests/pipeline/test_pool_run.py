@@ -137,7 +137,7 @@ def test_ctrl_c_ends_a_run_with_all_its_workers(
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=90)
-    assert process.returncode == 130 and "edgeprune resume" in error
+    assert process.returncode == 130 and "edgeprune resume" in error, error
     assert all(is_gone_soon(board.pid) for board in drawer)
     closed = read_status(run_dir / "boards.json")
     assert closed is not None and closed.closed

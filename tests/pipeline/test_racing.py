@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import edgeprune as ep
-from edgeprune.pipeline.field import FINALISTS, Contender, Field, promising
+from edgeprune.pipeline.field import FINALISTS, Contender, Field, promising, within
 from edgeprune.pipeline.networks import Networks
 from edgeprune.pipeline.stages import race as racing
 from edgeprune.pipeline.stages.race import rungs
-from edgeprune.search import Outcome, SearchTrial
+from edgeprune.search import Outcome, SearchResult, SearchTrial
 from tests.conftest import TINY
 
 #: Accuracy on the reward split that a contender is made to have, by its widths.
@@ -68,6 +68,27 @@ def test_finalists_are_the_best_by_several_promises() -> None:
     assert set(order[:3]) == {0, 1, 2}
     assert order[0] == max(trials, key=lambda one: one.reward + math.log(one.outcome.macs)).number
     assert sorted(order) == [0, 1, 2, 3] and order[-1] == 3
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ([0.48, 0.49, 0.5, 0.44, 0.46, 0.51], {0, 1, 2, 3, 4}),
+        ([0.51, 0.48, 0.52, 0.6, 0.53, 0.54], {0, 1, 2, 4}),
+        ([0.51, 0.6, 0.7], {0}),
+        ([0.7, 0.6], {1}),
+    ],
+)
+def test_near_misses_stand_in_where_few_trials_are_within_the_budget(
+    costs: list[float], expected: set[int]
+) -> None:
+    trials = [
+        SearchTrial(number, {"a": number}, Outcome(cost, cost, cost, 1, 1, 1), 1 - cost)
+        for number, cost in enumerate(costs)
+    ]
+    found = within(SearchResult(tuple(trials), budget=0.5), 0.5)
+    assert {trial.number for trial in found} == expected
+    assert [one.reward for one in found] == sorted((one.reward for one in found), reverse=True)
 
 
 def test_the_worse_half_is_dropped_and_baselines_never_are(finished: ep.RunResult) -> None:

@@ -74,6 +74,20 @@ def test_the_smallest_comes_last() -> None:
     assert settled.widths == PROBLEM.smallest and not settled.met
 
 
+@pytest.mark.parametrize("misses", [3, 5, 6])
+def test_what_is_measured_over_the_limit_by_chance_does_not_end_at_the_smallest(
+    misses: int,
+) -> None:
+    log: list[str] = []
+
+    def device(widths: Widths) -> float:
+        return 0.51 if len(log) < misses else _stairs(widths)
+
+    settled = _settler(device, log).settle(_uniform(0.5))
+    assert settled.met and len(log) <= 12
+    assert all(width >= 8 for width in settled.widths.values())
+
+
 def test_a_failed_measurement_ends_with_the_best_that_was_measured() -> None:
     log, asked = list[str](), list[Widths]()
 

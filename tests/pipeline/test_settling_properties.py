@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeprune.devices import Comparison, Measurement
-from edgeprune.pipeline.settling import MAX_MEASURED, Settler
+from edgeprune.pipeline.settling import MAX_MEASURED, MAX_NARROWED, Settler
 from edgeprune.search import SearchProblem, Widths, fit_to_budget
 from edgeprune.testing.samplers import SmallNet
 from tests.search.drawn_problems import keep_ratios_of, problems, widths_of
@@ -79,7 +79,8 @@ def test_what_is_met_holds_the_limit_and_few_plans_are_measured(
 
     *plans, last = device.measured
     fell_back = last == problem.smallest == settled.widths
-    assert len(device.measured) <= MAX_MEASURED + fell_back
+    most = MAX_MEASURED if within else MAX_NARROWED
+    assert len(device.measured) <= most + fell_back
     # Only the smallest may be measured once more, as what comes last.
     others = plans if fell_back else device.measured
     assert len({problem.key(one) for one in others}) == len(others)
@@ -98,8 +99,10 @@ def test_a_device_that_follows_no_estimate_is_measured_a_few_times_and_no_more(
     settled = device.settler(problem, limit).settle(
         {group: width // 2 for group, width in problem.full.items()}
     )
-    assert MAX_MEASURED == 5 and len(device.measured) <= 6
-    assert len(device.measured) <= 5 or device.measured[5] == problem.smallest
+    assert (MAX_MEASURED, MAX_NARROWED) == (5, 12)
+    over = next((i for i, one in enumerate(device.measured) if latency(one) <= limit), 12)
+    most = max(5, over + 1) if over < 12 else 12
+    assert len(device.measured) <= most or device.measured[most:] == [problem.smallest]
     assert settled.met == (settled.comparison.ratio <= limit * ROUNDED)
     if any(latency(widths) <= limit for widths in device.measured):
         assert settled.met
