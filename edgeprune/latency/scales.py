@@ -2,8 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import product
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -87,8 +86,7 @@ class KernelScales:
         rows = np.array([self._whole(self.base), *self._rows[-_MOST:]])
         ratios = np.array([1.0, *self._ratios[-_MOST:]])
         errors = np.array([0.0, *self._errors[-_MOST:]])
-        fits = (_fit(rows, ratios, errors, own, noise) for own, noise in product(_OWN, _NOISE))
-        return max(fits, key=lambda one: one.evidence)
+        return _most_likely(rows, ratios, errors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,35 +94,59 @@ class _Fit:
     scales: Floats
     factor: tuple[Floats, bool]
     noise: float
-    evidence: float
 
 
-def _fit(rows: Floats, ratios: Floats, errors: Floats, own: float, noise: float) -> _Fit:
+def _most_likely(rows: Floats, ratios: Floats, errors: Floats) -> _Fit:
+    """The fit under the pair of `_OWN` and `_NOISE` that the measurements speak for.
+
+    Args:
+        rows: of (1 + measurements, weights); the first is the base's.
+        ratios: what was measured.
+        errors: each measurement's own, as a share of it.
+    """
     scales = rows.shape[1] - _OTHERS
     prior = np.append(np.ones(scales), np.zeros(_OTHERS))
-    covariance = np.diag(np.append(np.full(scales, own**2), [_CALLS**2, _OFFSET**2]))
-    covariance[:scales, :scales] += _COMMON**2
-    inverse = np.linalg.inv(covariance)
-    expected = np.append(_BASE_ERROR, np.hypot(noise, errors[1:]) * ratios[1:])
+    inverses, log_priors = _priors(scales)
+    noises = np.tile(_NOISE, len(_OWN))
+    expected = np.hypot(noises[:, None], errors) * ratios
+    expected[:, 0] = _BASE_ERROR
     surprise = ratios - rows @ prior
-    weights = np.ones(len(rows))
+    weights = np.ones_like(expected)
     for last in (False, False, True):
-        errors = expected * weights
-        scaled = rows / errors[:, None]
-        factor = cho_factor(inverse + scaled.T @ scaled, lower=True, check_finite=False)
-        change = cho_solve(factor, scaled.T @ (surprise / errors), check_finite=False)
+        deviations = expected * weights
+        scaled = rows / deviations[:, :, None]
+        moments = scaled.swapaxes(1, 2) @ (surprise / deviations)[:, :, None]
+        precisions = inverses + scaled.swapaxes(1, 2) @ scaled
+        changes = np.linalg.solve(precisions, moments)[:, :, 0]
         if not last:
-            left = np.abs(surprise - rows @ change) / expected
+            left = np.abs(surprise - changes @ rows.T) / expected
             # Those that something disturbed count less; how unlikely they are is seen below.
             weights = np.sqrt(np.maximum(left / _HUBER, 1))
-    fit = float(((surprise / errors) ** 2).sum() - (surprise / errors) @ scaled @ change)
-    log_determinant = 2 * float(np.log(np.diag(factor[0])).sum())
-    log_prior = float(np.linalg.slogdet(covariance)[1])
-    evidence = -0.5 * (fit + log_determinant + log_prior) - float(np.log(errors).sum())
+    fit = ((surprise / deviations) ** 2).sum(1) - (moments[:, :, 0] * changes).sum(1)
+    determinants = np.linalg.slogdet(precisions)[1]
+    evidence = -0.5 * (fit + determinants + log_priors) - np.log(deviations).sum(1)
     # A few measurements are explained by so many scales without any noise.
-    evidence -= 0.5 * (math.log(noise / _LIKELY_NOISE) / math.log(_NOISE_SPREAD)) ** 2
-    precision = inverse + scaled.T @ scaled
-    return _Fit(_not_negative(prior + change, precision), factor, noise, evidence)
+    evidence -= 0.5 * (np.log(noises / _LIKELY_NOISE) / math.log(_NOISE_SPREAD)) ** 2
+    best = int(evidence.argmax())
+    factor = cho_factor(precisions[best], lower=True, check_finite=False)
+    found = _not_negative(prior + changes[best], precisions[best])
+    return _Fit(found, factor, float(noises[best]))
+
+
+@lru_cache(maxsize=8)
+def _priors(scales: int) -> tuple[Floats, Floats]:
+    """Inverse covariance of the weights before anything is measured, and its log determinant.
+
+    Returns:
+        Of (pairs of `_OWN` and `_NOISE`, weights, weights) and (pairs,).
+    """
+    covariances = []
+    for own in _OWN:
+        covariance = np.diag(np.append(np.full(scales, own**2), [_CALLS**2, _OFFSET**2]))
+        covariance[:scales, :scales] += _COMMON**2
+        covariances += [covariance] * len(_NOISE)
+    stacked = np.array(covariances)
+    return np.linalg.inv(stacked), np.linalg.slogdet(stacked)[1]
 
 
 def _not_negative(found: Floats, precision: Floats) -> Floats:
