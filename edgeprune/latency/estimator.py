@@ -152,7 +152,7 @@ class LatencyEstimator:
         more: a search went on for 16 trials at 5 % below what its plans took.
         """
         plans, ratios, errors = zip(*self._newest, strict=True)
-        left = np.log(np.array(ratios) / self._predictor.foretold(plans)[0])
+        left = np.log(np.array(ratios) / self._predictor.ratios(plans))
         usual = self._predictor.noise
         most = _LARGEST_ERROR * usual
         ages = np.arange(len(plans))[::-1]
@@ -173,9 +173,11 @@ class _FromKernels:
         self._shares = lru_cache(_NEW * 4)(self._shares_of)
 
     def foretold(self, plans: Sequence[dict[str, int]]) -> tuple[Floats, Floats]:
-        rows = [self._row(widths) for widths in plans]
-        ratios = np.array([self._scales.predict(row) for row in rows])
-        return ratios, np.array([self._scales.deviation(row) for row in rows])
+        deviations = [self._scales.deviation(self._row(widths)) for widths in plans]
+        return self.ratios(plans), np.array(deviations)
+
+    def ratios(self, plans: Sequence[dict[str, int]]) -> Floats:
+        return np.array([self._scales.predict(self._row(widths)) for widths in plans])
 
     def learn(self, widths: dict[str, int], ratio: float, error: float) -> None:
         self._scales.learn(self._row(widths), ratio, error)
@@ -205,6 +207,9 @@ class _FromCosts:
 
     def foretold(self, plans: Sequence[dict[str, int]]) -> tuple[Floats, Floats]:
         return self._models[self.step].foretold(self._costs(plans, self.step))
+
+    def ratios(self, plans: Sequence[dict[str, int]]) -> Floats:
+        return self._models[self.step].ratios(self._costs(plans, self.step))
 
     noise = MEASUREMENT_ERROR
 

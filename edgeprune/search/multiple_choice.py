@@ -106,13 +106,13 @@ class _Table:
         part = self._part
         kept: Floats = np.full_like(best, np.inf)
         if part.forced is not False:
-            kept, _ = _chosen(best, [self._kept], [part.kept[1]])
+            kept = _paid(best, self._kept, part.kept[1])
             for knob, costs in zip(part.knobs, self._costs, strict=True):
                 kept, choices = _chosen(kept, costs, knob.losses.tolist())
                 self._choices.append(choices)
         if part.gone is None or part.forced is True:
             return kept
-        gone, _ = _chosen(best, [self._gone], [part.gone[1]])
+        gone = _paid(best, self._gone, part.gone[1])
         self._goes = gone < kept
         return np.asarray(np.minimum(gone, kept), np.float64)
 
@@ -126,6 +126,16 @@ class _Table:
             chosen.append(index)
             left = max(left - costs[index], 0)
         return tuple(chosen[::-1]), max(left - self._kept, 0)
+
+
+def _paid(best: Floats, cost: int, loss: float) -> Floats:
+    """Least losses once a cost is paid, in buckets, for a loss."""
+    if cost == 0:
+        return best + loss
+    found = np.full_like(best, np.inf)
+    if cost < len(best):
+        np.add(best[: len(best) - cost], loss, out=found[cost:])
+    return found
 
 
 def _chosen(
