@@ -12,6 +12,7 @@ from edgeprune.devices.clocks import unit_of
 from edgeprune.errors import BudgetError
 from edgeprune.pipeline import RunResult
 from edgeprune.pipeline.records import Finished, Manifest
+from edgeprune.pipeline.row_names import row_names
 from edgeprune.report.ladder import Rung
 from edgeprune.report.sentences import loss_warning
 from edgeprune.tasks import Metric
@@ -115,14 +116,7 @@ def _rows(bundle: Manifest) -> dict[str, Finished]:
 def _table(result: RunResult) -> None:
     bundle = result.bundle
     weights = bundle.granularity == "weights"
-    labels = {
-        "base": "base model",
-        "result": f"edgeprune ({bundle.result.found_by or bundle.sampler})",
-        "magnitude": "global magnitude",
-        "uniform": "uniform density" if weights else "uniform-L1, same latency",
-        "filled": "uniform-L1, filled",
-        "random": "random search, same trials",
-    }
+    labels = row_names(result.directory, bundle)
     table = Table(title=None, title_justify="left")
     last = ("zeros", "deflated file") if weights else ("MACs", "file")
     others = list(bundle.result.verification.metrics)[1:]

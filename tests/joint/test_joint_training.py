@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from edgeprune.cli.results import show_result
 from edgeprune.config import dump_pipeline, load_pipeline
 from edgeprune.errors import ConfigError
 from edgeprune.joint import JointEpoch
@@ -68,7 +69,9 @@ def untrained(tiny_pipeline: Path) -> Path:
     return tiny_pipeline
 
 
-def test_a_pipeline_trains_and_prunes_together(untrained: Path, tmp_path: Path) -> None:
+def test_a_pipeline_trains_and_prunes_together(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     overrides = (
         "workload.train={mode: joint}",
         "search.sampler=random",
@@ -85,6 +88,9 @@ def test_a_pipeline_trains_and_prunes_together(untrained: Path, tmp_path: Path) 
     assert accuracies["result"] > 0.5 and accuracies["base"] > 0.12
     summary = (tmp_path / "run" / "report.html").read_text()
     assert "whole network, as it was when it was cut" in summary
+    show_result(result, as_json=False)
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "whole network, as" in shown and "base model" not in shown
     again = run(untrained, run_dir=tmp_path / "run", overrides=overrides, progress=False)
     assert again.manifest == result.manifest
     assert result.manifest["sampler"] == "joint"

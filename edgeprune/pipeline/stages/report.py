@@ -12,25 +12,17 @@ from edgeprune.pipeline.clusters import read_clusters
 from edgeprune.pipeline.contribution import contribution
 from edgeprune.pipeline.deploying import deploy_commands
 from edgeprune.pipeline.records import ArtifactRecord, Finished, Manifest
+from edgeprune.pipeline.row_names import row_names
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.report import Row, Summary, Target, Trial, write_report
 from edgeprune.report.boards import BoardRow
 from edgeprune.report.classes import ClassAccuracy
 from edgeprune.report.course import Clusters, JointEpoch
 from edgeprune.report.curves import Curves as CurvesShown
-from edgeprune.report.summary import ROLES, Artifact, Role
+from edgeprune.report.summary import ROLES, Artifact
 from edgeprune.search import SearchTrial, SetAside, read_entries
 from edgeprune.sensitivity import Curves
 from edgeprune.tasks import Metric
-
-_NAMES: dict[Role, str] = {
-    "base": "base model",
-    "result": "edgeprune",
-    "magnitude": "global magnitude",
-    "uniform": "uniform-L1, same latency",
-    "filled": "uniform-L1, filled",
-    "random": "random search, same trials",
-}
 
 _TARGET = ("name", "runtime", "version", "cpu", "threads", "clock")
 
@@ -62,7 +54,6 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
     aside = [one for found in entries.values() for one in found if isinstance(one, SetAside)]
     known = {key: manifest.target[key] for key in _TARGET if key in manifest.target}
     curves = directory.record("curves", Curves)
-    joint = directory.record("joint", JointResult)
     counts = {name: len(found) for name, found in trials.items()}
     return Summary(
         title=directory.path.name,
@@ -72,7 +63,7 @@ def _summary(directory: RunDirectory, manifest: Manifest) -> Summary:
         pipeline=masked(directory.pipeline.read_text(encoding="utf-8")),
         target=Target(**known),
         budget=manifest.budget,
-        rows=tuple(_rows(manifest, counts, half_trained=joint is not None and joint.after > 0)),
+        rows=tuple(_rows(manifest, counts, row_names(directory.path, manifest))),
         trials=tuple(
             _trial(trial, name, manifest) for name, found in trials.items() for trial in found
         ),
@@ -176,18 +167,14 @@ def _joint(directory: RunDirectory) -> list[JointEpoch]:
     ]
 
 
-def _rows(manifest: Manifest, trials: dict[str, int], *, half_trained: bool) -> Iterator[Row]:
+def _rows(manifest: Manifest, trials: dict[str, int], names: dict[str, str]) -> Iterator[Row]:
     records = {"base": manifest.base, "result": manifest.result, **manifest.baselines}
     for role in ROLES[manifest.granularity]:
-        name, record = _NAMES[role], records[role]
-        if role == "uniform" and record.density is not None:
-            name = "uniform density"
-        if role == "base" and half_trained:
-            name = "whole network, as it was when it was cut"
+        record = records[role]
         measured = record.candidate
         assert measured is not None  # of all that are in a bundle
         yield Row(
-            name=f"{name} ({record.found_by})" if role == "result" else name,
+            name=names[role],
             role=role,
             accuracy=record.verification.accuracy,
             median_ms=measured.median_ms,
