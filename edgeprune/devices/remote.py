@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
@@ -21,6 +22,7 @@ from edgeprune.devices.facts import with_mend, wrong_device
 from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.measurement import Comparison, LayerTime
 from edgeprune.devices.runtimes import runtime_of
+from edgeprune.devices.usual import Usual
 from edgeprune.errors import (
     DeviceFailedError,
     MeasurementError,
@@ -29,6 +31,8 @@ from edgeprune.errors import (
 )
 
 _PROFILE_RUNS = 30
+#: How often a comparison is made anew in which the baseline takes longer than it usually does.
+_MOST_ANEW = 2
 #: How long a model runs while its energy is measured: sensors tell a new value every millisecond.
 _ENERGY_S = 1.0
 
@@ -57,6 +61,7 @@ class RemoteDevice:
         self._runtime, self._closed = runtime_of(target), False
         self._facts: dict[str, Any] = {}
         self._compared: tuple[str, ...] | None = None
+        self._usual: defaultdict[str, Usual] = defaultdict(Usual)
         self._connection: Connection | None = self._connect()
 
     @property
@@ -65,8 +70,19 @@ class RemoteDevice:
         return int(self._facts["pid"])
 
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
-        """See `Device.compare`."""
+        """See `Device.compare`; anew where the baseline says that the moment was a bad one."""
         new, old = (self._artifact(model) for model in (candidate, baseline))
+        usual = self._usual[_digest(old.content)]
+        found = self._compared_once(new, old)
+        for _ in range(_MOST_ANEW):
+            if not usual.exceeded(found.baseline.level_ms):
+                break
+            anew = self._compared_once(new, old)
+            found = min(found, anew, key=lambda one: one.baseline.level_ms)
+        usual.add(found.baseline.level_ms)
+        return found
+
+    def _compared_once(self, new: Artifact, old: Artifact) -> Comparison:
         contents = {_digest(one.content): one.content for one in (new, old)}
         digests = _digest(new.content), _digest(old.content)
         facts = self._described() | old.facts | new.facts
