@@ -28,6 +28,13 @@ class ExecutionConfig(Section):
         le=10_000,
         description="Processes that score candidates; each holds the model and the data once.",
     )
+    cpus_per_worker: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        examples=[4],
+        description="Processors that each worker gets, and threads that it computes with.",
+    )
     gpus_per_worker: float = Field(
         0.0,
         ge=0,
@@ -68,7 +75,13 @@ class ExecutionConfig(Section):
     def _of_the_engine(self) -> Self:
         if self.engine == "ray":
             return self
-        for name in ("accuracy_workers", "gpus_per_worker", "hung_after_s", "address"):
+        for name in (
+            "accuracy_workers",
+            "cpus_per_worker",
+            "gpus_per_worker",
+            "hung_after_s",
+            "address",
+        ):
             value, default = getattr(self, name), type(self).model_fields[name].default
             if value != default:
                 msg = (

@@ -45,13 +45,18 @@ class Cluster:
     where: str
     has: Mapping[str, float] = field(default_factory=dict)
 
-    def check(self, workers: int, gpus: float) -> None:
+    def check(self, workers: int, cpus: int = 1, gpus: float = 0.0) -> None:
         """Refuse workers that the cluster has no place for.
+
+        Args:
+            workers: how many there are to be.
+            cpus: processors for each.
+            gpus: share of a GPU for each.
 
         Raises:
             ExecutionError: too few processors or GPUs.
         """
-        cpus, present = int(self.has.get("CPU", 0)), self.has.get("GPU", 0.0)
+        processors, present = int(self.has.get("CPU", 0)), self.has.get("GPU", 0.0)
         if gpus and not present:
             msg = (
                 f"execution.gpus_per_worker is {gpus:g}, but {self.where} has no GPU; allowed: 0, "
@@ -65,21 +70,22 @@ class Cluster:
                 f"{self.where} has {present:g}; allowed: {most}"
             )
             raise ExecutionError(msg)
-        if workers > cpus:
+        if workers * cpus > processors:
+            each = f" with {cpus} processors each (cpus_per_worker)" if cpus > 1 else ""
             msg = (
-                f"execution.accuracy_workers is {workers}, but {self.where} has {cpus} processors; "
-                f"allowed: up to {cpus}"
+                f"execution.accuracy_workers is {workers}{each}, but {self.where} has {processors} "
+                f"processors; allowed: up to {processors // cpus}"
             )
             raise ExecutionError(msg)
 
 
 @contextmanager
-def open_cluster(address: str, workers: int) -> Iterator[Cluster]:
+def open_cluster(address: str, processors: int) -> Iterator[Cluster]:
     """Connect to a cluster.
 
     Args:
         address: ``auto``, ``host:port`` or ``ray://host:port``; see `ExecutionConfig`.
-        workers: that it is wanted for; one that is started here has a place for each.
+        processors: that its workers are to have in all; one that is started here has as many.
 
     Raises:
         ExecutionError: Ray is not installed, or no Ray of this version answers at the address.
@@ -94,7 +100,7 @@ def open_cluster(address: str, workers: int) -> Iterator[Cluster]:
         _connect(ray, found)
     else:
         where = "the Ray started on this machine"
-        _start(ray, workers)
+        _start(ray, processors)
     try:
         yield Cluster(ray, where, ray.cluster_resources())
     finally:
@@ -113,7 +119,7 @@ def _imported() -> Any:
     return ray
 
 
-def _start(ray: Any, workers: int) -> None:
+def _start(ray: Any, processors: int) -> None:
     """One for this run, without dashboard.
 
     It gives its own processes half a minute, which a busy machine may not do in.
@@ -122,7 +128,7 @@ def _start(ray: Any, workers: int) -> None:
         try:
             ray.init(
                 address="local",
-                num_cpus=max(workers, os.cpu_count() or 1),
+                num_cpus=max(processors, os.cpu_count() or 1),
                 include_dashboard=False,
                 object_store_memory=_MEMORY,
                 **_QUIET,

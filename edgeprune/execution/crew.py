@@ -58,6 +58,7 @@ class Crew:
         cluster: where they run.
         held: what each of them gets a copy of.
         size: how many there are.
+        cpus: processors for each; Ray has it compute with as many threads.
         gpus: share of a GPU for each.
         hung_after_s: how long a worker may take for its work; None: see `Patience`.
         note: told of workers that are lost.
@@ -74,15 +75,17 @@ class Crew:
         held: object,
         size: int,
         *,
+        cpus: int = 1,
         gpus: float = 0.0,
         hung_after_s: float | None = None,
         note: Callable[[str], None] = lambda text: None,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        cluster.check(size, gpus)
+        cluster.check(size, cpus, gpus)
         self._ray, self._cluster, self._note, self._turn = cluster.ray, cluster, note, turn
         self._ray.cloudpickle.register_pickle_by_value(worker)
-        self._make = self._ray.remote(worker.Worker).options(num_cpus=1, num_gpus=gpus or None)
+        place = {"num_cpus": cpus, "num_gpus": gpus or None}
+        self._make = self._ray.remote(worker.Worker).options(**place)
         self._held = _shared(cluster.ray, held)
         self.size, self._patience = size, Patience(hung_after_s)
         self._free: queue.LifoQueue[Member] = queue.LifoQueue()

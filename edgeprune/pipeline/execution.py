@@ -35,8 +35,9 @@ def reach_cluster(config: PipelineConfig) -> Iterator[Cluster | None]:
             f"{config.search.precision}; allowed: engine: local, or search.precision: float32"
         )
         raise ConfigError(msg)
-    with open_cluster(settings.address, settings.accuracy_workers) as cluster:
-        cluster.check(settings.accuracy_workers, settings.gpus_per_worker)
+    workers, cpus = settings.accuracy_workers, settings.cpus_per_worker
+    with open_cluster(settings.address, workers * cpus) as cluster:
+        cluster.check(workers, cpus, settings.gpus_per_worker)
         yield cluster
 
 
@@ -55,10 +56,16 @@ def hire_crew(session: "Session", cluster: Cluster | None) -> Iterator[Crew | No
         yield None
         return
     settings, say = session.config.execution, session.reporter.say
-    size, gpus, desk = settings.accuracy_workers, settings.gpus_per_worker, Desk.of(session)
-    turn, hung_after_s = session.turns.working, settings.hung_after_s
+    size = settings.accuracy_workers
     with Crew(
-        cluster, desk, size, gpus=gpus, hung_after_s=hung_after_s, note=say, turn=turn
+        cluster,
+        Desk.of(session),
+        size,
+        cpus=settings.cpus_per_worker,
+        gpus=settings.gpus_per_worker,
+        hung_after_s=settings.hung_after_s,
+        note=say,
+        turn=session.turns.working,
     ) as crew:
         beside = sum(member.beside for member in crew.members)
         where = f", {beside} of them on this machine" if beside else ""

@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import torch
+
 from edgeprune.errors import WorkloadError
 
 
@@ -22,6 +24,9 @@ class Held:
     def double(self, number: int, pause_s: float = 0.0) -> tuple[int, int]:
         time.sleep(pause_s)
         return 2 * number, os.getpid()
+
+    def threads(self) -> int:
+        return torch.get_num_threads()
 
     def once(self) -> int:
         return self.made

@@ -148,7 +148,17 @@ def test_places_that_a_cluster_has_not(cluster: Cluster, tmp_path: Path) -> None
         Crew(cluster, Held(tmp_path), 1, gpus=0.5)
     several = Cluster(cluster.ray, "the Ray at head:6379", {"CPU": 8.0, "GPU": 1.0})
     with pytest.raises(ExecutionError, match=r"3 workers with 0\.5 GPUs each need 1\.5.* up to 2"):
-        several.check(3, 0.5)
+        several.check(3, gpus=0.5)
+    with pytest.raises(ExecutionError, match=r"is 3 with 4 processors each .* 8 proc.* up to 2$"):
+        several.check(3, cpus=4)
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_worker_computes_with_the_processors_it_gets(
+    cluster: Cluster, tmp_path: Path, cpus: int
+) -> None:
+    with Crew(cluster, Held(tmp_path), 1, cpus=cpus) as crew:
+        assert crew.work("threads") == cpus
 
 
 def test_what_cannot_be_sent_is_told(cluster: Cluster) -> None:
