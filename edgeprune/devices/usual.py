@@ -12,12 +12,12 @@ _SLOW = 1.08
 class Usual:
     """The newest levels of one baseline, in milliseconds.
 
-    What slows a small network down does so by an amount rather than a factor (waking a thread,
-    say, on a core that another program uses), so that a candidate's ratio comes out too large: in
-    recorded searches on a desktop, ratios measured in such moments, one in ten, were off by 24 %
-    in the mean, all others by 4 %. The baseline, which is measured beside each candidate, tells
-    the moment without looking at the candidate. A device that stays slower, as a warm one does, is
-    slow for a few measurements only.
+    What slows a small network down does so by an amount rather than a factor, so that a
+    candidate's ratio comes out too large: in recorded searches of a network of 0.2 ms on a shared
+    machine, ratios from such moments (3 to 25 of 100) were 11 to 28 % off their estimates, all
+    others 3 to 9 %. The baseline, which is measured beside each candidate, tells the moment
+    without a look at the candidate. A device that stays slower, as a warm one does, is slow for a
+    few measurements only.
     """
 
     def __init__(self) -> None:
