@@ -3,12 +3,13 @@
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from edgeprune.errors import RunError
+from edgeprune.config import dump_pipeline, load_pipeline
+from edgeprune.errors import EdgepruneError, RunError
 from edgeprune.files import sync_folder, write_atomic
 from edgeprune.passwords import masked
 from edgeprune.records import Kind, TornRecordError, read_record, write_record
@@ -85,6 +86,8 @@ class RunDirectory:
 
     def _same_pipeline(self, text: str) -> None:
         kept = self.pipeline.read_text(encoding="utf-8")
+        with suppress(EdgepruneError):  # of another version, settings that came since are not there
+            kept = dump_pipeline(load_pipeline(self.pipeline))
         if text in {kept, masked(kept)}:  # 0.1 kept the passwords of addresses
             return
         changes = [

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,17 @@ def test_resuming_a_finished_run_does_nothing_again(finished: ep.RunResult) -> N
     again = ep.resume(finished.directory, progress=False)
     assert (finished.directory / "manifest.json").read_bytes() == before
     assert again.manifest == json.loads(before)
+
+
+def test_a_run_of_a_version_without_a_setting_is_taken_up(
+    finished: ep.RunResult, tiny_pipeline: Path, tmp_path: Path
+) -> None:
+    older = shutil.copytree(finished.directory, tmp_path / "older")
+    kept = (older / "pipeline.yaml").read_text()
+    (older / "pipeline.yaml").write_text(kept.replace("  cpus_per_worker: 1\n", ""))
+    assert (older / "pipeline.yaml").read_text() != kept
+    again = ep.run(tiny_pipeline, run_dir=older, progress=False)
+    assert again.manifest == finished.manifest
 
 
 def test_another_pipelines_directory_is_refused(
