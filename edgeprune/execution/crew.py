@@ -21,6 +21,8 @@ from edgeprune.execution.patience import Patience
 _HIRE_S = 180.0
 #: Longest wait until new workers hold model and data.
 _HOLD_S = 600.0
+#: How often workers are begun where the process of one is lost as it begins.
+_BEGINNINGS = 3
 #: How often it is looked whether a worker has been silent for too long.
 _LOOK_S = 2.0
 #: Pause before another worker is asked for where one could not be had, and how long a crew may be
@@ -95,7 +97,7 @@ class Crew:
         self._calls = 0
         self._last = time.monotonic()
         try:
-            for member in self._hired([self._make.remote() for _ in range(size)]):
+            for member in self._all_hired():
                 self._join(member)
         except BaseException:
             self.close()
@@ -221,6 +223,18 @@ class Crew:
                 else:
                     self._join(new)
                     return
+
+    def _all_hired(self) -> list[Member]:
+        """Workers to begin with; all anew where the process of one is lost as it begins."""
+        for left in range(_BEGINNINGS - 1, -1, -1):
+            try:
+                return list(self._hired([self._make.remote() for _ in range(self.size)]))
+            except ExecutionError as error:
+                lost = isinstance(error.__cause__, self._ray.exceptions.RayActorError)
+                if not (lost and left):
+                    raise
+                self._note(f"{_first_line(error)}; workers are begun anew, {left} more tries")
+        raise AssertionError  # the last try has ended this
 
     def _hired(self, handles: list[Any]) -> Iterator[Member]:
         """Workers that were asked for, once they hold what they need."""

@@ -51,3 +51,15 @@ class Held:
     def refuses(self) -> None:
         msg = "an image cannot be read"
         raise WorkloadError(msg)
+
+
+class DiesFirst(Held):
+    """Ends the processes that it is first sent to."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        super().__init__(folder)
+        self.times = times
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        super().__setstate__(state)
+        self.dies(self.times)

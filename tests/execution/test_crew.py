@@ -17,7 +17,7 @@ from edgeprune.errors import ExecutionError, WorkersLostError, WorkloadError
 from edgeprune.evaluation import Turns
 from edgeprune.execution import Cluster, Crew
 from edgeprune.execution.patience import Patience
-from tests.execution.held import Held
+from tests.execution.held import DiesFirst, Held
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,6 +139,20 @@ def test_a_worker_on_this_machine_waits_for_a_measurement(cluster: Cluster, tmp_
             thread.start()
             assert not ended.wait(0.3)
         assert ended.wait(60)
+
+
+def test_a_worker_that_is_lost_as_it_begins_is_begun_anew(cluster: Cluster, tmp_path: Path) -> None:
+    told: list[str] = []
+    with Crew(cluster, DiesFirst(tmp_path, 1), 2, note=told.append) as crew:
+        assert crew.work("double", 4)[0] == 8 and len(crew.members) == 2
+    assert len(told) == 1 and "cannot begin" in told[0] and "2 more tries" in told[0]
+
+
+def test_workers_that_are_lost_whenever_they_begin_are_an_error(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    with pytest.raises(ExecutionError, match="cannot begin"):
+        Crew(cluster, DiesFirst(tmp_path, 99), 1)
 
 
 def test_places_that_a_cluster_has_not(cluster: Cluster, tmp_path: Path) -> None:
