@@ -11,6 +11,7 @@ from typing import Any
 
 from edgeprune.boards.architecture import ARM64, ARMHF
 from edgeprune.boards.store import reported, store
+from edgeprune.config.reach import SshConfig
 from edgeprune.files import write_atomic, write_json
 
 _EMULATORS = {one.system for one in (ARM64, ARMHF)}
@@ -45,6 +46,17 @@ class Board:
     ssh_config: Path
     image: str
     started: float
+
+    @property
+    def reach(self) -> SshConfig:
+        """How it is reached, as the ``ssh`` section of a profile says it."""
+        return SshConfig(
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            key=self.key,
+            known_hosts=self.known_hosts,
+        )
 
     def ssh(self, *words: str) -> list[str]:
         """The command that runs one there; the words are read by the board's shell."""

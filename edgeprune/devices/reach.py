@@ -84,10 +84,4 @@ def ssh_config_of(target: TargetConfig) -> SshConfig | None:
             f"edgeprune target start {target.name}"
         )
         raise TargetError(msg)
-    return SshConfig(
-        host=board.host,
-        port=board.port,
-        user=board.user,
-        key=board.key,
-        known_hosts=board.known_hosts,
-    )
+    return board.reach

@@ -72,20 +72,22 @@ class RemoteDevice:
     def compare(self, candidate: bytes, baseline: bytes) -> Comparison:
         """See `Device.compare`; anew where the baseline says that the moment was a bad one."""
         new, old = (self._artifact(model) for model in (candidate, baseline))
-        usual = self._usual[_digest(old.content)]
-        found = self._compared_once(new, old)
+        digests = _digest(new.content), _digest(old.content)
+        contents = dict(zip(digests, (new.content, old.content), strict=True))
+        facts = self._described() | old.facts | new.facts
+        usual = self._usual[digests[1]]
+        found = self._compared_once(digests, contents, facts)
         for _ in range(_MOST_ANEW):
             if not usual.exceeded(found.baseline.level_ms):
                 break
-            anew = self._compared_once(new, old)
+            anew = self._compared_once(digests, contents, facts)
             found = min(found, anew, key=lambda one: one.baseline.level_ms)
         usual.add(found.baseline.level_ms)
         return found
 
-    def _compared_once(self, new: Artifact, old: Artifact) -> Comparison:
-        contents = {_digest(one.content): one.content for one in (new, old)}
-        digests = _digest(new.content), _digest(old.content)
-        facts = self._described() | old.facts | new.facts
+    def _compared_once(
+        self, digests: tuple[str, str], contents: dict[str, bytes], facts: dict[str, Any]
+    ) -> Comparison:
         # Where a network's weights and activations come to lie moves its latency by a hundredth:
         # what is measured once more is loaded once more. A clock that counts knows none of that.
         again = digests == self._compared and facts["clock_kind"] == "real"

@@ -24,7 +24,7 @@ _RECENT = 5
 _NEWEST = 0.15
 _LARGEST_ERROR = 2.0
 #: How many of the newest measurements that is made of.
-_NEW = 16
+_LOOKED_BACK = 16
 #: Share of half the interval that is the margin of `LatencyEstimator.bound`, and the largest one.
 #: What misses the budget costs a trial, but what keeps away from it costs accuracy in all of them.
 _MARGIN = 0.25
@@ -66,7 +66,7 @@ class LatencyEstimator:
         self._errors: deque[float] = deque(maxlen=_RECENT)
         self._calibration = Calibration()
         self._drift = 1.0
-        self._newest: deque[tuple[dict[str, int], float, float]] = deque(maxlen=_NEW)
+        self._newest: deque[tuple[dict[str, int], float, float]] = deque(maxlen=_LOOKED_BACK)
 
     @property
     def step(self) -> int:
@@ -170,7 +170,8 @@ class _FromKernels:
         base = kernels.parts_ms(full)
         self._base_ms = float(base.sum())
         self._scales = KernelScales(base / self._base_ms)
-        self._shares = lru_cache(_NEW * 4)(self._shares_of)
+        # A plan is asked for when it is proposed, measured, and while it is looked back on.
+        self._shares = lru_cache(4 * _LOOKED_BACK)(self._shares_of)
 
     def foretold(self, plans: Sequence[dict[str, int]]) -> tuple[Floats, Floats]:
         deviations = [self._scales.deviation(self._row(widths)) for widths in plans]

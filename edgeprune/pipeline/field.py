@@ -16,7 +16,7 @@ from edgeprune.search.promise import WORTHS, promise
 FINALISTS = 4
 #: Trials that miss the budget by no more than this share stand in where fewer than `FINALISTS` are
 #: within it: a measured ratio moves by as much, and narrowing them costs little.
-_NEAR_MISS = 0.1
+NEAR_MISS = 0.1
 #: Plans whose groups all differ by no more than this share of their channels are alike.
 _ALIKE = 0.1
 #: The baselines that every report shows (decision 9), by what is cut, and what their plans are
@@ -97,6 +97,7 @@ def choose(
     limit: float,
     full: Widths | None = None,
     worths: Sequence[float] = WORTHS,
+    near: float = 0.0,
 ) -> list[SearchTrial]:
     """The trials that promise most of those `within` the budget, none a near copy of another.
 
@@ -105,9 +106,10 @@ def choose(
         limit: largest cost.
         full: what a difference is small beside; None: what a trial keeps itself.
         worths: of capacity beside the rewards.
+        near: see `within`.
     """
     chosen: list[SearchTrial] = []
-    for trial in promising(within(found, limit), worths):
+    for trial in promising(within(found, limit, near), worths):
         if not any(_alike(trial.widths, one.widths, full or one.widths) for one in chosen):
             chosen.append(trial)
     return chosen
@@ -140,18 +142,19 @@ def _alike(one: Widths, other: Widths, full: Widths) -> bool:
     )
 
 
-def within(found: SearchResult, limit: float) -> list[SearchTrial]:
+def within(found: SearchResult, limit: float, near: float = 0.0) -> list[SearchTrial]:
     """The trials within the budget, best first; the nearest misses too where these are few.
 
     Args:
         found: the search.
         limit: largest cost.
+        near: share of it by which a trial may miss it; 0 where nothing narrows a plan afterwards.
 
     Returns:
         One trial at least, whatever it costs.
     """
     by_cost = sorted(found.trials, key=lambda trial: trial.outcome.cost)
     inside = sum(trial.outcome.cost <= limit for trial in by_cost)
-    near = sum(trial.outcome.cost <= (1 + _NEAR_MISS) * limit for trial in by_cost)
-    chosen = by_cost[: max(inside, min(near, FINALISTS))]
+    beside = sum(trial.outcome.cost <= (1 + near) * limit for trial in by_cost)
+    chosen = by_cost[: max(inside, min(beside, FINALISTS))]
     return sorted(chosen, key=lambda trial: -trial.reward) or [found.best]

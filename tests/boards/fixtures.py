@@ -14,7 +14,6 @@ import pytest
 from edgeprune.boards import ARM64, Architecture, Board, emulated, missing_programs, virtual
 from edgeprune.boards.recipe import debian_release
 from edgeprune.boards.store import store
-from edgeprune.config.reach import SshConfig
 from edgeprune.errors import TargetError
 
 
@@ -28,17 +27,6 @@ def require_programs(architecture: Architecture = ARM64) -> None:
         debian_release()
     except TargetError as error:
         pytest.skip(str(error))
-
-
-def ssh_config(board: Board) -> SshConfig:
-    """How a running board is reached."""
-    return SshConfig(
-        host=board.host,
-        port=board.port,
-        user=board.user,
-        key=board.key,
-        known_hosts=board.known_hosts,
-    )
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from edgeprune.devices.reach import board_name, recipe_of
 from edgeprune.devices.ssh import ssh_python
 from edgeprune.devices.worker.tflite import Runtime
 from edgeprune.errors import TargetError
-from tests.boards.fixtures import own_name, require_programs, ssh_config
+from tests.boards.fixtures import own_name, require_programs
 
 
 def test_its_profile_means_it() -> None:
@@ -44,7 +44,7 @@ def test_it_computes_what_this_machine_does(board: Board) -> None:
     assert machine.stdout.strip() == "armv7l"
     net, settings = small_tflite_net(16), {"threads": 1, "xnnpack": True}
     connection = Connection(
-        ssh_python(ssh_config(board)), "edgeprune.devices.worker.tflite", settings, 120.0
+        ssh_python(board.reach), "edgeprune.devices.worker.tflite", settings, 120.0
     )
     try:
         assert connection.ask("start")["clock_kind"] == "instructions"

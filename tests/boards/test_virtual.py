@@ -16,7 +16,6 @@ from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.ssh import ssh_python
 from edgeprune.errors import TargetError
 from edgeprune.testing.devices import small_net
-from tests.boards.fixtures import ssh_config
 from tests.devices.processes import is_gone_soon, is_running
 
 
@@ -25,7 +24,7 @@ def ssh(board: Board, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def python_on(board: Board) -> Interpreter:
-    return ssh_python(ssh_config(board))
+    return ssh_python(board.reach)
 
 
 def worker(board: Board) -> Connection:

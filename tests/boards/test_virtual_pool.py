@@ -10,7 +10,6 @@ from edgeprune.config import MeasureConfig, TargetConfig
 from edgeprune.config.patience import PatienceConfig
 from edgeprune.devices import open_pool
 from edgeprune.testing.devices import small_net
-from tests.boards.fixtures import ssh_config
 
 SMALL, LARGE = small_net(8), small_net(64)
 
@@ -20,7 +19,7 @@ def _target(name: str, board: Board) -> TargetConfig:
         name=name,
         kind="ssh",
         architecture="aarch64",
-        ssh=ssh_config(board),
+        ssh=board.reach,
         measure=MeasureConfig(warmup=2, runs=30, timeout_s=120),
         patience=PatienceConfig(pause_s=0.5),
     )

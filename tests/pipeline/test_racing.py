@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import edgeprune as ep
-from edgeprune.pipeline.field import FINALISTS, Contender, Field, promising, within
+from edgeprune.pipeline.field import FINALISTS, NEAR_MISS, Contender, Field, promising, within
 from edgeprune.pipeline.networks import Networks
 from edgeprune.pipeline.stages import race as racing
 from edgeprune.pipeline.stages.race import rungs
@@ -86,7 +86,7 @@ def test_near_misses_stand_in_where_few_trials_are_within_the_budget(
         SearchTrial(number, {"a": number}, Outcome(cost, cost, cost, 1, 1, 1), 1 - cost)
         for number, cost in enumerate(costs)
     ]
-    found = within(SearchResult(tuple(trials), budget=0.5), 0.5)
+    found = within(SearchResult(tuple(trials), budget=0.5), 0.5, NEAR_MISS)
     assert {trial.number for trial in found} == expected
     assert [one.reward for one in found] == sorted((one.reward for one in found), reverse=True)
 

@@ -12,6 +12,7 @@ from edgeprune.pipeline.counted import counted_field
 from edgeprune.pipeline.field import (
     BASELINES,
     FINALISTS,
+    NEAR_MISS,
     Contender,
     Field,
     choose,
@@ -142,7 +143,7 @@ def finalists(
         unmeasured: gets the reason for each that the device fails to measure, which is left out.
     """
     contenders = []
-    chosen = choose(found, settler.limit, session.channels.full, session.worths)
+    chosen = choose(found, settler.limit, session.channels.full, session.worths, near=NEAR_MISS)
     for trial in chosen[:FINALISTS]:
         try:
             settled = settler.settle(trial.widths)
@@ -173,7 +174,7 @@ def tolerated_contenders(found: Tolerated, allowed: float) -> list[Contender]:
 
 
 def _best_random(settler: Settler, compared: SearchResult) -> Contender:
-    best = within(compared, settler.limit)[0]
+    best = within(compared, settler.limit, NEAR_MISS)[0]
     settled = settler.settle(best.widths)
     words = _words(f"{_CHANNELS['random']} trial {best.number}", best, settled)
     found = Contender(f"random-{best.number}", words, settled.widths, ("random",))
