@@ -12,6 +12,8 @@ from edgeprune.errors import MeasurementError
 
 #: What ONNX Runtime appends where it lays channels out in blocks or splits a node.
 _SUFFIX = re.compile(r"(_nchwc)?(_token_\d+)?$")
+#: What it begins with where it takes an activation into a layer: "fused /fc/Gemm".
+_PREFIX = "fused "
 #: Operators that a fused kernel is named after, by the kernel's operator.
 _FUSED = {"FusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"}
 _WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
@@ -68,6 +70,7 @@ class _Names:
 
     def resolve(self, kernel: str, operator: str) -> tuple[str, str]:
         wanted = _FUSED.get(operator, operator)
+        kernel = kernel.removeprefix(_PREFIX)
         if kernel in self._by_name:
             return kernel, str(self._by_name[kernel].op_type)
         node = self._by_output.get(_SUFFIX.sub("", kernel))

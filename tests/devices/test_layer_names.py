@@ -16,6 +16,8 @@ from edgeprune.testing.devices import small_net
         ("/Add_output_0_nchwc", "Conv", "/conv3/Conv"),
         ("/GlobalAveragePool_output_0_nchwc", "GlobalAveragePool", "/GlobalAveragePool"),
         ("/linear/Gemm/MatMulAddFusion", "Gemm", "/linear/Gemm"),
+        # An activation taken into a layer.
+        ("fused /linear/Gemm", "FusedGemm", "/linear/Gemm"),
         # Put in by the runtime: no node of the file.
         ("ReorderOutput_token_3", "ReorderOutput", "ReorderOutput_token_3"),
     ],
