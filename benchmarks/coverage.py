@@ -8,7 +8,7 @@ Networks are timm's, with random weights; without ``--network`` all that are no 
 with a time limit; with ``--keep`` its line of JSON is appended to that file, and a network that is
 there already is not run again. One line of JSON per network is printed as it comes, then one
 object with all of them and the figures (``--json``: that object alone). ``--beside`` also asks
-torch-pruning, at ratio 0.5.
+torch-pruning, at ratio 0.5; it is told the number of heads of attention, as its documentation asks.
 
 Times are of the processor, so that other work beside it hardly counts, and the least of `TIMES` in
 turns. Images are `IMAGE` pixels where the network allows it, and of its own size elsewhere.
@@ -304,9 +304,12 @@ def _torch_pruned(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
     """torch-pruning at ratio 0.5: whether it runs, keeps the output's shape, and MACs left."""
     import torch_pruning as tp
 
-    pruned = copy.deepcopy(model)
+    pruned = copy.deepcopy(model).requires_grad_(True)  # it follows gradients
     before = flops(model, image)
     last = [one for one in pruned.modules() if isinstance(one, nn.Linear)][-1:]
+    attending = _attending(pruned)
+    for module in attending:
+        module.fused_attn = False  # as its own examples have it: fused, it cannot be followed
     try:
         pruner = tp.pruner.MagnitudePruner(
             pruned,
@@ -315,15 +318,40 @@ def _torch_pruned(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
             pruning_ratio=0.5,
             ignored_layers=last,
             channel_groups={},
-            num_heads={},
+            num_heads={
+                layer: module.num_heads for module, layers in attending.items() for layer in layers
+            },
         )
         pruner.step()
+        for module, (first, *_) in attending.items():
+            _resize_heads(module, first, pruner.num_heads[first])
         with torch.no_grad():
             same = pruned(image).shape == model(image).shape
         left = flops(pruned, image) / max(before, 1)
     except Exception as error:
         return {"runs": False, "why": f"{type(error).__name__}: {error}"[:200]}
     return {"runs": bool(same), "macs_left": round(left, 4)}
+
+
+def _attending(model: nn.Module) -> dict[nn.Module, list[nn.Module]]:
+    """Modules with heads, and their layers that torch-pruning wants to be told the number for."""
+    found = {}
+    for module in model.modules():
+        if isinstance(getattr(module, "num_heads", None), int):
+            layers = [getattr(module, name, None) for name in ("qkv", "q", "k", "v", "kv")]
+            linear = [one for one in layers if isinstance(one, nn.Linear | nn.Conv2d)]
+            if linear:
+                found[module] = linear
+    return found
+
+
+def _resize_heads(module: nn.Module, first: nn.Module, heads: int) -> None:
+    """Sizes that timm's attention keeps as numbers, set as torch-pruning's examples do."""
+    outputs = first.weight.shape[0] // (3 if first is getattr(module, "qkv", None) else 1)
+    module.num_heads = heads
+    for name, size in (("head_dim", outputs // heads), ("attn_dim", outputs)):
+        if hasattr(module, name):
+            setattr(module, name, size)
 
 
 if __name__ == "__main__":

@@ -160,11 +160,15 @@ class KnapsackSampler(WidthSampler):
         return None
 
     def _other(self, number: int, seen: Seen) -> Widths:
-        """The allocation of changed coefficients, changed again where it is known."""
+        """The allocation of changed coefficients, changed again and more where it is known.
+
+        On a device of few useful widths most coefficients lead to the same few plans, and what is
+        next to one of those, a channel less, tells nothing.
+        """
         widths: Widths = {}
         changed = self.coefficients[self._begun % len(self.problem.worths)]
-        for _ in range(_TRIES):
-            changed = self._changed(changed)
+        for tries in range(_TRIES):
+            changed = self._changed(changed, wider=tries)
             widths = self._allocation(changed)
             if self.problem.key(widths) not in seen:
                 break
@@ -176,18 +180,23 @@ class KnapsackSampler(WidthSampler):
         factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
         return self._allocator.widths(factors, capacity=capacity, costs=self._costs)
 
-    def _changed(self, start: Floats) -> Floats:
-        """All coefficients anew in the random part of the search, then fewer and fewer of them."""
+    def _changed(self, start: Floats, *, wider: int) -> Floats:
+        """All coefficients anew in the random part of the search, then fewer and fewer of them.
+
+        Args:
+            start: what is changed.
+            wider: how often that led to a known plan: so many more are drawn, and further off.
+        """
         size = len(start)
         first = min(self.options.corrections, self._trials)
         random = first + self.options.random * (self._trials - first)
-        drawn = self.options.spread * self.rng.standard_normal(size)
+        drawn = self.options.spread * (1 + wider) * self.rng.standard_normal(size)
         drawn[-1] = self.rng.choice(self.options.capacity)
         if self._begun < random:
             return drawn
         done = (self._begun - random) / max(1.0, self._trials - random)
         count = max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
-        chosen = self.rng.permutation(size)[:count]
+        chosen = self.rng.permutation(size)[: count + wider]
         found = start.copy()
         found[chosen] = drawn[chosen]
         return found
