@@ -105,3 +105,28 @@ def test_the_search_improves_on_misleading_curves(tmp_path: Path) -> None:
 def test_options_that_are_not_allowed(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SearchError, match=message):
         make_sampler("knapsack", PROBLEM, 0, 10, options)
+
+
+def test_few_useful_widths_still_give_plans_that_differ_in_more_than_a_channel(
+    tmp_path: Path,
+) -> None:
+    """As of a depthwise network in blocks of 16 channels: one less tells nothing new."""
+    net = SmallNet((64,) * 5, (1.0, 0.8, 0.5, 0.1, 0.05), curves=True, target=0.45)
+    blocks = replace(
+        net.problem(),
+        cost=lambda widths: net.latency_ratio(
+            {group: math.ceil(width / 16) * 16 for group, width in widths.items()}
+        ),
+    )
+    plans = set()
+    for seed in range(2):
+        sampler = make_sampler("knapsack", blocks, seed, 10, {})
+        trials = run_search(
+            *(blocks, sampler, net.evaluate, accuracy_reward),
+            trials=10,
+            directory=tmp_path / str(seed),
+        ).trials
+        plans |= {
+            (seed, *(math.ceil(width / 16) for width in one.widths.values())) for one in trials
+        }
+    assert len(plans) >= 16  # of 20

@@ -168,7 +168,7 @@ class KnapsackSampler(WidthSampler):
         widths: Widths = {}
         changed = self.coefficients[self._begun % len(self.problem.worths)]
         for tries in range(_TRIES):
-            changed = self._changed(changed, wider=tries)
+            changed = self._changed(changed, tries)
             widths = self._allocation(changed)
             if self.problem.key(widths) not in seen:
                 break
@@ -180,7 +180,7 @@ class KnapsackSampler(WidthSampler):
         factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
         return self._allocator.widths(factors, capacity=capacity, costs=self._costs)
 
-    def _changed(self, start: Floats, *, wider: int) -> Floats:
+    def _changed(self, start: Floats, wider: int = 0) -> Floats:
         """All coefficients anew in the random part of the search, then fewer and fewer of them.
 
         Args:
