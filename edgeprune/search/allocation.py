@@ -1,10 +1,11 @@
 """The allocation: widths of least summed loss within the budget, removed branches included."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from edgeprune.search.allocation_costs import Costs, Linearised
+from edgeprune.search.allocation_costs import Costs
 from edgeprune.search.allocation_losses import SummedLoss, base_losses
+from edgeprune.search.allocation_sums import Linearised
 from edgeprune.search.filling import Filling
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.problem import SearchProblem, Widths
@@ -83,7 +84,7 @@ class Allocator:
         problem = self._problem.at(limit)
         costs = costs or Costs(problem)
         costs.begin()
-        loss = SummedLoss(problem, self._losses, coefficients, capacity, costs.macs)
+        loss = SummedLoss(problem, self._losses, coefficients, capacity, costs.capacity)
         return _Allocation(problem, costs, loss, self._useful, limit).solved()
 
 
@@ -109,7 +110,7 @@ class _Allocation:
         self,
         problem: SearchProblem,
         costs: Costs,
-        loss: Callable[[Widths], float],
+        loss: SummedLoss,
         useful: Mapping[str, Sequence[int]],
         target: float,
     ) -> None:
@@ -181,10 +182,10 @@ class _Allocation:
             self._consider(solution)
 
     def _table(self, around: Widths, reach: int | None, weights: Sequence[float]) -> Linearised:
-        return Linearised(
-            self._problem, self._costs, weights, self._loss, around, self._reference,
-            useful=self._useful, reach=reach,
-        )  # fmt: skip
+        changes = self._costs.changes(
+            around, self._reference, weights, useful=self._useful, reach=reach
+        )
+        return Linearised(changes, self._loss)
 
     def _corrected(self, table: Linearised) -> Widths:
         """The sum's allocation whose true cost comes nearest to the target from below.

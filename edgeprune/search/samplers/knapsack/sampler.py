@@ -22,6 +22,9 @@ from edgeprune.search.sources import Floats
 #: Changes of coefficients that may lead to known candidates before a neighbour is taken instead:
 #: each is solved anew, which takes as long as some evaluations.
 _TRIES = 4
+#: A change that led to what is known was too small: how many times as many coefficients the next
+#: one is of.
+_GROWTH = 2
 
 
 class KnapsackSampler(WidthSampler):
@@ -163,8 +166,8 @@ class KnapsackSampler(WidthSampler):
         """The allocation of changed coefficients, changed again where it is known."""
         widths: Widths = {}
         changed = self.coefficients[self._begun % len(self.problem.worths)]
-        for _ in range(_TRIES):
-            changed = self._changed(changed)
+        for attempt in range(_TRIES):
+            changed = self._changed(changed, _GROWTH**attempt)
             widths = self._allocation(changed)
             if self.problem.key(widths) not in seen:
                 break
@@ -176,7 +179,7 @@ class KnapsackSampler(WidthSampler):
         factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
         return self._allocator.widths(factors, capacity=capacity, costs=self._costs)
 
-    def _changed(self, start: Floats) -> Floats:
+    def _changed(self, start: Floats, growth: int = 1) -> Floats:
         """All coefficients anew in the random part of the search, then fewer and fewer of them."""
         size = len(start)
         first = min(self.options.corrections, self._trials)
@@ -186,7 +189,7 @@ class KnapsackSampler(WidthSampler):
         if self._begun < random:
             return drawn
         done = (self._begun - random) / max(1.0, self._trials - random)
-        count = max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
+        count = growth * max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
         chosen = self.rng.permutation(size)[:count]
         found = start.copy()
         found[chosen] = drawn[chosen]
