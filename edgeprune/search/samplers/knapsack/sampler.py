@@ -22,9 +22,6 @@ from edgeprune.search.sources import Floats
 #: Changes of coefficients that may lead to known candidates before a neighbour is taken instead:
 #: each is solved anew, which takes as long as some evaluations.
 _TRIES = 4
-#: A change that led to what is known was too small: how many times as many coefficients the next
-#: one is of.
-_GROWTH = 2
 
 
 class KnapsackSampler(WidthSampler):
@@ -77,6 +74,7 @@ class KnapsackSampler(WidthSampler):
         self._finished = 0
         self._corrected = 0
         self._pause = 0
+        self._doublings = 0
         self._open: dict[int, Floats] = {}
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
@@ -120,6 +118,7 @@ class KnapsackSampler(WidthSampler):
             "finished": self._finished,
             "corrected": self._corrected,
             "pause": self._pause,
+            "doublings": self._doublings,
             "open": {number: torch.from_numpy(one.copy()) for number, one in self._open.items()},
         }
 
@@ -129,7 +128,7 @@ class KnapsackSampler(WidthSampler):
         self.coefficients = state["coefficients"].numpy().copy()
         self.best = state["best"].numpy().copy()
         self._finished, self._corrected = state["finished"], state["corrected"]
-        self._pause = state["pause"]
+        self._pause, self._doublings = state["pause"], state["doublings"]
         opened = state["open"]
         self._open = {number: one.numpy().copy() for number, one in opened.items()}
 
@@ -167,10 +166,13 @@ class KnapsackSampler(WidthSampler):
         widths: Widths = {}
         changed = self.coefficients[self._begun % len(self.problem.worths)]
         for attempt in range(_TRIES):
-            changed = self._changed(changed, _GROWTH**attempt)
+            changed = self._changed(changed)
             widths = self._allocation(changed)
             if self.problem.key(widths) not in seen:
+                # A little less may do as well, where this was enough at once.
+                self._doublings = max(0, self._doublings - (attempt == 0))
                 break
+            self._doublings = min(self._doublings + 1, len(changed).bit_length())
         self._open[number] = changed
         return widths
 
@@ -179,8 +181,11 @@ class KnapsackSampler(WidthSampler):
         factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
         return self._allocator.widths(factors, capacity=capacity, costs=self._costs)
 
-    def _changed(self, start: Floats, growth: int = 1) -> Floats:
-        """All coefficients anew in the random part of the search, then fewer and fewer of them."""
+    def _changed(self, start: Floats) -> Floats:
+        """All coefficients anew in the random part of the search, then fewer and fewer of them.
+
+        What led to plans that are known was too small a change: more of them, until it does not.
+        """
         size = len(start)
         first = min(self.options.corrections, self._trials)
         random = first + self.options.random * (self._trials - first)
@@ -189,8 +194,8 @@ class KnapsackSampler(WidthSampler):
         if self._begun < random:
             return drawn
         done = (self._begun - random) / max(1.0, self._trials - random)
-        count = growth * max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
-        chosen = self.rng.permutation(size)[:count]
+        count = max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
+        chosen = self.rng.permutation(size)[: count << self._doublings]
         found = start.copy()
         found[chosen] = drawn[chosen]
         return found
