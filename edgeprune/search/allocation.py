@@ -22,6 +22,9 @@ _CORRECTIONS = 4
 _NEAR = 0.002
 #: Choices up and down that are open once the plan is nearly right.
 _REACH = 2
+#: Branches that are made to change sides around one plan, one by one: further ones improved one of
+#: 80 allocations of ResNet-20, and took half of all time.
+_FLIPPED = 3
 
 
 class Allocator:
@@ -174,11 +177,10 @@ class _Allocation:
 
     def _flip(self, table: Linearised) -> None:
         """Branches that would rather stay as they are change sides, the most promising first."""
+        if self._costs.asked >= _EVALUATIONS:
+            return
         solutions = [table.solve(self._target, flip=part) for part in table.flips()]
-        solutions.sort(key=self._loss)
-        for solution in solutions:
-            if self._costs.asked >= _EVALUATIONS:
-                return
+        for solution in sorted(solutions, key=self._loss)[:_FLIPPED]:
             self._consider(solution)
 
     def _table(self, around: Widths, reach: int | None, weights: Sequence[float]) -> Linearised:
