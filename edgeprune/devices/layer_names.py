@@ -67,10 +67,11 @@ class _Names:
         self._by_output = {name: node for node in graph.node for name in node.output}
 
     def resolve(self, kernel: str, operator: str) -> tuple[str, str]:
-        wanted = _FUSED.get(operator, operator)
-        if kernel in self._by_name:
-            return kernel, str(self._by_name[kernel].op_type)
-        node = self._by_output.get(_SUFFIX.sub("", kernel))
+        wanted, stem = _FUSED.get(operator, operator), _SUFFIX.sub("", kernel)
+        for name in (kernel, stem):
+            if name in self._by_name:
+                return name, str(self._by_name[name].op_type)
+        node = self._by_output.get(stem)
         if node is not None:
             node = self._source(node, wanted) if wanted in _WEIGHTED else node
             return node_name(node), str(node.op_type)
