@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeprune.errors import ConfigError, TargetError
+from edgeprune.history import History
 from edgeprune.pipeline import run
 from edgeprune.search import read_trials
 
@@ -22,6 +23,7 @@ def test_a_search_in_int8_ends_with_an_int8_file(tiny_pipeline: Path, tmp_path: 
         "search.trials=3",
         "finetune.epochs=0",
         "export.accuracy_drop=100",
+        f"history={tmp_path / 'history.db'}",
     )
     result = run(tiny_pipeline, run_dir=tmp_path / "run", overrides=overrides, progress=False)
     assert result.manifest["target"]["precision"] == "int8"
@@ -35,6 +37,15 @@ def test_a_search_in_int8_ends_with_an_int8_file(tiny_pipeline: Path, tmp_path: 
     (artifact,) = result.manifest["artifacts"]
     assert artifact["precision"] == "int8"
     assert artifact["verification"]["top1_agreement"] > 0.8
+    # The kernels that its latencies were foretold from are those of int8 files, and kept as such.
+    kernels = json.loads((tmp_path / "run" / "stages" / "kernels.json").read_text())
+    assert kernels["profiled"] > 10
+    seen = {one["signature"]["kind"] for one in kernels["table"]}
+    assert {"conv", "linear", "rest"} <= seen
+    with History.open(str(tmp_path / "history.db")) as history:
+        facts = history.targets()
+        kept = {one["precision"]: len(history.kernels(key)) for key, one in facts.items()}
+    assert set(kept) == {"int8"} and kept["int8"] > 10
 
 
 def test_an_int8_search_that_writes_no_int8_file_is_refused(
