@@ -14,6 +14,8 @@ from edgeprune.errors import MeasurementError
 _SUFFIX = re.compile(r"(_nchwc)?(_token_\d+)?$")
 #: What it appends to the name of an int8 layer, which takes its channels last.
 _LAID_OUT_ANEW = re.compile(r"_token_\d+$")
+#: What it begins with where it takes an activation into a layer: "fused /fc/Gemm".
+_PREFIX = "fused "
 #: Operators that a fused kernel is named after, by the kernel's operator.
 _FUSED = {"FusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"}
 _WEIGHTED = frozenset({"Conv", "Gemm", "MatMul"})
@@ -70,6 +72,7 @@ class _Names:
 
     def resolve(self, kernel: str, operator: str) -> tuple[str, str]:
         wanted = _FUSED.get(operator, operator)
+        kernel = kernel.removeprefix(_PREFIX)
         for name in (kernel, _LAID_OUT_ANEW.sub("", kernel)):
             if name in self._by_name:
                 return name, str(self._by_name[name].op_type)

@@ -143,7 +143,9 @@ def _levels(net: PrunableNet, profiles: Sequence[_Profile], rounds: int = 2) -> 
         model = NetModel(net, table)
         for number, profile in enumerate(profiles):
             expected = np.maximum(model.layer_ms(profile.widths), 1e-12)
-            levels[number] = _weighted_median(profile.times / expected, expected)
+            # Layers that the runtime's profile does not name would make it nothing at all.
+            expected = np.where(profile.times > 0, expected, 1e-12)
+            levels[number] = _weighted_median(profile.times / expected, expected) or 1.0
         levels /= np.median(levels)
     return levels
 

@@ -117,8 +117,7 @@ def amounts(session: "Session") -> Amounts:
             )
             raise UserError(msg)
     space = session.channels
-    smallest = {name: choices[0] for name, choices in space.choices.items()}
-    plans = [*(space.scaled(ratio) for ratio in _RATIOS), smallest]
+    plans = [*(space.scaled(ratio) for ratio in _RATIOS), session.smallest]
     taken = []
     with session.reporter.task("amounts", len(plans)) as task:
         for widths in plans:

@@ -1,6 +1,7 @@
 """What a sampler is told of a run: its groups, choices, cost and budget."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from edgeprune.latency import LatencyEstimator
 from edgeprune.pipeline.amounts import Allowances
@@ -77,6 +78,8 @@ def search_problem(
         observe=observe,
         curves=session.curves.losses if session.curves is not None else None,
         worths=session.worths,
+        # What is slower may still be smaller.
+        floors=None if session.config.budget.amounts else probe.floors,
     )
     if allowances is None:
         return problem
@@ -91,6 +94,7 @@ def channel_problem(
     observe: Callable[[Widths, Outcome], None] = lambda widths, outcome: None,
     curves: Mapping[str, Sequence[float]] | None = None,
     worths: tuple[float, ...] = WORTHS,
+    floors: Widths | None = None,
 ) -> SearchProblem:
     """The widths of a model's channel groups, as a sampler is told of them.
 
@@ -101,10 +105,20 @@ def channel_problem(
         observe: is told of every outcome, so that the cost may learn.
         curves: loss that cutting each group alone to each of its choices causes.
         worths: of capacity, see `SearchProblem`.
+        floors: widths of each group below which nothing is gained; None: there are none.
     """
+    floors = floors or {}
+    kept = {
+        group: [at for at, width in enumerate(choices) if not 0 < width < floors.get(group, 0)]
+        for group, choices in space.choices.items()
+    }
+
+    def at_kept(each: Mapping[str, Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
+        return {group: tuple(each[group][at] for at in places) for group, places in kept.items()}
+
     return SearchProblem(
         groups=tuple(group.name for group in space.free),
-        choices=space.choices,
+        choices=at_kept(space.choices),
         features=space.features,
         feature_names=space.feature_names,
         macs=OfSeveral(space.macs_of),
@@ -113,6 +127,6 @@ def channel_problem(
         observe=observe,
         scores=space.reader_norms,
         branches=tuple(branch.groups for branch in space.branches),
-        curves=curves,
+        curves=None if curves is None else at_kept(curves),
         worths=worths,
     )

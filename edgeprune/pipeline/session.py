@@ -202,6 +202,11 @@ class Session:
         """The plan that keeps everything."""
         return self.plan({group: choices[-1] for group, choices in self.space.choices.items()})
 
+    @property
+    def smallest(self) -> Widths:
+        """Every group at the least that it may keep; all branches that may go are gone."""
+        return {group: choices[0] for group, choices in self.space.choices.items()}
+
     def compare(self, widths: Widths) -> Comparison:
         """Measure the sliced model of these widths beside the base model; see `compare_file`."""
         return self.compare_file(self.candidate(widths))

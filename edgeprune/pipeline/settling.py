@@ -23,6 +23,8 @@ _LESS = 0.02
 _NEAR = 0.01
 #: Uniform plans above the widest one that is within the limit that are measured once more.
 _STEPS_ABOVE = 2
+#: Further ones that are expected to be within it, the widest first.
+_EXPECTED_ABOVE = 4
 #: How often less is asked for where a plan that was over the limit comes out once more.
 _MAX_ASKED = 40
 
@@ -143,19 +145,18 @@ class Settler:
 
 def _narrowing(problem: SearchProblem, widths: Widths) -> Callable[[SearchProblem], Widths]:
     """Brings a plan into any budget: where the curves say, or all groups alike without them."""
-    if problem.curves is None:
+    known = all(widths[group] in problem.choices[group] for group in problem.groups)
+    if problem.curves is None or not known:  # a uniform plan may be narrower than a search goes
         return partial(fit_to_budget, ratios=keep_ratios(problem, widths))
     useful = useful_widths(problem)
     return lambda tighter: fill(tighter, narrow(tighter, widths, useful))
 
 
-def smallest_widths(session: Session) -> Widths:
-    """Every group at the least that it may keep; all branches that may go are gone."""
-    return {group: choices[0] for group, choices in session.space.choices.items()}
-
-
 def settle_uniform(
-    session: Session, limit: float, compare: Callable[[Widths], Comparison]
+    session: Session,
+    limit: float,
+    compare: Callable[[Widths], Comparison],
+    expected: Callable[[Widths], bool] = lambda widths: False,
 ) -> Settled:
     """The largest uniform-ratio widths whose measured latency is surely within a limit.
 
@@ -163,6 +164,8 @@ def settle_uniform(
         session: the open run.
         limit: largest latency as a ratio to the base.
         compare: measures widths.
+        expected: whether widths are expected to be within it: a wider plan may be faster than one
+            that was refused, where kernels work in steps of channels.
 
     Returns:
         The widths; `met` is False when even the narrowest miss the limit.
@@ -192,4 +195,10 @@ def settle_uniform(
         comparison = compare(widths)
         if comparison.ratio_interval[1] <= limit and holds(widths):
             best = Settled(widths, comparison, True)
+    wider = [one for one in ladder[low + _STEPS_ABOVE :] if expected(one)]
+    for widths in wider[::-1][:_EXPECTED_ABOVE]:
+        comparison = compare(widths)
+        session.reporter.log(f"uniform, wider: {comparison.ratio:.4f}x, wanted {limit:.4f}x")
+        if comparison.ratio_interval[1] <= limit and holds(widths):
+            return Settled(widths, comparison, True)
     return best

@@ -113,7 +113,7 @@ class Detector(nn.Module):
 class KeywordNet(nn.Module):
     """DS-CNN for keyword spotting (Zhang et al. 2017): spectrograms (N, 1, frames, bands)."""
 
-    def __init__(self, classes: int = 8, width: int = 64, depth: int = 4) -> None:
+    def __init__(self, classes: int = 20, width: int = 64, depth: int = 4) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(1, width, (10, 4), (2, 2), (5, 1), bias=False),

@@ -19,6 +19,8 @@ from edgeprune.testing.devices import small_net
         # Of an int8 file: the node's name, with the runtime's count of what it has laid out anew.
         ("/conv1/Conv_token_4", "QLinearConv", "/conv1/Conv"),
         ("/linear/Gemm_token_12", "QGemm", "/linear/Gemm"),
+        # An activation taken into a layer.
+        ("fused /linear/Gemm", "FusedGemm", "/linear/Gemm"),
         # Put in by the runtime: no node of the file.
         ("ReorderOutput_token_3", "ReorderOutput", "ReorderOutput_token_3"),
     ],

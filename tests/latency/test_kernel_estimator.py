@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeprune.devices import Device, open_device
+from edgeprune.devices import Device, LayerTime, open_device
 from edgeprune.errors import MeasurementError
 from edgeprune.history import History, target_facts, target_key
 from edgeprune.latency import (
@@ -80,6 +80,28 @@ def test_the_base_costs_one() -> None:
         table = _probed(device, space, 5)
         assert _estimator(device, space, table, 0).ratio(space.full) == pytest.approx(1, abs=1e-3)
         assert _estimator(device, space, table, 9).ratio(space.full) == pytest.approx(1, abs=1e-2)
+
+
+class _Reticent:
+    """A device whose profile names few layers of some nets."""
+
+    def __init__(self, device: Device) -> None:
+        self._device, self._asked = device, 0
+
+    def profile(self, model: bytes) -> list[LayerTime]:
+        self._asked += 1
+        found = self._device.profile(model)
+        return found[-3:] if self._asked % 3 == 0 else found
+
+
+def test_layers_that_a_profile_does_not_name_do_not_make_the_others_endless() -> None:
+    space = space_of("resnet20")
+    with open_device(simulated()) as device:
+        table = _probed(_Reticent(device), space, 12)  # type: ignore[arg-type]
+        estimator = _estimator(device, space, table)
+        widths = space.scaled(0.5)
+        assert estimator.ratio(widths) == pytest.approx(_ratio(device, space, widths), rel=0.05)
+    assert all(np.isfinite(ms).all() for ms in table.times.values())
 
 
 def test_a_table_read_back_from_a_history_predicts_the_same(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ from edgeprune.pipeline.settling import (
     Settled,
     Settler,
     settle_uniform,
-    smallest_widths,
 )
 from edgeprune.pipeline.unmeasured import needed
 from edgeprune.search import SearchResult, SearchTrial, Widths
@@ -73,7 +72,8 @@ def _measured_field(
     settler = settler_of(session, goal, (found, compared), kernels)
     uninformed = replace(settler, problem=replace(settler.problem, curves=None))
     with needed(session, f"the baseline {_CHANNELS['uniform']}"):
-        uniform = settle_uniform(session, goal.limit, settler.compare)
+        fits = settler.problem.fits
+        uniform = settle_uniform(session, goal.limit, settler.compare, fits)
         filled = uninformed.settle(uniform.widths, uniform.comparison)
     record = session.directory.record("tolerance", Tolerated)
     allowed = session.config.budget.accuracy_drop
@@ -92,7 +92,7 @@ def gather_smallest(session: Session, goal: Goal) -> Field:
     field = session.directory.record(stage, Field)
     if field is None:
         uniform = settle_uniform(session, goal.limit, session.compare)
-        smallest = smallest_widths(session)
+        smallest = goal.probed.floors or session.smallest
         everyone = [
             Contender("smallest", "the smallest candidate", smallest, ("random",)),
             _baseline("uniform", uniform, "uniform", "filled"),

@@ -4,6 +4,7 @@ It turns the budget into a ratio, shows whether the budget can be met at all, an
 latency estimator the points it starts from.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +19,12 @@ from edgeprune.search import Widths
 
 #: Keep ratios of the uniform plans that are measured before the search.
 PROBE_RATIOS = (0.85, 0.7, 0.55, 0.4, 0.25)
+#: Channels that fast code may work in: the narrowest plan is measured with its widths rounded
+#: up to multiples of them as well. A depthwise network of 7 channels takes twice as long as one of
+#: 16 (ONNX Runtime on x86, docs/results.md, "Other tasks").
+_ROUNDED = (4, 16)
+#: A rounded plan that takes more than this share of the narrowest one's time is no faster.
+_FASTER = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,17 @@ class Probe(Compact):
         base: the base model's measurement; none where the budget is on a density.
         budget: allowed cost as a ratio to the base; of several budgets the tightest.
         points: measured widths and their latency ratios.
-        smallest: cost of the smallest widths allowed, as a ratio to the base.
+        smallest: cost of the smallest widths allowed, as a ratio to the base; where wider ones are
+            faster, of those.
+        floors: the wider ones: narrower ones than these gain nothing. None where the smallest are
+            the fastest.
     """
 
     base: Measured | None
     budget: float
     points: tuple[Point, ...]
     smallest: float
+    floors: Widths | None = None
 
     @property
     def reachable(self) -> bool:
@@ -88,8 +99,8 @@ def _count(session: Session, space: CountedSpace) -> Probe:
 
 def _measure(session: Session) -> Probe:
     space, budget = session.channels, session.config.budget
-    smallest = {name: choices[0] for name, choices in space.choices.items()}
-    plans = [space.scaled(ratio) for ratio in PROBE_RATIOS] + [smallest]
+    narrow = _rounded_up(session.smallest, space.choices)
+    plans = [space.scaled(ratio) for ratio in PROBE_RATIOS] + narrow
     with session.reporter.task("probe", len(plans)) as task:
         points, expected = [], LatencyEstimator(space.layer_costs_of, space.full)
         for widths in plans:
@@ -108,9 +119,27 @@ def _measure(session: Session) -> Probe:
                 f"{base.level_ms:.3g} ms on {', '.join(session.config.targets)}"
             )
             raise UserError(msg)
+    narrowest = points[len(PROBE_RATIOS)]
+    fastest = min(points[len(PROBE_RATIOS) :], key=lambda point: point.ratio)
+    if fastest.ratio > _FASTER * narrowest.ratio:
+        fastest = narrowest
     return Probe(
         base=base,
         budget=budget.ratio(base.level_ms),
         points=tuple(points),
-        smallest=points[-1].ratio,
+        smallest=fastest.ratio,
+        floors=None if fastest is narrowest else fastest.widths,
     )
+
+
+def _rounded_up(smallest: Widths, choices: Mapping[str, Sequence[int]]) -> list[Widths]:
+    """The smallest widths, and the same rounded up to what fast code may work in; all distinct."""
+    plans = [smallest]
+    for step in _ROUNDED:
+        plan = {
+            name: next((one for one in choices[name] if one >= width and one % step == 0), width)
+            for name, width in smallest.items()
+        }
+        if plan not in plans:
+            plans.append(plan)
+    return plans
