@@ -39,9 +39,10 @@ test-all: setup
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 # The lowest and the newest versions that pyproject.toml allows, each in an environment of its own.
-# KEEP= tries torch's lowest, or newest, as well: without a CPU build at hand that is gigabytes.
+# QUICK_TESTS=tests runs them all. KEEP= tries torch's lowest, or newest, as well: without a CPU build at hand that is gigabytes.
 KEEP ?= torch torchvision
-TOOLS := pytest pytest-timeout pytest-xdist hypothesis jsonschema onnxscript pyyaml 'psycopg[binary]'
+TOOLS := pytest pytest-timeout pytest-xdist hypothesis jsonschema onnxscript plotly pyyaml \
+	'psycopg[binary]' torch-pruning
 QUICK_TESTS ?= tests/test_import.py tests/test_tensors.py tests/config tests/history \
 	tests/search tests/workloads tests/pipeline/test_run.py
 TRY = -m pytest -p no:cacheprovider -m 'not slow' $(QUICK_TESTS)
@@ -53,15 +54,15 @@ test-min:
 	sed 's/==.*//' $(VENV)-min/lowest.txt > $(VENV)-min/names.txt
 	$(VENV)-min/bin/python -m pip install --quiet --constraint $(VENV)-min/lowest.txt \
 	    --requirement $(VENV)-min/names.txt $(TOOLS)
-	$(VENV)-min/bin/python $(TRY)
+	PYTHONPATH=. $(VENV)-min/bin/python $(TRY)
 
 test-latest:
 	$(PYTHON) -m venv $(VENV)-latest
 	grep -E "^($$(echo $(KEEP) | tr ' ' '|'))==" constraints.txt > $(VENV)-latest/kept.txt
 	$(VENV)-latest/bin/python -m pip install --quiet --constraint $(VENV)-latest/kept.txt torch
 	$(VENV)-latest/bin/python -m pip install --quiet --upgrade --constraint $(VENV)-latest/kept.txt \
-	    '.[bocr,hf,timm]' $(TOOLS)
-	$(VENV)-latest/bin/python $(TRY)
+	    '.[bocr,detection,hf,tflite,timm]' $(TOOLS)
+	PYTHONPATH=. $(VENV)-latest/bin/python $(TRY)
 
 # Hashes of everything in constraints.txt that a package index has.
 lock: setup

@@ -1,6 +1,7 @@
 """How far latencies predicted from kernels are off measured ones, on this machine.
 
     python benchmarks/estimator.py [--quick] [--json] [--multiple N] [--model NAME ...] [--repeat N]
+                                   [--precision int8]
 
 A probe profiles differently cut nets, some of their blocks removed, and fills a fresh kernel
 table; ten further nets are measured whole and correct it; then random plans, none seen before, are
@@ -8,6 +9,9 @@ predicted and measured, as a run measures its finalists (loaded and timed at lea
 of them is learned from. Random weights: latency does not depend
 on them. `interval_coverage` is the share of measurements inside the predicted 95 % interval. Each
 figure is the worst of the repetitions; the machine's load stands beside them.
+
+With `--precision int8` all files are int8, as a search in int8 makes them; beside each figure
+stands that of the estimate without kernels, fitted to the same measured nets.
 
     python benchmarks/estimator.py --drift [--repeat N] [--model NAME ...]
 
@@ -19,12 +23,14 @@ measured once, and how much the one that is measured as a finalist's.
 import argparse
 import json
 import os
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from edgeprune.config import ModelConfig, load_target
+from edgeprune.config import ModelConfig, load_calibration, load_target
 from edgeprune.devices import Comparison, compare_well, open_device
 from edgeprune.latency import (
     PROFILES,
@@ -34,12 +40,14 @@ from edgeprune.latency import (
     PrunableNet,
     profile_kernels,
     random_widths,
+    same_layers,
 )
 from edgeprune.pruning import ChannelSpace
-from edgeprune.workloads import build_model
+from edgeprune.quantization import CalibrationImages, to_int8
+from edgeprune.workloads import ArraySplit, build_model
 
 SIZES = {
-    "resnet56": 32, "mobilenet_v2": 224, "resnet18": 224, "mobilenet_v1": 224,
+    "resnet20": 32, "resnet56": 32, "mobilenet_v2": 224, "resnet18": 224, "mobilenet_v1": 224,
     "efficientnet_b0": 224,
 }  # fmt: skip
 #: Whole nets measured for the correction.
@@ -48,28 +56,48 @@ MEASURED = 10
 _DRIFTING = 6
 
 
+class _Int8:
+    """Makes int8 files with the ranges of one base, seen on noise."""
+
+    def __init__(self, base: bytes, size: int) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, (16, 3, size, size), np.uint8)
+        recipe = load_calibration("default").model_copy(update={"images": 16})
+        self._images = CalibrationImages(ArraySplit("noise", pixels, np.arange(16) % 4), recipe)
+        self._ranges = Path(tempfile.mkdtemp(), "ranges.json")
+        to_int8(base, self._images, ranges=self._ranges)
+
+    def file(self, content: bytes) -> bytes:
+        return to_int8(content, self._images, ranges=self._ranges)
+
+
 class Cut:
     """A model whose random plans are made into files.
 
     Args:
         name: of the model.
         multiple: of all channels.
+        precision: of the files.
     """
 
-    def __init__(self, name: str, multiple: int) -> None:
+    def __init__(self, name: str, multiple: int, precision: str = "float32") -> None:
         torch.manual_seed(0)
         image = torch.randn(1, 3, SIZES[name], SIZES[name])
         model = build_model(ModelConfig(name=name))
         self.space = ChannelSpace.from_model(model, image, multiple=multiple, check=False)
-        self.base = self.space.template.base
-        self.net = PrunableNet(self.base, self.space.layer_costs, self.space.full)
+        plain, called = self.space.template.base, None
+        self._int8 = _Int8(plain, SIZES[name]) if precision == "int8" else None
+        self.base = plain if self._int8 is None else self._int8.file(plain)
+        if self._int8 is not None:
+            called = {node: layer for layer, node in same_layers(plain, self.base).items()}
+        self.net = PrunableNet(plain, self.space.layer_costs, self.space.full, called)
         self._scores = self.space.importance("l1")
         self._branches = [one.groups for one in self.space.branches]
 
     def file(self, widths: dict[str, int]) -> bytes:
         """The plan's ONNX file."""
         plan = self.space.plan(widths, scores=self._scores)
-        return self.space.template.candidate(self.space.slice_state(plan))
+        content = self.space.template.candidate(self.space.slice_state(plan))
+        return content if self._int8 is None else self._int8.file(content)
 
     def drawn(self, generator: np.random.Generator) -> dict[str, int]:
         """A random plan; in a third of them some blocks are removed."""
@@ -150,13 +178,16 @@ def main() -> None:
     parser.add_argument("--multiple", type=int, default=1, help="of all channels")
     parser.add_argument("--model", action="append", choices=list(SIZES), help="default: all")
     parser.add_argument("--repeat", type=int, default=1, help="repetitions, each with a new probe")
+    parser.add_argument("--precision", choices=("float32", "int8"), default="float32")
+    parser.add_argument("--plans", type=int, help="that are foretold and measured")
     parser.add_argument("--drift", action="store_true", help="of profiles and measurements alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
     profiles, plans = (20, 20) if options.quick else (PROFILES, 100)
+    plans = options.plans or plans
     figures: dict[str, float] = {}
     for name in options.model or SIZES:
-        cut = Cut(name, options.multiple)
+        cut = Cut(name, options.multiple, options.precision)
         if options.drift:
             runs = [drift(cut, max(options.repeat, 2))]
         else:

@@ -18,8 +18,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-#: Extras whose floors are tried too: what the quick tests import beside what is always there.
-EXTRAS = ("bocr", "hf", "timm")
+#: Extras whose floors are tried too: what the tests import beside what is always there.
+EXTRAS = ("bocr", "detection", "hf", "tflite", "timm")
 
 
 def floors(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,24 @@ from edgeprune.terminal import column, console, say
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
+#: What `--precision` may be.
+_PRECISIONS = ("float32", "int8")
+
+
+def in_precision(target: TargetConfig, precision: str) -> TargetConfig:
+    """A profile whose kernels are timed in a number format.
+
+    Raises:
+        ConfigError: it is none that a search works in.
+    """
+    if precision not in _PRECISIONS:
+        allowed = ", ".join(_PRECISIONS)
+        hint = nearest(precision, _PRECISIONS)
+        msg = f"--precision: {precision!r}; allowed: {allowed}{hint}"
+        raise ConfigError(msg)
+    return target.model_copy(update={"precision": precision})
+
+
 def probe_target(
     target: TargetConfig, kinds: Sequence[str] | None, history: str | None, card: Path
 ) -> dict[str, Sweep]:

@@ -68,6 +68,9 @@ def probe(
     card: Annotated[
         Path | None, typer.Option(help="The HTML page that it writes; default: NAME.card.html.")
     ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, or int8 before a search in int8.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Time single kernels over their channels: which channel counts this device is fast with.
@@ -75,12 +78,15 @@ def probe(
     What is learned goes into the history; later pipelines keep to it. All of it is shown on the
     device's card, with its noise, its best number of threads, and advice.
     """
-    from edgeprune.cli.probing import probe_target, show_sweeps
+    from edgeprune.cli.probing import in_precision, probe_target, show_sweeps
     from edgeprune.config import load_target
 
     with exit_for_errors():
         profile = load_target(target)
-        page = card or Path(f"{profile.name}.card.html")
+        if precision is not None:
+            profile = in_precision(profile, precision)
+        form = "" if profile.precision == "float32" else f"-{profile.precision}"
+        page = card or Path(f"{profile.name}{form}.card.html")
         sweeps = probe_target(profile, kinds, history, page)
         show_sweeps(sweeps, as_json=as_json)
         say(f"card: {page}", error=True)

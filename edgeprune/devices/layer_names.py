@@ -12,6 +12,8 @@ from edgeprune.errors import MeasurementError
 
 #: What ONNX Runtime appends where it lays channels out in blocks or splits a node.
 _SUFFIX = re.compile(r"(_nchwc)?(_token_\d+)?$")
+#: What it appends to the name of an int8 layer, which takes its channels last.
+_LAID_OUT_ANEW = re.compile(r"_token_\d+$")
 #: What it begins with where it takes an activation into a layer: "fused /fc/Gemm".
 _PREFIX = "fused "
 #: Operators that a fused kernel is named after, by the kernel's operator.
@@ -71,8 +73,9 @@ class _Names:
     def resolve(self, kernel: str, operator: str) -> tuple[str, str]:
         wanted = _FUSED.get(operator, operator)
         kernel = kernel.removeprefix(_PREFIX)
-        if kernel in self._by_name:
-            return kernel, str(self._by_name[kernel].op_type)
+        for name in (kernel, _LAID_OUT_ANEW.sub("", kernel)):
+            if name in self._by_name:
+                return name, str(self._by_name[name].op_type)
         node = self._by_output.get(_SUFFIX.sub("", kernel))
         if node is not None:
             node = self._source(node, wanted) if wanted in _WEIGHTED else node

@@ -1,7 +1,7 @@
 """Latency: estimates that save trips to the device; what is reported is always measured."""
 
 from edgeprune.latency.estimator import LatencyEstimator
-from edgeprune.latency.kernels import Kernel
+from edgeprune.latency.kernels import Kernel, same_layers
 from edgeprune.latency.known import profile_missing
 from edgeprune.latency.net import PrunableNet
 from edgeprune.latency.net_model import NetModel
@@ -28,4 +28,5 @@ __all__ = [
     "profile_missing",
     "profiles_wanted",
     "random_widths",
+    "same_layers",
 ]

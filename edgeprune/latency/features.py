@@ -14,7 +14,9 @@ from edgeprune.latency.kernels import Kernel
 _STEPS = (1, 4, 8, 16)
 _OUT_STEPS = (*_STEPS, 32)
 #: Columns of `features`.
-FEATURES = len(_STEPS) * len(_OUT_STEPS) + len(_OUT_STEPS) + 4
+FEATURES = len(_STEPS) * len(_OUT_STEPS) + len(_OUT_STEPS) + 5
+#: Channels that are convolved by themselves are taken so many at a time, those left over singly.
+_AT_A_TIME = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,7 @@ def features(shapes: Shapes) -> Floats:
     columns += [shapes.fan_in * shapes.written * shapes.area, read]
     # A layer of a removed branch writes nothing, and is not called.
     columns += [(shapes.written > 0).astype(np.float64), (read + written) ** 2 * 1e-6]
+    columns.append(np.where(grouped, shapes.written % _AT_A_TIME, 0.0) * work)
     return np.stack(columns, axis=1)
 
 

@@ -78,6 +78,28 @@ def read_layers(model: bytes) -> tuple[Layer, ...]:
         raise MeasurementError(msg) from error
 
 
+def same_layers(own: bytes, made: bytes) -> dict[str, str]:
+    """Nodes of an ONNX file by those of another that was made of it, such as in int8.
+
+    Args:
+        own: the file.
+        made: the other, with the same layers; nodes may have moved, and some have a new name.
+
+    Raises:
+        MeasurementError: as `read_layers`.
+    """
+    before, after = read_layers(own), read_layers(made)
+    kept = {layer.node for layer in before} & {layer.node for layer in after}
+    found = {name: name for name in kept}
+    renamed = [layer for layer in after if layer.node not in kept]
+    for layer in (one for one in before if one.node not in kept):
+        other = next((one for one in renamed if one.kernel == layer.kernel), None)
+        if other is not None:
+            renamed.remove(other)
+            found[other.node] = layer.node
+    return found
+
+
 def _layers(
     graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]], constants: set[str]
 ) -> Iterator[Layer]:

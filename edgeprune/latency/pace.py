@@ -8,8 +8,8 @@ import numpy as np
 from edgeprune.config import TargetConfig
 from edgeprune.devices import Device
 from edgeprune.errors import MeasurementError, TargetError
+from edgeprune.latency.chain_files import chain_for
 from edgeprune.latency.chains import LENGTH
-from edgeprune.latency.tflite_chains import chain_for
 
 #: Comparisons of a network with itself.
 _REPEATS = 5
@@ -40,7 +40,7 @@ def noise_floor(device: Device, repeats: int = _REPEATS) -> float:
     Raises:
         MeasurementError: as `Device.compare`.
     """
-    net = _chain_for(device, 64, LENGTH)
+    net = chain_for(device)("conv", 64, LENGTH)
     ratios = [device.compare(net, net).ratio for _ in range(repeats)]
     return float(np.abs(np.log(ratios)).max())
 
@@ -67,16 +67,11 @@ def thread_times(
     for count in wanted:
         try:
             with open_with(target.model_copy(update={"threads": count})) as device:
-                net = _chain_for(device, _CHANNELS, _LAYERS)
+                net = chain_for(device)("conv", _CHANNELS, _LAYERS)
                 found.append(Threads(count, device.compare(net, net).baseline.level_ms))
         except (MeasurementError, TargetError):
             continue
     return tuple(found)
-
-
-def _chain_for(device: Device, channels: int, length: int) -> bytes:
-    """Convolutions in the form that a device is given."""
-    return chain_for(str(device.conditions()["runtime"]))("conv", channels, length)
 
 
 def _doubled(cores: int) -> list[int]:

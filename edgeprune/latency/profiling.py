@@ -22,6 +22,11 @@ PROFILES = 60
 #: Nets that are where all are known, for what is spent beside the layers.
 _FEWER_PROFILES = 15
 _SMALLEST_SHARE = 0.1
+#: Draws in which all widths are multiples of one number, and that number: at random so few layers
+#: are aligned on both of their sides that the fast code of a kernel would hardly be seen, which is
+#: where a search goes.
+_SHARE_ALIGNED = 1 / 3
+_ALIGNED = (4, 8, 16)
 #: Draws in which branches are removed, and the share of the branches there.
 _SHARE_WITH_REMOVALS = 1 / 3
 _REMOVED_THERE = 0.3
@@ -35,7 +40,8 @@ def random_widths(
     """Widths as a probe wants them: each group's uniformly random.
 
     In half of the draws they lie above a random share of the full ones: wide nets are seen too.
-    In a third of them some branches are removed: what that saves beside the layers is seen, too.
+    In a third of them the widths are multiples of 4, 8 or 16 where a group has such, and in a third
+    some branches are removed: what that saves beside the layers is seen, too.
 
     Args:
         choices: allowed widths per group, ascending.
@@ -45,10 +51,12 @@ def random_widths(
     lowest = _SMALLEST_SHARE
     if generator.random() < 0.5:
         lowest = float(generator.uniform(_SMALLEST_SHARE, 1.0))
+    aligned = generator.random() < _SHARE_ALIGNED
+    multiple = int(generator.choice(_ALIGNED)) if aligned else 1
     found = {}
     for name, allowed in choices.items():
         wide = [width for width in allowed if width >= lowest * allowed[-1]]  # never 0
-        found[name] = int(generator.choice(wide))
+        found[name] = int(generator.choice([one for one in wide if one % multiple == 0] or wide))
     if branches and generator.random() < _SHARE_WITH_REMOVALS:
         for branch in branches:
             if generator.random() < _REMOVED_THERE:

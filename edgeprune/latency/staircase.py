@@ -11,9 +11,9 @@ import numpy as np
 
 from edgeprune.devices import Device
 from edgeprune.history import History, KernelLatency, Staircase
+from edgeprune.latency.chain_files import chain_for
 from edgeprune.latency.chains import LENGTH, chain
 from edgeprune.latency.kernels import read_layers
-from edgeprune.latency.tflite_chains import chain_for
 
 #: Kinds of layers that are tried.
 KINDS = ("conv", "depthwise", "grouped", "linear")
@@ -58,7 +58,7 @@ def probe_staircases(
     """Time kernels over their channels and keep what was learned.
 
     Args:
-        device: open; times ONNX or TFLite files.
+        device: open; times ONNX or TFLite files, in its target's precision.
         history: gets the multiples and the times.
         target_key: known to the history.
         kinds: of layers to try.
@@ -69,6 +69,7 @@ def probe_staircases(
 
     Raises:
         MeasurementError: as `Device.compare`.
+        TargetError: see `chain_for`.
         HistoryError: the history cannot be written.
     """
     sweeps = {}
@@ -126,7 +127,7 @@ def _gain(ms: Mapping[int, float], multiple: int) -> float:
 def _sweep(
     device: Device, kind: str, advance: Callable[[str, int], None]
 ) -> tuple[Sweep, list[KernelLatency]]:
-    channels, made = tuple(_RANGES[kind]), chain_for(str(device.conditions()["runtime"]))
+    channels, made = tuple(_RANGES[kind]), chain_for(device)
     reference = made(kind, channels[len(channels) // 2])
     ratios, levels, records = [], [], []
     for count in channels:

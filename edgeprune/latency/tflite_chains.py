@@ -1,17 +1,11 @@
 """The chains of `chains`, as TFLite files: the same layers, channels last, activations fused."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from edgeprune.devices.known_tflite import TfliteWriter
-from edgeprune.latency.chains import GROUPS, LENGTH, SIZES, chain
-
-
-def chain_for(runtime: str) -> Callable[..., bytes]:
-    """What makes chains in the format that a runtime takes."""
-    return tflite_chain if runtime == "tflite" else chain
+from edgeprune.latency.chains import GROUPS, LENGTH, SIZES
 
 
 def tflite_chain(kind: str, channels: int, length: int = LENGTH) -> bytes:

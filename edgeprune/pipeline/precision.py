@@ -7,10 +7,11 @@ from typing import Any
 
 from edgeprune.config import PipelineConfig, TargetConfig, load_calibration
 from edgeprune.devices.runtimes import runtimes, taken_by
-from edgeprune.errors import ConfigError, TargetError
+from edgeprune.errors import ConfigError, MeasurementError, TargetError
 from edgeprune.evaluation.accuracy import metrics_of_file
 from edgeprune.export.formats import check_writable
 from edgeprune.files import put_in_place
+from edgeprune.latency import same_layers
 from edgeprune.pipeline.device_files import DeviceFiles
 from edgeprune.pruning import ChannelSpace
 from edgeprune.quantization import CalibrationImages, to_int8
@@ -110,7 +111,12 @@ def _onnx(base: bytes, images: CalibrationImages, ranges: Path) -> DeviceFiles:
         unfinished.unlink(missing_ok=True)
         to_int8(base, images, ranges=unfinished)
         put_in_place(unfinished, ranges)
-    return DeviceFiles("onnx", partial(to_int8, images=images, ranges=ranges), metrics_of_file)
+    quantized = partial(to_int8, images=images, ranges=ranges)
+    try:
+        nodes = same_layers(base, quantized(base))
+    except MeasurementError:
+        nodes = None  # of no use without the layers of the float32 file, which is told of later
+    return DeviceFiles("onnx", quantized, metrics_of_file, nodes=nodes)
 
 
 def _tflite(

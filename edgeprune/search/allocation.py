@@ -1,10 +1,11 @@
 """The allocation: widths of least summed loss within the budget, removed branches included."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from edgeprune.search.allocation_costs import Costs, Linearised
+from edgeprune.search.allocation_costs import Costs
 from edgeprune.search.allocation_losses import SummedLoss, base_losses
+from edgeprune.search.allocation_sums import Linearised
 from edgeprune.search.filling import Filling
 from edgeprune.search.fitting import fit_to_budget
 from edgeprune.search.problem import SearchProblem, Widths
@@ -21,6 +22,9 @@ _CORRECTIONS = 4
 _NEAR = 0.002
 #: Choices up and down that are open once the plan is nearly right.
 _REACH = 2
+#: Branches that are made to change sides around one plan, one by one: further ones improved one of
+#: 80 allocations of ResNet-20, and took half of all time.
+_FLIPPED = 3
 
 
 class Allocator:
@@ -83,7 +87,7 @@ class Allocator:
         problem = self._problem.at(limit)
         costs = costs or Costs(problem)
         costs.begin()
-        loss = SummedLoss(problem, self._losses, coefficients, capacity, costs.macs)
+        loss = SummedLoss(problem, self._losses, coefficients, capacity, costs.capacity)
         return _Allocation(problem, costs, loss, self._useful, limit).solved()
 
 
@@ -109,7 +113,7 @@ class _Allocation:
         self,
         problem: SearchProblem,
         costs: Costs,
-        loss: Callable[[Widths], float],
+        loss: SummedLoss,
         useful: Mapping[str, Sequence[int]],
         target: float,
     ) -> None:
@@ -173,18 +177,17 @@ class _Allocation:
 
     def _flip(self, table: Linearised) -> None:
         """Branches that would rather stay as they are change sides, the most promising first."""
+        if self._costs.asked >= _EVALUATIONS:
+            return
         solutions = [table.solve(self._target, flip=part) for part in table.flips()]
-        solutions.sort(key=self._loss)
-        for solution in solutions:
-            if self._costs.asked >= _EVALUATIONS:
-                return
+        for solution in sorted(solutions, key=self._loss)[:_FLIPPED]:
             self._consider(solution)
 
     def _table(self, around: Widths, reach: int | None, weights: Sequence[float]) -> Linearised:
-        return Linearised(
-            self._problem, self._costs, weights, self._loss, around, self._reference,
-            useful=self._useful, reach=reach,
-        )  # fmt: skip
+        changes = self._costs.changes(
+            around, self._reference, weights, useful=self._useful, reach=reach
+        )
+        return Linearised(changes, self._loss)
 
     def _corrected(self, table: Linearised) -> Widths:
         """The sum's allocation whose true cost comes nearest to the target from below.

@@ -1,18 +1,20 @@
-"""Cost and loss around one plan as sums over groups: what the knapsack can work with."""
+"""True costs of plans, and of what changes them, found out once for each."""
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from edgeprune.search.multiple_choice import Knob, Part, Solution, solve
+from edgeprune.search.allocation_losses import capacity_of
 from edgeprune.search.problem import Key, SearchProblem, Widths
 from edgeprune.search.several import OfSeveral, values
+from edgeprune.search.sources import Floats
 
 
 class Costs:
-    """The true cost and the MACs, found out once for each plan.
+    """The true cost and the capacity, found out once for each plan.
 
     The problem's cost changes as outcomes come in: one of these serves as long as none does.
 
@@ -23,8 +25,9 @@ class Costs:
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._known: dict[Key, tuple[float, ...]] = {}
-        self._macs: dict[Key, float] = {}
+        self._capacities: dict[Key, float] = {}
         self._asked: set[Key] = set()
+        self._changes: dict[tuple[object, ...], Changes] = {}
 
     @property
     def asked(self) -> int:
@@ -48,12 +51,13 @@ class Costs:
             found = self._known[key] = self._problem.costs(widths)
         return found
 
-    def macs(self, widths: Widths) -> float:
-        """Multiply-accumulates of tied widths."""
+    def capacity(self, widths: Widths) -> float:
+        """Of tied widths, see `capacity_of`."""
         key = self._problem.key(widths)
-        found = self._macs.get(key)
+        found = self._capacities.get(key)
         if found is None:
-            found = self._macs[key] = self._problem.macs(widths)
+            macs = self._problem.macs(widths)
+            found = self._capacities[key] = capacity_of(self._problem, macs)
         return found
 
     def expect(self, plans: Sequence[Widths]) -> None:
@@ -67,120 +71,111 @@ class Costs:
         if len(new) > 1 and self._problem.at_once:
             found = self._problem.costs_of(list(new.values()))
             self._known.update(zip(new, found, strict=True))
-        new = {key: widths for key, widths in keyed.items() if key not in self._macs}
+        new = {key: one for key, one in keyed.items() if key not in self._capacities}
         if len(new) > 1 and isinstance(self._problem.macs, OfSeveral):
             macs = values(self._problem.macs, list(new.values()))
-            self._macs.update(zip(new, macs, strict=True))
+            have = (capacity_of(self._problem, one) for one in macs)
+            self._capacities.update(zip(new, have, strict=True))
 
-    def weighted(self, widths: Widths, weights: Sequence[float]) -> float:
-        """The costs of all budgets as one sum."""
-        return float(sum(map(operator.mul, weights, self.each(widths))))
-
-
-class Linearised:
-    """What changing one group, or one branch, of a plan does: exact alone, summed for more.
-
-    Args:
-        problem: groups, choices and branches.
-        costs: the true costs.
-        weights: of the budgets in the sum that takes the place of the largest cost; they add up
-            to 1, so that it is within the target where all of them are.
-        loss: the true loss.
-        around: the plan.
-        reference: widths that branches which are gone come back with.
-        useful: widths of each group that are open, above 0; that of `around` is as well.
-        reach: how many of them up and down are open; None: all.
-    """
-
-    def __init__(
+    def changes(
         self,
-        problem: SearchProblem,
-        costs: Costs,
-        weights: Sequence[float],
-        loss: Callable[[Widths], float],
-        around: Widths,
+        plan: Widths,
         reference: Widths,
+        weights: Sequence[float],
         *,
         useful: Mapping[str, Sequence[int]],
         reach: int | None,
-    ) -> None:
-        self._problem, self._costs, self._weights, self._loss = problem, costs, weights, loss
-        #: Groups that are decided together, and the plan with all of them there.
-        self._groups: list[tuple[str, ...]] = []
-        there: list[Widths] = []
-        for group in problem.groups:
-            branch = problem.branch_of.get(group, (group,))
-            if branch[0] == group:
-                self._groups.append(branch)
-                back = {} if around[group] else {one: reference[one] for one in branch}
-                there.append({**around, **back})
-        self._present = [around[groups[0]] != 0 for groups in self._groups]
-        #: Open choices of each group, in the order of the knobs.
-        self._open: dict[str, list[int]] = {}
-        for groups, plan in zip(self._groups, there, strict=True):
-            for group in groups:
-                self._open[group] = _open(useful[group], plan[group], reach)
-        costs.expect(list(self._plans(around, there)))
-        self.base, self._base_loss = self._amounts(around)
-        parts = zip(self._groups, there, strict=True)
-        self.parts = [self._part(groups, around, plan) for groups, plan in parts]
-
-    def solve(self, target: float, flip: int | None = None) -> Widths:
-        """The allocation within a cost, as far as the sum is right.
+    ) -> "Changes":
+        """What changing one group, or one branch, of a plan costs; losses that differ share it.
 
         Args:
-            target: largest summed cost.
-            flip: index of a part that is to be kept where it goes in `around`, or the other way.
+            plan: tied widths.
+            reference: widths that branches which are gone come back with.
+            weights: of the budgets in the sum that takes the place of the largest cost; they add
+                up to 1, so that it is within the target where all of them are.
+            useful: widths of each group that are open, above 0; that of the plan is as well.
+            reach: how many of them up and down are open; None: all.
         """
-        parts = list(self.parts)
-        if flip is not None:
-            parts[flip] = replace(parts[flip], forced=not self._present[flip])
-        return self._widths(solve(parts, target - self.base))
+        back = {group: width or reference[group] for group, width in plan.items()}
+        key = (self._problem.key(plan), self._problem.key(back), tuple(weights), reach)
+        found = self._changes.get(key)
+        if found is None:
+            opened = {group: _open(useful[group], back[group], reach) for group in back}
+            found = self._changes[key] = self._found(plan, back, weights, opened)
+        self._asked |= found.asked  # known or not: equal allocations look at equally many
+        return found
 
-    def flips(self) -> list[int]:
-        """Indices of the parts that can go."""
-        return [index for index, part in enumerate(self.parts) if part.gone is not None]
+    def _found(
+        self, plan: Widths, back: Widths, weights: Sequence[float], opened: dict[str, list[int]]
+    ) -> "Changes":
+        problem = self._problem
+        parts = list(dict.fromkeys(problem.branch_of.get(one, (one,)) for one in problem.groups))
+        there = [{**plan, **{one: back[one] for one in groups}} for groups in parts]
+        gone = [
+            {**plan, **dict.fromkeys(groups, 0)} if groups[0] in problem.branch_of else None
+            for groups in parts
+        ]
+        knobs = {
+            group: [whole, *({**whole, group: width} for width in opened[group])]
+            for groups, whole in zip(parts, there, strict=True)
+            for group in groups
+        }
+        looked_at = [*filter(None, gone), *chain(*knobs.values())]
+        self.expect(looked_at)
 
-    def _plans(self, around: Widths, there: Sequence[Widths]) -> Iterator[Widths]:
-        """All plans that are looked at."""
-        for groups, plan in zip(self._groups, there, strict=True):
-            yield plan
-            if groups[0] in self._problem.branch_of:
-                yield {**around, **dict.fromkeys(groups, 0)}
-            for group in groups:
-                yield from ({**plan, group: width} for width in self._open[group])
+        def cost(widths: Widths) -> float:
+            return float(sum(map(operator.mul, weights, self.each(widths))))
 
-    def _part(self, groups: tuple[str, ...], around: Widths, there: Widths) -> Part:
-        if groups[0] not in self._problem.branch_of:
-            return Part((self._knob(groups[0], around, (self.base, self._base_loss)),))
-        now = self._amounts(there)
-        return Part(
-            tuple(self._knob(group, there, now) for group in groups),
-            kept=self._change(there),
-            gone=self._change({**around, **dict.fromkeys(groups, 0)}),
+        def relative(amounts: Iterable[float]) -> Floats:
+            whole, *changed = amounts
+            return np.array(changed, np.float64) - whole
+
+        return Changes(
+            plan=plan,
+            cost=cost(plan),
+            parts=parts,
+            there=there,
+            gone=gone,
+            open=opened,
+            costs={group: relative(map(cost, several)) for group, several in knobs.items()},
+            capacities={
+                group: relative(map(self.capacity, several)) for group, several in knobs.items()
+            },
+            part_costs=[
+                (cost(whole) - cost(plan), 0.0 if without is None else cost(without) - cost(plan))
+                for whole, without in zip(there, gone, strict=True)
+            ],
+            asked=frozenset(map(problem.key, looked_at)),
         )
 
-    def _knob(self, group: str, around: Widths, now: tuple[float, float]) -> Knob:
-        found = [self._amounts({**around, group: width}) for width in self._open[group]]
-        costs, losses = (np.array(found, np.float64) - now).T
-        return Knob(costs, losses)
 
-    def _change(self, after: Widths) -> tuple[float, float]:
-        """What a change adds to cost and loss."""
-        cost, loss = self._amounts(after)
-        return cost - self.base, loss - self._base_loss
+@dataclass(frozen=True)
+class Changes:
+    """What changing one group, or one branch, of a plan costs.
 
-    def _amounts(self, widths: Widths) -> tuple[float, float]:
-        """Cost and loss of a plan."""
-        return self._costs.weighted(widths, self._weights), self._loss(widths)
+    Attributes:
+        plan: the plan.
+        cost: its own.
+        parts: groups that are decided together.
+        there: by part, the plan with all of its groups there.
+        gone: by part, the plan without them; None where they cannot go.
+        open: choices of each group.
+        costs: what each choice of a group adds to the cost of its part's plan ``there``.
+        capacities: the same of what it has of capacity.
+        part_costs: by part, what ``there`` and ``gone`` add to the plan's cost.
+        asked: all plans that were looked at for it.
+    """
 
-    def _widths(self, solution: Solution) -> Widths:
-        found = {}
-        for groups, chosen in zip(self._groups, solution, strict=True):
-            places: Sequence[int | None] = chosen or [None] * len(groups)
-            for group, place in zip(groups, places, strict=True):
-                found[group] = 0 if place is None else self._open[group][place]
-        return {group: found[group] for group in self._problem.groups}
+    plan: Widths
+    cost: float
+    parts: list[tuple[str, ...]]
+    there: list[Widths]
+    gone: list[Widths | None]
+    open: dict[str, list[int]]
+    costs: dict[str, Floats]
+    capacities: dict[str, Floats]
+    part_costs: list[tuple[float, float]]
+    asked: frozenset[Key]
 
 
 def _open(useful: Sequence[int], now: int, reach: int | None) -> list[int]:

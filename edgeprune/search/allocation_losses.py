@@ -48,6 +48,16 @@ def base_losses(problem: SearchProblem) -> dict[str, Floats]:
     return losses
 
 
+def capacity_of(problem: SearchProblem, macs: float) -> float:
+    """What a network has of capacity: the natural logarithm of the share of the MACs it keeps.
+
+    Args:
+        problem: whose full network all MACs are of.
+        macs: the network's own.
+    """
+    return math.log(max(macs / problem.full_macs, _LEAST))
+
+
 class SummedLoss:
     """The loss of whole plans: a sum over groups, less what their capacity is worth.
 
@@ -61,8 +71,8 @@ class SummedLoss:
         problem: groups, choices, branches and MACs.
         losses: of each group at each of its choices, as in `SearchProblem.curves`.
         coefficients: factors on the losses of groups; 1 for those that have none.
-        capacity: what a unit of the natural logarithm of the MACs is worth, in units of the loss.
-        macs: of plans, where they are known already; None: the problem's.
+        capacity: what a unit of it (`capacity_of`) is worth, in units of the loss.
+        have: what plans have of it, where that is known already; None: by the problem's MACs.
     """
 
     def __init__(
@@ -71,11 +81,11 @@ class SummedLoss:
         losses: Mapping[str, Sequence[float] | Floats],
         coefficients: Mapping[str, float] | None = None,
         capacity: float = 0.0,
-        macs: Callable[[Widths], float] | None = None,
+        have: Callable[[Widths], float] | None = None,
     ) -> None:
         factors = coefficients or {}
-        self._macs, self._capacity = macs or problem.macs, capacity
-        self._all = self._macs(problem.full) if capacity else 1.0
+        self.worth = capacity
+        self._have = have or (lambda widths: capacity_of(problem, problem.macs(widths)))
         self._table = {
             group: {
                 width: factors.get(group, 1.0) * float(loss)
@@ -88,6 +98,18 @@ class SummedLoss:
         """The loss of tied widths."""
         table = self._table
         total = sum([table[group][width] for group, width in widths.items()])
-        if self._capacity:
-            total -= self._capacity * math.log(max(self._macs(widths) / self._all, _LEAST))
-        return total
+        return total - self.worth * self._have(widths) if self.worth else total
+
+    def of(self, group: str, widths: Sequence[int], now: int) -> Floats:
+        """What some widths of one group add to the sum, its capacity apart.
+
+        Args:
+            group: whose.
+            widths: of it.
+            now: its present width, which adds nothing.
+
+        Returns:
+            float64 (widths,).
+        """
+        table = self._table[group]
+        return np.array([table[width] for width in widths], np.float64) - table[now]

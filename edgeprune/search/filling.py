@@ -149,6 +149,7 @@ class Filling:
 
     def _best_step(self, group: str, loss: Callable[[Widths], float]) -> tuple[float, int] | None:
         """The rate and the width of the best step up that fits."""
+        self._expect(self._wider([group]))
         now = loss(self.widths)
         best: tuple[float, int] | None = None
         for width in self._ahead(group):

@@ -155,6 +155,11 @@ class SearchProblem:
         return {group: self.choices[group][-1] for group in self.groups}
 
     @cached_property
+    def full_macs(self) -> float:
+        """Multiply-accumulates of the base model."""
+        return self.macs(self.full)
+
+    @cached_property
     def branch_of(self) -> dict[str, tuple[str, ...]]:
         """The branch of each group that is in one."""
         return {group: branch for branch in self.branches for group in branch}

@@ -16,6 +16,9 @@ from edgeprune.testing.devices import small_net
         ("/Add_output_0_nchwc", "Conv", "/conv3/Conv"),
         ("/GlobalAveragePool_output_0_nchwc", "GlobalAveragePool", "/GlobalAveragePool"),
         ("/linear/Gemm/MatMulAddFusion", "Gemm", "/linear/Gemm"),
+        # Of an int8 file: the node's name, with the runtime's count of what it has laid out anew.
+        ("/conv1/Conv_token_4", "QLinearConv", "/conv1/Conv"),
+        ("/linear/Gemm_token_12", "QGemm", "/linear/Gemm"),
         # An activation taken into a layer.
         ("fused /linear/Gemm", "FusedGemm", "/linear/Gemm"),
         # Put in by the runtime: no node of the file.

@@ -48,7 +48,7 @@ def test_without_a_whim_it_measures(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("build none", r"answered 'build' with build_ms = None"),
         ("build memory", "the device is out of memory"),
         ("state hot", r"answered 'state' with temperature_c = 'hot'"),
-        ("state jump", r"the device's clock went on by 3\.6e\+03 s in 0\.0.* it jumped"),
+        ("state jump", r"the device's clock went on by 3\.6e\+03 s in 0\..* it jumped"),
         ("answer number", r"answered 'build' with a int; expected: a dict"),
         ("answer missing", "lacks what it was sent"),
         ("answer unknown", "asked for '0000.*', which it was never told of"),

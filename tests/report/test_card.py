@@ -71,3 +71,13 @@ def test_probe_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     page = (tmp_path / "simulated.card.html").read_text()
     assert "Linear layers: multiples of 8" in page
     assert CliRunner().invoke(app, [*command, "--card", "no/such/card.html"]).exit_code == 2
+
+
+def test_a_precision_that_is_not_probed_is_refused(tmp_path: Path) -> None:
+    command = ["target", "probe", "simulated", "--history", str(tmp_path / "h.db")]
+    command += ["--card", str(tmp_path / "card.html"), "--precision"]
+    unknown = CliRunner().invoke(app, [*command, "int9"])
+    assert unknown.exit_code == 2
+    assert "--precision: 'int9'; allowed: float32, int8; did you mean 'int8'?" in unknown.output
+    refused = CliRunner().invoke(app, [*command, "int8"])
+    assert refused.exit_code == 2 and "runtime simulated" in refused.output

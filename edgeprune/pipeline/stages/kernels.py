@@ -28,7 +28,7 @@ def learn_kernels(session: Session) -> NetModel | None:
     Returns:
         The model's latency from its kernels; None where the runtime cannot tell layers apart, no
         time is given for it, the history is switched off, no latency is asked for, or a profile
-        does not show the kernels that are measured, such as those of int8.
+        does not show the kernels that are measured.
 
     Raises:
         HistoryError: it is no history, or of a newer version.

@@ -74,6 +74,7 @@ class KnapsackSampler(WidthSampler):
         self._finished = 0
         self._corrected = 0
         self._pause = 0
+        self._doublings = 0
         self._open: dict[int, Floats] = {}
 
     def propose(self, study: Study, trial: FrozenTrial) -> Widths:
@@ -117,6 +118,7 @@ class KnapsackSampler(WidthSampler):
             "finished": self._finished,
             "corrected": self._corrected,
             "pause": self._pause,
+            "doublings": self._doublings,
             "open": {number: torch.from_numpy(one.copy()) for number, one in self._open.items()},
         }
 
@@ -126,7 +128,7 @@ class KnapsackSampler(WidthSampler):
         self.coefficients = state["coefficients"].numpy().copy()
         self.best = state["best"].numpy().copy()
         self._finished, self._corrected = state["finished"], state["corrected"]
-        self._pause = state["pause"]
+        self._pause, self._doublings = state["pause"], state["doublings"]
         opened = state["open"]
         self._open = {number: one.numpy().copy() for number, one in opened.items()}
 
@@ -160,18 +162,17 @@ class KnapsackSampler(WidthSampler):
         return None
 
     def _other(self, number: int, seen: Seen) -> Widths:
-        """The allocation of changed coefficients, changed again and more where it is known.
-
-        On a device of few useful widths most coefficients lead to the same few plans, and what is
-        next to one of those, a channel less, tells nothing.
-        """
+        """The allocation of changed coefficients, changed again where it is known."""
         widths: Widths = {}
         changed = self.coefficients[self._begun % len(self.problem.worths)]
-        for tries in range(_TRIES):
-            changed = self._changed(changed, tries)
+        for attempt in range(_TRIES):
+            changed = self._changed(changed, attempt)
             widths = self._allocation(changed)
             if self.problem.key(widths) not in seen:
+                # A little less may do as well, where this was enough at once.
+                self._doublings = max(0, self._doublings - (attempt == 0))
                 break
+            self._doublings = min(self._doublings + 1, len(changed).bit_length())
         self._open[number] = changed
         return widths
 
@@ -180,23 +181,26 @@ class KnapsackSampler(WidthSampler):
         factors = dict(zip(self.problem.groups, np.exp(logarithms).tolist(), strict=True))
         return self._allocator.widths(factors, capacity=capacity, costs=self._costs)
 
-    def _changed(self, start: Floats, wider: int = 0) -> Floats:
+    def _changed(self, start: Floats, attempt: int = 0) -> Floats:
         """All coefficients anew in the random part of the search, then fewer and fewer of them.
+
+        What led to plans that are known was too small a change: more of them, until it does not.
 
         Args:
             start: what is changed.
-            wider: how often that led to a known plan: so many more are drawn, and further off.
+            attempt: how often that led to a known plan for this proposal: the further off it goes.
+                Where few widths are useful, most coefficients lead to the same few plans.
         """
         size = len(start)
         first = min(self.options.corrections, self._trials)
         random = first + self.options.random * (self._trials - first)
-        drawn = self.options.spread * (1 + wider) * self.rng.standard_normal(size)
+        drawn = self.options.spread * (1 + attempt) * self.rng.standard_normal(size)
         drawn[-1] = self.rng.choice(self.options.capacity)
         if self._begun < random:
             return drawn
         done = (self._begun - random) / max(1.0, self._trials - random)
         count = max(1, round(self.options.resampled * (1 - min(done, 1.0)) * size))
-        chosen = self.rng.permutation(size)[: count + wider]
+        chosen = self.rng.permutation(size)[: count << self._doublings]
         found = start.copy()
         found[chosen] = drawn[chosen]
         return found
