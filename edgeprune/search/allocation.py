@@ -34,8 +34,8 @@ class Allocator:
     a removed branch takes its layers along. So it is written as a sum around one plan, the
     knapsack of that is solved exactly (`edgeprune.search.multiple_choice`), its solution's true
     cost corrects the budget of the sum, and the solution is where the next sum is written. This
-    goes on from several plans: all groups scaled alike, and the full network, around which what
-    removed branches save is nearly a sum; then with small steps around the best. All solutions
+    begins at the full network and, where branches may go, at all groups scaled alike as well; it
+    goes on with small steps around the best. All solutions
     within the budget are filled and compared by their loss. Where there are several budgets, sums
     of their costs stand for the largest of them: each alone, and all alike.
 
@@ -140,13 +140,14 @@ class _Allocation:
 
     def _starts(self) -> Iterator[Widths]:
         problem = self._problem
-        uniform = fit_to_budget(
-            _with_cost(problem, self._costs, self._target),
-            dict.fromkeys(problem.groups, 1.0),
-            fill=False,
-        )
-        self._remember(uniform)
-        yield uniform
+        if problem.branches:
+            uniform = fit_to_budget(
+                _with_cost(problem, self._costs, self._target),
+                dict.fromkeys(problem.groups, 1.0),
+                fill=False,
+            )
+            self._remember(uniform)
+            yield uniform
         yield problem.full
 
     def _descend(
