@@ -120,7 +120,7 @@ def checked(step: str, answer: Any) -> dict[str, Any]:
     kind = _STEPS.get(step, _Answer)
     if "failure" in answer:
         kind = _Failed
-    elif "missing" in answer:
+    elif "missing" in answer and step not in _FACTS:  # these are given nothing to lack
         kind = _Missing
     try:
         kind.model_validate(answer)

@@ -252,3 +252,8 @@ def test_a_long_list_of_nonsense_is_refused_at_its_first_value() -> None:
     with pytest.raises(NonsenseError, match=r"baseline_cpu\.1 = None: Input should be a valid"):
         checked("measure", {**answer, "baseline_cpu": [1.0, *[None] * 2_000_000]})
     assert time.process_time() - begin < 1
+
+
+def test_a_worker_that_lacks_what_it_was_never_sent() -> None:
+    with pytest.raises(NonsenseError, match=r"answered 'start' with pid = .*: Field required"):
+        checked("start", {"missing": ["0" * 64]})
