@@ -15,6 +15,7 @@ from edgeprune.devices.connection import Connection
 from edgeprune.devices.interpreter import Interpreter
 from edgeprune.devices.known_net import small_net
 from edgeprune.devices.remote import RemoteDevice
+from edgeprune.devices.wire import check_payload
 from edgeprune.errors import EdgepruneError
 from tests.fuzz.surface import DocumentSurface, Entering
 
@@ -99,6 +100,8 @@ class _Channel:
 
     def __init__(self, content: bytes) -> None:
         try:
+            # As the connection does, before execnet makes any objects; the first byte is a version.
+            check_payload(content[1:])
             self._script = loads(content)
         except Exception:  # execnet's receiver thread ends with any of them
             self._script = None
