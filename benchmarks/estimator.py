@@ -63,7 +63,8 @@ class _Int8:
         pixels = np.random.default_rng(0).integers(0, 256, (16, 3, size, size), np.uint8)
         recipe = load_calibration("default").model_copy(update={"images": 16})
         self._images = CalibrationImages(ArraySplit("noise", pixels, np.arange(16) % 4), recipe)
-        self._ranges = Path(tempfile.mkdtemp(), "ranges.json")
+        self._folder = tempfile.TemporaryDirectory()
+        self._ranges = Path(self._folder.name, "ranges.json")
         to_int8(base, self._images, ranges=self._ranges)
 
     def file(self, content: bytes) -> bytes:

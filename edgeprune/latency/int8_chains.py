@@ -1,6 +1,5 @@
 """The chains of `chains` in int8: rounded around every layer, as ONNX Runtime takes it."""
 
-import platform
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeprune.latency.chains import LENGTH, chain
+from edgeprune.processor import takes_unsigned
 
 #: One step of an activation, of a weight, and of their products' sums.
 _STEPS = (0.02, 0.003, 0.02 * 0.003)
@@ -47,9 +47,8 @@ class _Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
-        # As candidates have them: unsigned where those are the fast ones.
-        unsigned = platform.machine() in {"x86_64", "AMD64"}
-        zero = np.array(0, np.uint8) if unsigned else np.array(-128, np.int8)
+        # As candidates have them.
+        zero = np.array(0, np.uint8) if takes_unsigned() else np.array(-128, np.int8)
         self._of_activations = self._step("activation", np.float32(_STEPS[0]), zero)
 
     def rounded(self, source: str, result: str) -> str:

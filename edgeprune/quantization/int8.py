@@ -6,7 +6,6 @@ Weights are symmetric, activations asymmetric: what ONNX Runtime's CPU kernels a
 import contextlib
 import io
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -25,6 +23,7 @@ from onnxruntime.quantization import (
 )
 
 from edgeprune.config.calibration import CalibrationConfig
+from edgeprune.processor import has_vnni, takes_unsigned
 from edgeprune.quantization.images import CalibrationImages
 
 _METHODS = {
@@ -63,9 +62,9 @@ def to_int8(
             _Reader([one.name for one in model.graph.input], images),
             quant_format=QuantFormat.QDQ,
             per_channel=recipe.per_channel,
-            activation_type=QuantType.QUInt8 if _unsigned() else QuantType.QInt8,
+            activation_type=QuantType.QUInt8 if takes_unsigned() else QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            reduce_range=_unsigned() and not has_vnni(),
+            reduce_range=takes_unsigned() and not has_vnni(),
             calibrate_method=_METHODS[recipe.method],
             calibration_cache_path=ranges,
             nodes_to_exclude=[*keep_float, *_excluded(model, recipe)],
@@ -128,21 +127,6 @@ def _names(node: onnx.NodeProto) -> list[str]:
     """The node's own name, and that of the torch module whose weight it reads."""
     weights = [name.removesuffix(".weight") for name in node.input if name.endswith(".weight")]
     return [node.name, *weights]
-
-
-def _unsigned() -> bool:
-    """Unsigned activations are the fast ones of x86; other processors take signed ones."""
-    return os.uname().machine in {"x86_64", "AMD64"}
-
-
-def has_vnni() -> bool:
-    """Whether this x86 CPU sums int8 products in 32 bits.
-
-    Without, pairs of products are summed in 16 bits and saturate: weights then get 7 bits, which
-    no pair of products can overflow (ONNX Runtime's own advice for AVX2).
-    """
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any("vnni" in name and value is True for name, value in capabilities.items())
 
 
 @contextlib.contextmanager

@@ -35,9 +35,9 @@ class Allocator:
     knapsack of that is solved exactly (`edgeprune.search.multiple_choice`), its solution's true
     cost corrects the budget of the sum, and the solution is where the next sum is written. This
     begins at the full network and, where branches may go, at all groups scaled alike as well; it
-    goes on with small steps around the best. All solutions
-    within the budget are filled and compared by their loss. Where there are several budgets, sums
-    of their costs stand for the largest of them: each alone, and all alike.
+    goes on with small steps around the best. All solutions within the budget are filled and
+    compared by their loss. Where there are several budgets, sums of their costs stand for the
+    largest of them: each alone, and all alike.
 
     Args:
         problem: with curves, or without (see `allocation_losses.base_losses` for what stands in).

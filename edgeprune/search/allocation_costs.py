@@ -130,9 +130,10 @@ class Costs:
             whole, *changed = amounts
             return np.array(changed, np.float64) - whole
 
+        base = cost(plan)
         return Changes(
             plan=plan,
-            cost=cost(plan),
+            cost=base,
             parts=parts,
             there=there,
             gone=gone,
@@ -142,7 +143,7 @@ class Costs:
                 group: relative(map(self.capacity, several)) for group, several in knobs.items()
             },
             part_costs=[
-                (cost(whole) - cost(plan), 0.0 if without is None else cost(without) - cost(plan))
+                (cost(whole) - base, 0.0 if without is None else cost(without) - base)
                 for whole, without in zip(there, gone, strict=True)
             ],
             asked=frozenset(map(problem.key, looked_at)),
