@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx
 
 from edgeprune.devices.layer_names import node_name
-from edgeprune.devices.tensor_shapes import Shapes, read_shapes
+from edgeprune.devices.tensor_shapes import Shapes, read_shapes, running_nodes
 from edgeprune.errors import MeasurementError
 
 #: Operators a runtime fuses into the node before them, or that only move names around.
@@ -52,23 +52,11 @@ def node_costs(model: bytes, staircase: int) -> list[NodeCost]:
     except Exception as error:
         msg = f"the model is not an ONNX file that can be read: {error}"
         raise MeasurementError(msg) from error
-    nodes = _working(parsed.graph, constants)
+    nodes = [node for node in running_nodes(parsed.graph, constants) if node.op_type not in _FREE]
     if not nodes:
         msg = "the model is not an ONNX file that can be read: it has no layers"
         raise MeasurementError(msg)
     return [_cost(node, shapes, staircase) for node in nodes]
-
-
-def _working(graph: onnx.GraphProto, constants: set[str]) -> list[onnx.NodeProto]:
-    """Nodes that run each time: neither fused away nor computed from constants alone."""
-    known = set(constants)
-    nodes = []
-    for node in graph.node:
-        if all(name in known for name in node.input if name):
-            known.update(node.output)
-        elif node.op_type not in _FREE:
-            nodes.append(node)
-    return nodes
 
 
 def _cost(node: onnx.NodeProto, shapes: Shapes, staircase: int) -> NodeCost:

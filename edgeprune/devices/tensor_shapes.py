@@ -1,6 +1,7 @@
 """Shapes of all tensors in an ONNX file, for those who count its work."""
 
 import math
+from collections.abc import Iterator
 
 import onnx
 from onnx import shape_inference
@@ -29,6 +30,20 @@ def read_shapes(model: onnx.ModelProto) -> tuple[Shapes, set[str]]:
             dims = value.type.tensor_type.shape.dim
             shapes.setdefault(value.name, tuple(size.dim_value or 1 for size in dims))
     return shapes, weights
+
+
+def running_nodes(graph: onnx.GraphProto, constants: set[str]) -> Iterator[onnx.NodeProto]:
+    """Nodes that run each time: those that are not computed from constants alone.
+
+    Args:
+        graph: in the order in which it runs.
+        constants: names of its weights; what is computed from these alone is added.
+    """
+    for node in graph.node:
+        if all(name in constants for name in node.input if name):
+            constants.update(node.output)
+        else:
+            yield node
 
 
 def _drop_weights(graph: onnx.GraphProto) -> None:

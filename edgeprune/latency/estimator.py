@@ -11,7 +11,7 @@ from edgeprune.errors import MeasurementError
 from edgeprune.latency.calibration import Calibration
 from edgeprune.latency.costs import Floats, LayerCosts
 from edgeprune.latency.model import MEASUREMENT_ERROR, StepModel
-from edgeprune.latency.net_model import NetModel
+from edgeprune.latency.net_model import NetModel, Parts
 from edgeprune.latency.scales import KernelScales
 
 #: Channel multiples that kernels may work in; the one that explains the measurements is used.
@@ -167,9 +167,9 @@ class _FromKernels:
 
     def __init__(self, kernels: NetModel, full: dict[str, int]) -> None:
         self._kernels = kernels
-        base = kernels.parts_ms(full)
-        self._base_ms = float(base.sum())
-        self._scales = KernelScales(base / self._base_ms)
+        base = kernels.parts(full)
+        self._base_ms, self._beside = float(base.ms.sum()), max(base.kernels_beside, 1)
+        self._scales = KernelScales(self._as_shares(base))
         # A plan is asked for when it is proposed, measured, and while it is looked back on.
         self._shares = lru_cache(4 * _LOOKED_BACK)(self._shares_of)
 
@@ -191,7 +191,10 @@ class _FromKernels:
         return self._shares(tuple(widths.items()))
 
     def _shares_of(self, widths: tuple[tuple[str, int], ...]) -> Floats:
-        return self._kernels.parts_ms(dict(widths)) / self._base_ms
+        return self._as_shares(self._kernels.parts(dict(widths)))
+
+    def _as_shares(self, parts: Parts) -> Floats:
+        return np.append(parts.ms / self._base_ms, parts.kernels_beside / self._beside)
 
 
 class _FromCosts:

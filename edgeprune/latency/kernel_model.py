@@ -61,6 +61,12 @@ class KernelModel:
                 ]
             )
 
+    @property
+    def block(self) -> int:
+        """Channels in a block of the fast code: a convolution of fewer has a path of its own."""
+        found = self.alignments.get("conv", Alignment())
+        return found.fewest or found.multiple
+
     def paths(self, shapes: Shapes) -> Paths:
         """The path that every kernel takes."""
         found = np.zeros(len(shapes.kinds), np.intp)

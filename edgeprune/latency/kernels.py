@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import onnx
 
-from edgeprune.devices.tensor_shapes import read_shapes
+from edgeprune.devices.tensor_shapes import read_shapes, running_nodes
 from edgeprune.errors import MeasurementError
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -100,25 +100,26 @@ def same_layers(own: bytes, made: bytes) -> dict[str, str]:
     return found
 
 
+def layer_name(node: onnx.NodeProto) -> str:
+    """What a layer's node is called."""
+    return str(node.name or node.output[0])
+
+
 def _layers(
     graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]], constants: set[str]
 ) -> Iterator[Layer]:
-    for node in graph.node:
-        if all(name in constants for name in node.input if name):
-            # Weights may reach their layer through a node that transposes them.
-            constants.update(node.output)
-            continue
+    # Weights may reach their layer through a node that transposes them.
+    for node in running_nodes(graph, constants):
         # A product of two activations is no layer: nothing of it is cut by itself.
         if node.op_type not in _LAYERS or node.input[1] not in constants:
             continue
-        name = str(node.name or node.output[0])
         source, result = shapes[node.input[0]], shapes[node.output[0]]
         if node.op_type in {"Gemm", "MatMul"}:
             rows = (1, math.prod(source[1:-1]))
             kernel = Kernel("linear", source[-1], result[-1], 1, (1, 1), 1, rows, rows, source[0])
         else:
             kernel = _convolution(node, source, shapes[node.input[1]], result)
-        yield Layer(name, kernel)
+        yield Layer(layer_name(node), kernel)
 
 
 def _convolution(

@@ -11,6 +11,7 @@ import numpy as np
 from edgeprune.errors import MeasurementError
 from edgeprune.latency.costs import LayerCosts
 from edgeprune.latency.features import Shapes
+from edgeprune.latency.graph import read_steps
 from edgeprune.latency.kernels import Kernel, read_layers
 
 
@@ -37,6 +38,7 @@ class PrunableNet:
         layers = read_layers(base)
         #: Whether a profile tells single operators, none fused over layers.
         self.by_operator = called is not None
+        self.steps = read_steps(base, layers)
         names = called or {}
         self.nodes = tuple(names.get(layer.node, layer.node) for layer in layers)
         self.full = dict(full)

@@ -1,14 +1,30 @@
 """The kernels of one net put together: an estimate of its latency at any widths."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edgeprune.latency.alignment import Paths
+from edgeprune.latency.between import beside
 from edgeprune.latency.costs import Floats
 from edgeprune.latency.features import Shapes
 from edgeprune.latency.kernel_model import KernelModel, times_of
 from edgeprune.latency.net import PrunableNet
-from edgeprune.latency.rest import RestModel, rest_features
+from edgeprune.latency.rest import RestModel
 from edgeprune.latency.table import KernelTable
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a net's latency is made of.
+
+    Attributes:
+        ms: milliseconds of every layer, and at the end what is spent beside them.
+        kernels_beside: how many kernels run beside the layers.
+    """
+
+    ms: Floats
+    kernels_beside: int
 
 
 class NetModel:
@@ -30,7 +46,7 @@ class NetModel:
         for rest in table.rests:
             if rest.net == net.signature:
                 shapes = net.shapes_of(rest.channels)
-                rows.append(self._rest_features(shapes, self.kernels.paths(shapes)))
+                rows.append(self._beside(shapes, self.kernels.paths(shapes))[0])
                 times.append(rest.ms)
         self._rest = RestModel(rows, np.array(times, np.float64))
 
@@ -43,16 +59,17 @@ class NetModel:
         shapes = self._net.shapes(widths)
         return times_of(shapes, self.kernels.paths(shapes), self._weights)
 
-    def parts_ms(self, widths: dict[str, int]) -> Floats:
-        """Milliseconds of every layer, and at the end what is spent beside them.
+    def parts(self, widths: dict[str, int]) -> Parts:
+        """The latency of every layer, and of what runs beside them.
 
         Args:
             widths: kept channels per group.
         """
         shapes = self._net.shapes(widths)
         paths = self.kernels.paths(shapes)
-        beside = self._rest.predict(self._rest_features(shapes, paths))
-        return np.append(times_of(shapes, paths, self._weights), beside)
+        row, kernels = self._beside(shapes, paths)
+        layers = times_of(shapes, paths, self._weights)
+        return Parts(np.append(layers, self._rest.predict(row)), kernels)
 
     def ms(self, widths: dict[str, int]) -> float:
         """Milliseconds of the whole net.
@@ -60,7 +77,13 @@ class NetModel:
         Args:
             widths: kept channels per group.
         """
-        return float(self.parts_ms(widths).sum())
+        return float(self.parts(widths).ms.sum())
 
-    def _rest_features(self, shapes: Shapes, paths: Paths) -> Floats:
-        return rest_features(shapes, paths, by_layer=self._net.by_operator)
+    def _beside(self, shapes: Shapes, paths: Paths) -> tuple[Floats, int]:
+        """What the time beside the layers is a non-negative combination of, and its kernels."""
+        found = beside(self._net.steps, shapes, paths, self.kernels.block)
+        if not self._net.by_operator:
+            return found.features, found.kernels
+        # Where a runtime fuses little, what is slow beside the layers (a shortcut that is cut out
+        # and padded) hangs on what some of them write.
+        return np.append(found.features, shapes.written * shapes.out_pixels), found.kernels

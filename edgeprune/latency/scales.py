@@ -9,20 +9,20 @@ from scipy.linalg import cho_factor, cho_solve
 
 from edgeprune.latency.costs import Floats
 
-#: How far the scale of all kernels may be off 1, and off 0 what all calls of layers take beside
-#: their kernels and what a net takes beside its calls, as shares of the base's time: a profile
-#: makes each kernel look longer than it is, and a net has costs of its own.
+#: How far the scale of all kernels may be off 1, and off 0 what all calls take beside their kernels
+#: and what a net takes beside its calls, as shares of the base's time: a profile makes each kernel
+#: look longer than it is, and a net has costs of its own.
 _COMMON, _CALLS, _OFFSET = 0.15, 0.1, 0.1
-#: Weights that are no scales: of the calls, and the constant.
-_OTHERS = 2
+#: Weights that are no scales: of the calls of layers, of those of all else, and the constant.
+_OTHERS = 3
 #: How far a layer's own scale may be off that of all, and how far a measurement off the estimate:
 #: the pair under which the measurements are most likely is used.
 _OWN = (0.02, 0.06, 0.15)
 _NOISE = (0.006, 0.012, 0.025, 0.05, 0.1)
 #: Where noise is expected, and the factor that it is off by mostly.
 _LIKELY_NOISE, _NOISE_SPREAD = 0.015, 1.6
-#: The base's ratio is exact but for rounding.
-_BASE_ERROR = 0.001
+#: The base's ratio is exact, but the sum of its kernels is off as any net's.
+_BASE_ERROR = 0.01
 #: Errors beyond so many standard deviations count as if they were there (Huber).
 _HUBER = 2.0
 #: Measurements that are looked back on.
@@ -31,15 +31,15 @@ _MOST = 200
 
 @dataclass
 class KernelScales:
-    """Measured ratio = sum of each layer's scale x its time + a share of its calls + a constant.
+    """Measured ratio = sum of each layer's scale x its time + shares of the calls + a constant.
 
     Linear regression with a Gaussian prior under which all scales are nearly one, and that nearly
     1; the rest is nearly nothing, and may be less. No scale is negative, so that the estimate never
     falls when a kernel takes longer.
 
     Args:
-        base: what the layers of the base take, and what it spends beside them, as shares of its
-            time.
+        base: the base's row: what its layers take, and what it spends beside them, as shares of
+            its time; then the kernels that run beside the layers, as a share of the base's.
     """
 
     base: Floats
@@ -51,7 +51,7 @@ class KernelScales:
         """Take in one measurement.
 
         Args:
-            row: what the layers take, as shares of the base's time.
+            row: the net's, as the base's.
             ratio: what was measured.
             error: its own standard deviation, as a share of it, where the measurement tells.
         """
@@ -61,7 +61,7 @@ class KernelScales:
         self.__dict__.pop("_fitted", None)
 
     def predict(self, row: Floats) -> float:
-        """The ratio of a net whose layers take so much."""
+        """The ratio of a net with this row."""
         return max(float(self._whole(row) @ self._fitted.scales), 1e-6)
 
     def deviation(self, row: Floats) -> float:
@@ -77,9 +77,9 @@ class KernelScales:
         return self._fitted.noise
 
     def _whole(self, row: Floats) -> Floats:
-        """The row, the share of the base's layers that are called, and the constant."""
-        calls = np.count_nonzero(row[:-1]) / max(int(np.count_nonzero(self.base[:-1])), 1)
-        return np.append(row, [calls, 1.0])
+        """The row, before its last the share of the base's layers that are called; a constant."""
+        calls = np.count_nonzero(row[:-2]) / max(int(np.count_nonzero(self.base[:-2])), 1)
+        return np.concatenate([row[:-1], [calls, row[-1], 1.0]])
 
     @cached_property
     def _fitted(self) -> "_Fit":
@@ -142,7 +142,8 @@ def _priors(scales: int) -> tuple[Floats, Floats]:
     """
     covariances = []
     for own in _OWN:
-        covariance = np.diag(np.append(np.full(scales, own**2), [_CALLS**2, _OFFSET**2]))
+        others = [_CALLS**2, _CALLS**2, _OFFSET**2]
+        covariance = np.diag(np.append(np.full(scales, own**2), others))
         covariance[:scales, :scales] += _COMMON**2
         covariances += [covariance] * len(_NOISE)
     stacked = np.array(covariances)
