@@ -23,6 +23,16 @@ class CalibrationConfig(Section):
         99.99, gt=50, le=100, description="Share of values inside the range, of `percentile`."
     )
     per_channel: bool = Field(True, description="One scale for each output channel of a weight.")
+    activations: Literal["device", "signed", "unsigned"] = Field(
+        "device",
+        description="Of an ONNX file; device: what the device's processor is fast with, unsigned "
+        "on x86, signed elsewhere.",
+    )
+    weight_bits: Literal["device", 7, 8] = Field(
+        "device",
+        description="Of an ONNX file; device: 7 where the device's processor, or this machine's, "
+        "which scores the file, sums products in 16 bits (x86 without VNNI).",
+    )
     keep_float: Texts = Field(
         (),
         examples=[["Gemm", "layer1.*"]],

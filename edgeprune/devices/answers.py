@@ -40,6 +40,7 @@ class _Missing(_Answer):
 class _Start(_Answer):
     pid: Annotated[int, Field(ge=0)]
     machine: _Text
+    vnni: bool = False
     device_id: _Text | None = None
     runtime: _Text
     version: _Text

@@ -1,18 +1,14 @@
 """Chains in the format and the number format that a device is measured with."""
 
 from collections.abc import Callable
+from functools import partial
 
 from edgeprune.devices import Device
 from edgeprune.errors import TargetError
 from edgeprune.latency.chains import chain
 from edgeprune.latency.int8_chains import int8_chain
 from edgeprune.latency.tflite_chains import tflite_chain
-
-#: What makes them, by runtime and precision; others take ONNX files.
-_MADE: dict[tuple[str, str], Callable[..., bytes]] = {
-    ("tflite", "float32"): tflite_chain,
-    ("onnxruntime", "int8"): int8_chain,
-}
+from edgeprune.processor import int8_code
 
 
 def chain_for(device: Device) -> Callable[..., bytes]:
@@ -23,8 +19,10 @@ def chain_for(device: Device) -> Callable[..., bytes]:
     """
     conditions = device.conditions()
     runtime, precision = conditions["runtime"], conditions.get("precision") or "float32"
-    if (runtime, precision) in _MADE:
-        return _MADE[runtime, precision]
+    if (runtime, precision) == ("onnxruntime", "int8"):
+        return partial(int8_chain, unsigned=int8_code(conditions).unsigned)
+    if (runtime, precision) == ("tflite", "float32"):
+        return tflite_chain
     if precision == "float32":
         return chain
     msg = (

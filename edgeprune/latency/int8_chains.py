@@ -7,23 +7,23 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeprune.latency.chains import LENGTH, chain
-from edgeprune.processor import takes_unsigned
 
 #: One step of an activation, of a weight, and of their products' sums.
 _STEPS = (0.02, 0.003, 0.02 * 0.003)
 
 
-def int8_chain(kind: str, channels: int, length: int = LENGTH) -> bytes:
+def int8_chain(kind: str, channels: int, length: int = LENGTH, *, unsigned: bool = True) -> bytes:
     """An ONNX file of equal int8 layers, each followed by a ReLU.
 
     Args:
         kind: ``conv``, ``depthwise``, ``grouped`` or ``linear``.
         channels: read and written by each layer; even where it is grouped.
         length: how many layers.
+        unsigned: activations, as the device's processor takes them.
     """
     model = onnx.load_model_from_string(chain(kind, channels, length))
     weights = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
-    graph = _Graph()
+    graph = _Graph(unsigned)
     source = graph.rounded("input", "input_rounded")
     for layer in (node for node in model.graph.node if node.op_type != "Relu"):
         _, weight, bias = layer.input
@@ -44,11 +44,11 @@ def int8_chain(kind: str, channels: int, length: int = LENGTH) -> bytes:
 class _Graph:
     """Nodes and constants, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, unsigned: bool) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         # As candidates have them.
-        zero = np.array(0, np.uint8) if takes_unsigned() else np.array(-128, np.int8)
+        zero = np.array(0, np.uint8) if unsigned else np.array(-128, np.int8)
         self._of_activations = self._step("activation", np.float32(_STEPS[0]), zero)
 
     def rounded(self, source: str, result: str) -> str:

@@ -1,6 +1,6 @@
 """In which format and number format a search scores and measures its candidates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from edgeprune.files import put_in_place
 from edgeprune.latency import same_layers
 from edgeprune.pipeline.device_files import DeviceFiles
 from edgeprune.pruning import ChannelSpace
-from edgeprune.quantization import CalibrationImages, to_int8
+from edgeprune.quantization import CalibrationImages, for_processor, to_int8
 from edgeprune.workloads import Workload
 
 #: Formats of candidates, the preferred one first: all are made of an ONNX file.
@@ -76,6 +76,7 @@ def device_files(
     workload: Workload,
     space: ChannelSpace,
     form: str,
+    facts: Mapping[str, Any],
     ranges: Path,
     say: Callable[[str], None],
 ) -> DeviceFiles | None:
@@ -89,6 +90,7 @@ def device_files(
         workload: where calibration images come from.
         space: the base model's channel groups.
         form: of what the target is given.
+        facts: what the device says of itself.
         ranges: where the ranges are kept.
         say: tells the user.
 
@@ -98,7 +100,7 @@ def device_files(
     int8 = config.search.precision == "int8"
     images = None
     if int8:
-        recipe = load_calibration(config.export.calibration)
+        recipe = for_processor(load_calibration(config.export.calibration), facts)
         images = CalibrationImages(workload.splits.train, recipe)
     if form == "tflite":
         return _tflite(workload, space, images, ranges, say)

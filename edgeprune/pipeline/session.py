@@ -373,7 +373,8 @@ def _trace(
     elif prune.blocks and not channels.branches:
         reporter.say("prune.blocks: no residual branch may go as a whole; widths are searched")
     ranges, form = directory.path / _RANGES, candidate_form(boards[0])
-    artifact = device_files(config, workload, channels, form, ranges, reporter.say)
+    facts = device.conditions()
+    artifact = device_files(config, workload, channels, form, facts, ranges, reporter.say)
     return Session(
         *(config, directory, reporter, workload, channels, boards, device),
         *(history, artifact, counted),

@@ -7,7 +7,7 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from onnxruntime.quantization import (
 )
 
 from edgeprune.config.calibration import CalibrationConfig
-from edgeprune.processor import has_vnni, takes_unsigned
+from edgeprune.processor import int8_code
 from edgeprune.quantization.images import CalibrationImages
 
 _METHODS = {
@@ -51,7 +51,8 @@ def to_int8(
     Returns:
         The int8 file; its input and output stay float32.
     """
-    recipe = images.recipe
+    recipe = for_processor(images.recipe)
+    unsigned, bits = recipe.activations == "unsigned", recipe.weight_bits
     with tempfile.TemporaryDirectory(prefix="edgeprune-int8-") as name, _quiet():
         source, target = Path(name, "float.onnx"), Path(name, "int8.onnx")
         source.write_bytes(folded(content))
@@ -62,9 +63,9 @@ def to_int8(
             _Reader([one.name for one in model.graph.input], images),
             quant_format=QuantFormat.QDQ,
             per_channel=recipe.per_channel,
-            activation_type=QuantType.QUInt8 if takes_unsigned() else QuantType.QInt8,
+            activation_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            reduce_range=takes_unsigned() and not has_vnni(),
+            reduce_range=bits == 7,
             calibrate_method=_METHODS[recipe.method],
             calibration_cache_path=ranges,
             nodes_to_exclude=[*keep_float, *_excluded(model, recipe)],
@@ -77,6 +78,24 @@ def to_int8(
             },
         )
         return target.read_bytes()
+
+
+def for_processor(
+    recipe: CalibrationConfig, facts: Mapping[str, Any] | None = None
+) -> CalibrationConfig:
+    """The recipe, with what it leaves to the processor filled in.
+
+    Args:
+        recipe: as the user wrote it.
+        facts: what the device says of itself; None: files run on this machine.
+    """
+    code = int8_code(facts)
+    found: dict[str, Any] = {}
+    if recipe.activations == "device":
+        found["activations"] = "unsigned" if code.unsigned else "signed"
+    if recipe.weight_bits == "device":
+        found["weight_bits"] = code.weight_bits
+    return recipe.model_copy(update=found)
 
 
 def folded(content: bytes) -> bytes:

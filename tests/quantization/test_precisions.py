@@ -7,12 +7,19 @@ import pytest
 import torch
 from torch import nn
 
+from edgeprune import processor
 from edgeprune.config import CalibrationConfig, load_calibration
 from edgeprune.config.profiles import shipped_profiles
 from edgeprune.errors import ConfigError, WorkloadError
 from edgeprune.export import lint_onnx
 from edgeprune.pruning import ChannelSpace
-from edgeprune.quantization import CalibrationImages, layer_noise, to_float16, to_int8
+from edgeprune.quantization import (
+    CalibrationImages,
+    for_processor,
+    layer_noise,
+    to_float16,
+    to_int8,
+)
 from tests.evaluation.nets import all_images, noise_split
 from tests.models import tiny_cnn
 
@@ -64,6 +71,42 @@ def test_layers_can_stay_in_float(content: bytes) -> None:
     assert lint_onnx(to_int8(content, images(), [worst])).float_layers == (worst,)
     by_kind = lint_onnx(to_int8(content, images(keep_float=("Gemm",)))).float_layers
     assert len(by_kind) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "largest"),
+    [
+        ({"machine": "aarch64"}, np.int8, 127),
+        ({"machine": "x86_64", "vnni": False}, np.uint8, 64),
+        ({"machine": "x86_64", "vnni": True}, np.uint8, 127),
+    ],
+)
+def test_a_file_is_as_the_processor_takes_it(
+    content: bytes,
+    facts: dict[str, object],
+    kind: type,
+    largest: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processor, "_has_vnni", lambda: True)  # here, where files are scored
+    made = CalibrationImages(noise_split(128), for_processor(images().recipe, facts))
+    quantized = to_int8(content, made)
+    tensors = {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in onnx.load_from_string(quantized).graph.initializer
+    }
+    weights = [value for name, value in tensors.items() if name.endswith("weight_quantized")]
+    assert weights and max(int(np.abs(one).max()) for one in weights) <= largest
+    assert largest == 64 or max(int(np.abs(one).max()) for one in weights) > 64
+    zero = next(value for name, value in tensors.items() if name == "input_zero_point")
+    assert zero.dtype == kind
+    exact = outputs(content)
+    assert np.abs(outputs(quantized) - exact).max() < 0.2 * np.abs(exact).max()
+
+
+def test_what_a_recipe_says_wins() -> None:
+    recipe = images(activations="signed", weight_bits=7).recipe
+    assert for_processor(recipe, {"machine": "x86_64", "vnni": True}) == recipe
 
 
 class Counted(CalibrationImages):

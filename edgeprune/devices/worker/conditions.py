@@ -22,6 +22,7 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "board": _read("/proc/device-tree/model"),
         "machine": platform.machine(),
+        "vnni": "vnni" in (_processor().get("flags") or ""),
         "cores": os.cpu_count(),
         "memory_bytes": _memory_bytes(),
         "system": platform.system() + " " + platform.release(),
@@ -102,11 +103,17 @@ def _read(path: str) -> str | None:
         return None
 
 
-def _cpu_model() -> str:
+def _processor() -> dict[str, str]:
+    """What the system tells of the first processor."""
     fields: dict[str, str] = {}
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip().lower(), value.strip())
+    return fields
+
+
+def _cpu_model() -> str:
+    fields = _processor()
     if fields.get("model name"):
         return fields["model name"]
     if "cpu part" in fields:

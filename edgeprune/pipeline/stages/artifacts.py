@@ -15,7 +15,7 @@ from edgeprune.pipeline.judging import Judge
 from edgeprune.pipeline.records import ArtifactRecord, Finished
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.timing import ArtifactTimer
-from edgeprune.quantization import CalibrationImages
+from edgeprune.quantization import CalibrationImages, for_processor
 
 #: Layers that the second try keeps in float: the noisiest.
 KEPT_IN_FLOAT = 3
@@ -108,7 +108,8 @@ class _Maker:
         """
         if precision != "int8":
             return self._tried(ArtifactRecord.begun(self.judge.form, precision))
-        recipe = load_calibration(self.judge.settings.calibration)
+        facts = self.judge.session.device.conditions()
+        recipe = for_processor(load_calibration(self.judge.settings.calibration), facts)
         example = self.judge.source.example
         shape = tuple(example.shape[1:]) if isinstance(example, torch.Tensor) else None
         images = CalibrationImages(self.judge.session.workload.splits.train, recipe, shape)
