@@ -9,15 +9,14 @@ dropped: reports show them, and where one of them is the best there is, it is th
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import BaseModel
 
 from edgeprune.errors import DivergedError
 from edgeprune.pipeline.field import BASELINES, Contender, Field
-from edgeprune.pipeline.finishing import copy_contender, finish_contender, finished
+from edgeprune.pipeline.finishing import finished
 from edgeprune.pipeline.goals import Goal
 from edgeprune.pipeline.mending import mend, told
 from edgeprune.pipeline.networks import Networks
@@ -25,6 +24,7 @@ from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.records import Finished, Heat, Mended, Race
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
+from edgeprune.pipeline.stages.handover import Handover
 from edgeprune.pipeline.unmeasured import Costs, needed
 from edgeprune.report.race import Raced
 
@@ -117,6 +117,7 @@ class _Race:
         states: what every rung left, by its epochs.
         networks: of the contenders.
         costs: of their files.
+        handover: writes what is handed over.
     """
 
     session: Session
@@ -126,10 +127,12 @@ class _Race:
     states: dict[int, Heat] = field(default_factory=dict)
     networks: Networks = field(init=False)
     costs: Costs = field(init=False)
+    handover: Handover = field(init=False)
 
     def __post_init__(self) -> None:
         self.networks = Networks(self.session, self.goal)
         self.costs = Costs(self.session, self.goal, self.networks)
+        self.handover = Handover(self.session, self.goal, self.networks)
 
     @property
     def epochs(self) -> int:
@@ -254,7 +257,8 @@ class _Race:
         for one in alive:
             for role in one.roles:
                 with needed(self.session, f"the baseline {one.found_by}"):
-                    self._finish_role(one, role, self._scores[one.name])
+                    finalists = self.runners.finalists(role)
+                    self.handover.baseline(one, role, self._scores[one.name], finalists)
 
     def repeated(self, alive: Sequence[Contender]) -> list[Contender]:
         """Those that ran to the end, and the winner narrower where its file misses the budget."""
@@ -294,11 +298,11 @@ class _Race:
         """Write the result; its file is scored on the test split once."""
         if self.session.directory.done(self.goal.named("result")):
             return
-        scores = self._scores
+        scores, finalists = self._scores, self.runners.finalists("result")
         missed: list[tuple[float, Contender]] = []
         for one, cost in self.costs.each(self._ranked(alive)):
             if cost <= self.goal.limit:
-                self._hand_over(one, scores[one.name])
+                self.handover.result(one, scores[one.name], finalists)
                 return
             missed.append((cost, one))
             self.session.reporter.say(
@@ -306,7 +310,7 @@ class _Race:
                 f"{self.goal.limit:.3f}x: the next best is taken"
             )
         fastest = min(missed, key=lambda pair: pair[0])[1]
-        self._hand_over(fastest, scores[fastest.name])
+        self.handover.result(fastest, scores[fastest.name], finalists)
 
     @property
     def _scores(self) -> dict[str, float]:
@@ -316,56 +320,6 @@ class _Race:
     def _ranked(self, alive: Sequence[Contender]) -> list[Contender]:
         """The best first; sorting keeps the order of equals: the search's own come first."""
         return sorted(alive, key=lambda one: -self._scores[one.name])
-
-    def _finish_role(self, one: Contender, role: str, score: float) -> None:
-        directory = self.session.directory
-        first, name = self.goal.named(one.roles[0]), self.goal.named(role)
-        if directory.done(name):
-            return
-        facts = {
-            "found_by": one.found_by,
-            "reward_accuracy": score,
-            "finalists": self.runners.finalists(role),
-        }
-        if role == one.roles[0]:
-            self._write(one, name, facts)
-        else:
-            copy_contender(self.session, first, name, facts)
-
-    def _hand_over(self, one: Contender, score: float) -> None:
-        facts = {
-            "found_by": one.found_by,
-            "roles": one.roles,
-            "reward_accuracy": score,
-            "finalists": self.runners.finalists("result"),
-            "lost": self._lost(one, score),
-        }
-        name = self.goal.named("result")
-        if one.roles:
-            source = self.goal.named(one.roles[0])
-            copy_contender(self.session, source, name, facts)
-            return
-        self._write(one, name, facts)
-
-    def _lost(self, one: Contender, score: float) -> float | None:
-        """Points of accuracy below the base model's, where the budget limits them."""
-        allowed = self.session.config.budget.accuracy_drop
-        if allowed is None:
-            return None
-        base = self.session.score(self.session.workload.model)
-        lost = 100 * (base - score)
-        if lost > allowed:
-            self.session.reporter.say(
-                f"{self.goal.text}: {one.found_by} loses {lost:.1f} points of accuracy on the "
-                f"reward split; allowed: {allowed:g} (budget.accuracy_drop)"
-            )
-        return lost
-
-    def _write(self, one: Contender, name: str, facts: Mapping[str, Any]) -> None:
-        networks = self.networks
-        model, comparison = networks.trained(one), networks.measured(one)
-        limit, plan = self.goal.limit, networks.plan(one)
-        finish_contender(self.session, name, plan, model, limit, facts, comparison)
 
     def lines(self) -> tuple[Raced, ...]:
         """What became of every contender, for the manifest."""
