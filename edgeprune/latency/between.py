@@ -66,16 +66,21 @@ class _Tensor:
         blocked: whether it lies in blocks of channels.
         open: whether what comes next can be taken into the kernel that wrote it.
         activated: whether an activation came last: behind a removed branch a second one is none.
-        wanted: the layouts that its readers take: plainly, and in blocks.
+        wanted: whether one of its readers takes it in the other layout.
     """
 
     __slots__ = ("activated", "blocked", "channels", "elements", "open", "wanted")
 
     def __init__(
-        self, elements: float, channels: float = 0.0, *, blocked: bool = False, open_: bool = False
+        self, elements: float, channels: float = 0.0, blocked: bool = False, open_: bool = False
     ) -> None:
         self.elements, self.channels, self.blocked, self.open = elements, channels, blocked, open_
-        self.activated, self.wanted = False, [False, False]
+        self.activated = self.wanted = False
+
+    def read(self, blocked: bool) -> None:
+        """A reader takes it in blocks, or plainly."""
+        if blocked is not self.blocked:
+            self.wanted = True
 
 
 class _Walk:
@@ -106,27 +111,30 @@ class _Walk:
 
     def take(self, step: Step) -> None:
         """One step more."""
-        sources = [one for one in map(self._left.__getitem__, step.sources) if one is not None]
+        kind, left = step.kind, self._left
+        sources = [one for place in step.sources if (one := left[place]) is not None]
         found: _Tensor | None = None
-        if step.kind is Kind.INPUT:
-            found = _Tensor(step.elements)
-        elif step.kind is Kind.LAYER:
+        if kind is Kind.LAYER:
             found = self._layer(step, sources)
-        elif step.kind is Kind.ACTIVATION and sources:
+        elif kind is Kind.INPUT:
+            found = _Tensor(step.elements)
+        elif not sources:
+            pass  # all before it is removed
+        elif kind is Kind.ACTIVATION:
             found = self._activation(sources[0])
-        elif step.kind in _JOINS and len(sources) > 1:
-            found = self._join(step, sources)
-        elif step.kind in _JOINS and sources:
-            found = sources[0]  # it adds a constant, or the other branch is removed
-        elif sources:
+        elif kind not in _JOINS:
             found = self._alone(step, sources[0])
-        self._left.append(found)
+        elif len(sources) > 1:
+            found = self._join(step, sources)
+        else:
+            found = sources[0]  # it adds a constant, or the other branch is removed
+        left.append(found)
 
     def seen(self) -> Beside:
         """What the steps came to."""
         anew: tuple[list[float], list[float]] = ([], [])
         for tensor in {id(one): one for one in self._left if one is not None}.values():
-            if tensor.wanted[not tensor.blocked]:
+            if tensor.wanted:
                 anew[not tensor.blocked].append(tensor.elements)
         columns = [1.0, sum(self._others)]
         for elements in (*anew, *self._apart):
@@ -139,20 +147,16 @@ class _Walk:
         if not self._elements[layer]:
             return None
         for one in sources:
-            one.wanted[self._reads[layer]] = True
-        return _Tensor(
-            self._elements[layer],
-            self._channels[layer],
-            blocked=self._writes[layer],
-            open_=step.readers == 1,  # what others read as well cannot be changed in place
-        )
+            one.read(self._reads[layer])
+        found = _Tensor(self._elements[layer], self._channels[layer], self._writes[layer])
+        found.open, found.activated = step.open, step.activated
+        return found
 
     def _activation(self, source: _Tensor) -> _Tensor:
         found = source
         if not (source.open or source.activated):
-            source.wanted[source.blocked] = True
             self._apart[source.blocked].append(source.elements)
-            found = _Tensor(source.elements, source.channels, blocked=source.blocked)
+            found = _Tensor(source.elements, source.channels, source.blocked)
         found.open, found.activated = False, True
         return found
 
@@ -166,24 +170,24 @@ class _Walk:
             blocked = blocked and min(sizes) == max(sizes)  # else one is spread over the other
             elements, channels = max(sizes), sources[0].channels
         for one in sources:
-            one.wanted[blocked] = True
+            one.read(blocked)
         taken_in = step.kind is Kind.SUM and any(
             one.open and one.blocked is blocked for one in sources
         )
         if not taken_in:
             self._apart[blocked].append(elements)
-        return _Tensor(elements, channels, blocked=blocked, open_=taken_in and step.readers == 1)
+        return _Tensor(elements, channels, blocked, taken_in and step.open)
 
     def _alone(self, step: Step, source: _Tensor) -> _Tensor:
         blocked = source.blocked and (
             step.kind is Kind.NORM
             or (step.kind is Kind.POOL and source.channels % self._block == 0)
         )
-        source.wanted[blocked] = True
-        found = _Tensor(source.elements * step.growth, source.channels, blocked=blocked)
+        source.read(blocked)
+        found = _Tensor(source.elements * step.growth, source.channels, blocked)
         if step.kind is Kind.NORM:
             self._apart[blocked].append(found.elements)
-            found.open = blocked and step.readers == 1
+            found.open = blocked and step.open
         elif step.kind is not Kind.OUTPUT:
             self._others.append(found.elements)
             found.activated = source.activated  # cut out, padded or pooled: not below zero

@@ -52,7 +52,8 @@ class Step:
         layer: its place among the net's layers; -1 of anything else.
         growth: elements that it writes for each one that its largest source has.
         elements: of an input.
-        readers: steps that read what it writes.
+        open: whether its one reader may be taken into it.
+        activated: of a layer: an activation is taken in already.
     """
 
     kind: Kind
@@ -60,7 +61,8 @@ class Step:
     layer: int = -1
     growth: float = 1.0
     elements: float = 0.0
-    readers: int = 1
+    open: bool = True
+    activated: bool = False
 
 
 def read_steps(model: bytes, layers: Sequence[Layer]) -> tuple[Step, ...]:
@@ -80,8 +82,24 @@ def read_steps(model: bytes, layers: Sequence[Layer]) -> tuple[Step, ...]:
     except Exception as error:
         msg = f"the graph of the model cannot be read: {error}"
         raise MeasurementError(msg) from error
+    return _taken_in(steps)
+
+
+def _taken_in(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps without the activations that layers take in whatever their layouts."""
     readers = Counter(source for step in steps for source in step.sources)
-    return tuple(replace(step, readers=readers[place]) for place, step in enumerate(steps))
+    found: list[Step] = []
+    places: list[int] = []
+    for place, step in enumerate(steps):
+        sources = tuple(places[source] for source in step.sources)
+        last = found[sources[0]] if sources else None
+        if step.kind is Kind.ACTIVATION and last and last.kind is Kind.LAYER and last.open:
+            found[sources[0]] = replace(last, open=False, activated=True)
+            places.append(sources[0])
+            continue
+        places.append(len(found))
+        found.append(replace(step, sources=sources, open=readers[place] == 1))
+    return tuple(found)
 
 
 def _steps(

@@ -29,7 +29,7 @@ def _beside(steps: Sequence[Step], written: Sequence[int], paths: Sequence[int])
 _BLOCK = (
     Step(Kind.INPUT, elements=64.0),
     Step(Kind.LAYER, (0,), layer=0),
-    Step(Kind.ACTIVATION, (1,), readers=2),
+    Step(Kind.ACTIVATION, (1,), open=False),
     Step(Kind.LAYER, (2,), layer=1),
     Step(Kind.ACTIVATION, (3,)),
     Step(Kind.LAYER, (4,), layer=2),
