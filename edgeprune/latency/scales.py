@@ -20,7 +20,7 @@ _OTHERS = 3
 _OWN = (0.02, 0.06, 0.15)
 _NOISE = (0.006, 0.012, 0.025, 0.05, 0.1)
 #: Where noise is expected, and the factor that it is off by mostly.
-_LIKELY_NOISE, _NOISE_SPREAD = 0.015, 1.6
+_LIKELY_NOISE, _NOISE_SPREAD = 0.02, 1.4
 #: The base's ratio is exact, but the sum of its kernels is off as any net's.
 _BASE_ERROR = 0.01
 #: Errors beyond so many standard deviations count as if they were there (Huber).
