@@ -74,9 +74,9 @@ class AmcOptions(CheckedOptions):
     def resolved(self, trials: int) -> Self:
         """These options for a search of so many trials.
 
-        The warm-up is a quarter of the trials, at most AMC's 100. The noise decays by AMC's 0.95
-        per episode, or faster where fewer than 60 episodes follow the warm-up, so that it always
-        falls below 5 % of its start before the search ends.
+        The warm-up is a quarter of the trials, at most AMC's 100 (20 of ``critic: plan``). The
+        noise decays by AMC's 0.95 per episode, or faster where fewer than 60 episodes follow the
+        warm-up, so that it always falls below 5 % of its start before the search ends.
         """
         warmup = self.warmup
         if warmup is None:

@@ -32,6 +32,8 @@ _TOUCHED = (0.4, 0.1)
 _CHANGE, _FLIP = 0.4, 0.15
 #: Standard deviations of the critics that are added to their mean: at first, and at the end.
 _CURIOUS = (1.0, 0.0)
+#: A search has come to that end after so many trials at the latest, however long it is.
+_NARROWED = 80
 
 
 class PlanSampler(WidthSampler):
@@ -47,7 +49,8 @@ class PlanSampler(WidthSampler):
 
     With curves the first plan is the allocation, and the warm-up lies around the best plans;
     without them it draws keep ratios at random. Plans that were enqueued (allocations,
-    uniform-L1) are learnt from like its own.
+    uniform-L1) are learnt from like its own. Changes get smaller, and the critics less curious,
+    over 80 trials at most: longer searches that stayed curious longer ended behind local search.
 
     Args:
         problem: what is searched.
@@ -64,8 +67,8 @@ class PlanSampler(WidthSampler):
         options: AmcOptions | None = None,
     ) -> None:
         super().__init__(problem, seed)
-        self._seed, self._trials = seed, trials
-        self._warmup = (options or AmcOptions()).resolved(trials).warmup or 0
+        self._seed, self._narrowed = seed, min(trials, _NARROWED)
+        self._warmup = (options or AmcOptions()).resolved(self._narrowed).warmup or 0
         self._loss = None if problem.curves is None else SummedLoss(problem, problem.curves)
         self._forget()
 
@@ -199,5 +202,5 @@ class PlanSampler(WidthSampler):
         }
 
     def _now(self, ends: tuple[float, float]) -> float:
-        done = min(self._begun / max(self._trials, 1), 1.0)
+        done = min(self._begun / max(self._narrowed, 1), 1.0)
         return ends[0] + done * (ends[1] - ends[0])
