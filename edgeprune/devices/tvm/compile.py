@@ -72,10 +72,12 @@ def compile_library(
     compiler = compiler_for(target, cross_compiler)
     described = json.dumps(dict(target), sort_keys=True, default=str)
     folder = "" if database is None else str(database.absolute())
-    key = (sha256(model).hexdigest(), described, compiler, folder, state_of(database))
-    if key in _kept:
-        _kept.move_to_end(key)
-        return _kept[key]
+    # What is tuned whole stays as it is, whatever else is tuned since.
+    whole = (sha256(model).hexdigest(), described, compiler, folder)
+    for key in (whole, (*whole, state_of(database))):
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
     network = read_network(model, target)
     opened = nullcontext() if database is None else open_database(database, target, own)
     with opened as records:
@@ -95,7 +97,7 @@ def compile_library(
         untuned=untuned,
         planned_bytes=planned,
     )
-    _kept[key] = artifact
+    _kept[key if untuned else whole] = artifact
     while len(_kept) > _KEPT:
         _kept.popitem(last=False)
     return artifact
