@@ -16,6 +16,7 @@ from edgeprune.devices.tvm import (
     RemoteLibrary,
     compile_library,
     compile_tuned,
+    database,
     kernel_tasks,
     loopback,
     new_kernels,
@@ -89,6 +90,33 @@ def test_equal_kernels_of_another_network_are_not_tuned_again(tuned: Path) -> No
     assert new_kernels(other_weights, HERE, tuned, FEW) == []
     assert compile_tuned(other_weights, HERE, tuned)[1].untuned == ()
     assert len(new_kernels(NET, HERE, tuned, FEW.model_copy(update={"trials_per_kernel": 3}))) == 6
+
+
+@pytest.mark.slow
+def test_a_database_is_read_again_only_where_another_process_wrote(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    plain = database.TuningDatabase.__init__
+
+    def counted(self: database.TuningDatabase, folder: Path, target: object) -> None:
+        read.append(folder)
+        plain(self, folder, target)
+
+    monkeypatch.setattr(database.TuningDatabase, "__init__", counted)
+    tune(NET, HERE, copied, FEW)
+    compile_tuned(NET, HERE, copied)
+    assert new_kernels(NET, HERE, copied, FEW) == [] and len(read) == 1
+    other = copied.with_suffix(".onnx")
+    other.write_bytes(_with_fewer_classes(NET))
+    code = (
+        "import sys; from pathlib import Path; from edgeprune.config.runtimes import TvmConfig; "
+        "from edgeprune.devices.tvm import tune; "
+        f"tune(Path({str(other)!r}).read_bytes(), {HERE}, Path({str(copied)!r}), "
+        f"TvmConfig(**{FEW.model_dump(exclude_defaults=True)}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert new_kernels(_with_fewer_classes(NET), HERE, copied, FEW) == [] and len(read) == 2
 
 
 @pytest.mark.slow
