@@ -18,13 +18,13 @@ from edgeprune.errors import DivergedError
 from edgeprune.pipeline.field import BASELINES, Contender, Field
 from edgeprune.pipeline.finishing import finished
 from edgeprune.pipeline.goals import Goal
+from edgeprune.pipeline.handover import Handover
 from edgeprune.pipeline.mending import mend, told
 from edgeprune.pipeline.networks import Networks
 from edgeprune.pipeline.progress import Task
 from edgeprune.pipeline.records import Finished, Heat, Mended, Race
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.settling import Settler
-from edgeprune.pipeline.stages.handover import Handover
 from edgeprune.pipeline.unmeasured import Costs, needed
 from edgeprune.report.race import Raced
 
