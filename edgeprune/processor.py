@@ -2,41 +2,40 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 _X86 = frozenset({"x86_64", "AMD64"})
 
 
-@dataclass(frozen=True)
-class Int8Code:
-    """What int8 files for a processor are like.
+def takes_unsigned(facts: Mapping[str, Any] | None = None) -> bool:
+    """Unsigned activations are the fast ones of x86; other processors take signed ones.
 
-    Attributes:
-        unsigned: activations are unsigned, the fast ones of x86; others take signed ones.
-        weight_bits: 7 where products are summed in pairs of 16 bits, which saturate: no pair of
-            products of such weights can overflow (ONNX Runtime's own advice for AVX2).
+    Args:
+        facts: what a device says of itself: its ``machine``; None: it is this machine.
     """
-
-    unsigned: bool
-    weight_bits: int
+    return _machine(facts) in _X86
 
 
-def int8_code(facts: Mapping[str, Any] | None = None) -> Int8Code:
-    """The code of a processor.
+def weight_bits(facts: Mapping[str, Any] | None = None) -> Literal[7, 8]:
+    """Bits of int8 weights whose sums of products are right.
 
-    Files are scored here and run there: weights are narrow where either would saturate.
+    An x86 CPU without VNNI sums pairs of products in 16 bits, which saturate: weights then get 7
+    bits, which no pair of products can overflow (ONNX Runtime's own advice for AVX2). Files are
+    scored here and run there: weights are narrow where either would saturate.
 
     Args:
         facts: what a device says of itself: its ``machine``, and whether it has ``vnni``; None:
             it is this machine.
     """
-    here, sums = os.uname().machine, _has_vnni()
-    told = facts or {}
-    machine = str(told.get("machine") or here)
-    right_there = machine not in _X86 or bool(told.get("vnni", sums if machine == here else False))
+    here, sums, machine = os.uname().machine, _has_vnni(), _machine(facts)
+    told = (facts or {}).get("vnni", sums if machine == here else False)
+    right_there = machine not in _X86 or bool(told)
     right_here = here not in _X86 or sums
-    return Int8Code(machine in _X86, 8 if right_here and right_there else 7)
+    return 8 if right_here and right_there else 7
+
+
+def _machine(facts: Mapping[str, Any] | None) -> str:
+    return str((facts or {}).get("machine") or os.uname().machine)
 
 
 def _has_vnni() -> bool:

@@ -8,7 +8,7 @@ from edgeprune.errors import TargetError
 from edgeprune.latency.chains import chain
 from edgeprune.latency.int8_chains import int8_chain
 from edgeprune.latency.tflite_chains import tflite_chain
-from edgeprune.processor import int8_code
+from edgeprune.processor import takes_unsigned
 
 
 def chain_for(device: Device) -> Callable[..., bytes]:
@@ -20,7 +20,7 @@ def chain_for(device: Device) -> Callable[..., bytes]:
     conditions = device.conditions()
     runtime, precision = conditions["runtime"], conditions.get("precision") or "float32"
     if (runtime, precision) == ("onnxruntime", "int8"):
-        return partial(int8_chain, unsigned=int8_code(conditions).unsigned)
+        return partial(int8_chain, unsigned=takes_unsigned(conditions))
     if (runtime, precision) == ("tflite", "float32"):
         return tflite_chain
     if precision == "float32":

@@ -8,9 +8,10 @@ from enum import Enum
 
 import onnx
 
+from edgeprune.devices.layer_names import node_name
 from edgeprune.devices.tensor_shapes import Shapes, read_shapes, running_nodes
 from edgeprune.errors import MeasurementError
-from edgeprune.latency.kernels import Layer, layer_name
+from edgeprune.latency.kernels import Layer
 
 
 class Kind(Enum):
@@ -114,7 +115,7 @@ def _steps(
     kinds = [Kind.INPUT] * len(writers)
     for node in running_nodes(graph, constants):
         read = [name for name in node.input if name in writers]
-        place = places.get(layer_name(node), -1)
+        place = places.get(node_name(node), -1)
         kind = _KIND_OF.get(node.op_type, Kind.OTHER) if place < 0 else Kind.LAYER
         folded = kind is Kind.NORM and kinds[writers[read[0]]] is Kind.LAYER
         if folded or node.op_type in _NOTHING:

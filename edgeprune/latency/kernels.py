@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import onnx
 
+from edgeprune.devices.layer_names import node_name
 from edgeprune.devices.tensor_shapes import read_shapes, running_nodes
 from edgeprune.errors import MeasurementError
 
@@ -100,11 +101,6 @@ def same_layers(own: bytes, made: bytes) -> dict[str, str]:
     return found
 
 
-def layer_name(node: onnx.NodeProto) -> str:
-    """What a layer's node is called."""
-    return str(node.name or node.output[0])
-
-
 def _layers(
     graph: onnx.GraphProto, shapes: dict[str, tuple[int, ...]], constants: set[str]
 ) -> Iterator[Layer]:
@@ -119,7 +115,7 @@ def _layers(
             kernel = Kernel("linear", source[-1], result[-1], 1, (1, 1), 1, rows, rows, source[0])
         else:
             kernel = _convolution(node, source, shapes[node.input[1]], result)
-        yield Layer(layer_name(node), kernel)
+        yield Layer(node_name(node), kernel)
 
 
 def _convolution(

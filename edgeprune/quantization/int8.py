@@ -23,7 +23,7 @@ from onnxruntime.quantization import (
 )
 
 from edgeprune.config.calibration import CalibrationConfig
-from edgeprune.processor import int8_code
+from edgeprune.processor import takes_unsigned, weight_bits
 from edgeprune.quantization.images import CalibrationImages
 
 _METHODS = {
@@ -89,12 +89,11 @@ def for_processor(
         recipe: as the user wrote it.
         facts: what the device says of itself; None: files run on this machine.
     """
-    code = int8_code(facts)
     found: dict[str, Any] = {}
     if recipe.activations == "device":
-        found["activations"] = "unsigned" if code.unsigned else "signed"
+        found["activations"] = "unsigned" if takes_unsigned(facts) else "signed"
     if recipe.weight_bits == "device":
-        found["weight_bits"] = code.weight_bits
+        found["weight_bits"] = weight_bits(facts)
     return recipe.model_copy(update=found)
 
 

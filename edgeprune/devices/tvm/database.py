@@ -4,7 +4,6 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,7 @@ _WORKLOADS, _RECORDS = "database_workload.json", "database_tuning_record.json"
 _TARGET, _FINISHED, _LOCK = "target.json", "finished.json", ".lock"
 #: Databases that stay read, by folder: reading some hundred records takes seconds.
 _KEPT = 2
-#: Times, sizes and numbers of its files.
-_Stand = tuple[tuple[int, int, int] | None, ...]
-_kept: OrderedDict[Path, "tuple[_Stand, TuningDatabase]"] = OrderedDict()
+_kept: OrderedDict[Path, "tuple[str, TuningDatabase]"] = OrderedDict()
 #: TVM notes a schedule that could not be built or run as one of 1e10 seconds.
 _FAILED_S = 1e9
 
@@ -92,33 +89,26 @@ def open_database(
             msg = f"the tuning database in {folder} cannot be used: {error}"
             raise TargetError(msg) from error
         # Nobody but TVM, by this object, writes to the files while they are locked.
-        stand, database = _kept.pop(folder.absolute(), (None, None))
-        if database is None or stand != _stand(folder):
+        state, database = _kept.pop(folder.absolute(), ("", None))
+        if database is None or state != state_of(folder):
             try:
                 database = TuningDatabase(folder, target)
             except Exception as error:
                 msg = f"the tuning database in {folder} cannot be read; remove it, and tune again"
                 raise TargetError(msg) from error
         yield database
-        _kept[folder.absolute()] = _stand(folder), database
+        _kept[folder.absolute()] = state_of(folder), database
         while len(_kept) > _KEPT:
             _kept.popitem(last=False)
 
 
-def _stand(folder: Path) -> _Stand:
-    """Differs where another process has written to a folder's database."""
-    found: list[tuple[int, int, int] | None] = []
-    for name in (_WORKLOADS, _RECORDS):
-        path = folder / name
-        stat = path.stat() if path.exists() else None
-        found.append(stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    return tuple(found)
-
-
 def state_of(folder: Path | None) -> str:
-    """Changes whenever a record is added."""
-    path = None if folder is None else folder / _RECORDS
-    return sha256(path.read_bytes()).hexdigest() if path is not None and path.exists() else ""
+    """Changes whenever a database is written to: times, sizes and numbers of its files."""
+    if folder is None:
+        return ""
+    paths = [path for name in (_WORKLOADS, _RECORDS) if (path := folder / name).exists()]
+    stats = [(path.name, path.stat()) for path in paths]
+    return str([(name, one.st_mtime_ns, one.st_size, one.st_ino) for name, one in stats])
 
 
 def _check_owner(folder: Path, owner: dict[str, object]) -> None:

@@ -16,13 +16,13 @@ SYSFS = os.environ.get("EDGEPRUNE_SYSFS", "/sys")
 
 def machine() -> dict[str, Any]:
     """What does not change: processor, board, system, Python."""
-    made = _made_board()
+    made, processor = _made_board(), _processor()
     return {
         "device_id": None if made["clock_kind"] != "real" else _device_id(),
-        "cpu": _cpu_model(),
+        "cpu": _cpu_model(processor),
         "board": _read("/proc/device-tree/model"),
         "machine": platform.machine(),
-        "vnni": "vnni" in (_processor().get("flags") or ""),
+        "vnni": "vnni" in processor.get("flags", ""),
         "cores": os.cpu_count(),
         "memory_bytes": _memory_bytes(),
         "system": platform.system() + " " + platform.release(),
@@ -112,8 +112,7 @@ def _processor() -> dict[str, str]:
     return fields
 
 
-def _cpu_model() -> str:
-    fields = _processor()
+def _cpu_model(fields: dict[str, str]) -> str:
     if fields.get("model name"):
         return fields["model name"]
     if "cpu part" in fields:
