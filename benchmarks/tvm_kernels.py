@@ -24,15 +24,16 @@ from edgeprune.devices.tvm import (
     kernel_tasks,
     new_kernels,
     target_of,
-    time_kernels,
     tune,
 )
+from edgeprune.devices.tvm.layers import tvm_layer_times
 from edgeprune.devices.worker import onnx_runtime, tvm_runtime
 from edgeprune.devices.worker.timing import time_pairs
 from edgeprune.pruning import ChannelSpace
 from edgeprune.workloads import build_model
 
 _PAIRS = 300
+_PROFILE_RUNS = 100
 
 
 def network(name: str, share: float = 1.0) -> bytes:
@@ -69,7 +70,7 @@ def measure(folder: Path, trials: int) -> dict[str, float]:
         "ort_ms_resnet20": ort_ms,
         "tvm_difference_resnet20": float(difference),
         "tvm_kernel_sum_ms_resnet20": sum(
-            one.task.weight * one.ms for one in time_kernels(model, target, folder)
+            one.ms for one in tvm_layer_times(model, tvm.profile(tuned, _PROFILE_RUNS, ""))
         ),
         "tvm_kernels_resnet20": report.kernels,
         "tvm_trials_per_kernel": trials,

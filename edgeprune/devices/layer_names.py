@@ -54,7 +54,7 @@ def layer_times(
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
         before = found[name].ms if name in found else 0.0
-        found[name] = LayerTime(name, layer_operator, before + _mean_ms(microseconds))
+        found[name] = LayerTime(name, layer_operator, before + mean_ms(microseconds))
     return list(found.values())
 
 
@@ -105,8 +105,12 @@ class _Names:
         return start
 
 
-def _mean_ms(microseconds: Sequence[float]) -> float:
-    """The mean of a kernel's fastest runs in milliseconds, see decision 006."""
+def mean_ms(microseconds: Sequence[float]) -> float:
+    """The mean of a kernel's fastest runs in milliseconds, see decision 006.
+
+    Args:
+        microseconds: of each run.
+    """
     ordered = sorted(microseconds)
     count = max(1, int(len(ordered) * _FASTEST))
     kept = [one for one in ordered if one <= ordered[count - 1] + _RESOLUTION]

@@ -42,6 +42,12 @@ def _piece_times(model: bytes, kernels: Kernels) -> list[LayerTime]:
     return tflite_layer_times(model, kernels)
 
 
+def _function_times(model: bytes, kernels: Kernels) -> list[LayerTime]:
+    from edgeprune.devices.tvm.layers import tvm_layer_times
+
+    return tvm_layer_times(model, kernels)
+
+
 @dataclass(frozen=True)
 class RuntimeSpec:
     """What is known of a runtime.
@@ -57,6 +63,8 @@ class RuntimeSpec:
         artifact: makes what is sent for a model file.
         profiled: makes what the worker's ``profile`` is given in place of the model itself.
         layers: times by layer, of the model file and of what ``profile`` tells.
+        tunes: whether a new shape takes it minutes, so that no networks are made for their
+            profiles alone.
     """
 
     name: str
@@ -66,6 +74,7 @@ class RuntimeSpec:
     artifact: Callable[[TargetConfig, bytes, Note], Artifact] = as_it_is
     profiled: Callable[[bytes], bytes] | None = None
     layers: Callable[[bytes, Kernels], list[LayerTime]] = layer_times
+    tunes: bool = False
 
 
 _OURS = (
@@ -89,6 +98,8 @@ _OURS = (
         f"{_WORKER}.tvm_runtime",
         lambda target: target.tvm.model_dump(mode="json"),
         _compiled,
+        layers=_function_times,
+        tunes=True,
     ),
 )
 

@@ -27,7 +27,8 @@ def test_untuned_kernels_are_marked_where_they_are_allowed(
     result = run(tiny_pipeline, run_dir=tmp_path / "run", overrides=changes, progress=False)
     conditions = result.manifest["result"]["candidate"]["conditions"]
     assert conditions["runtime"] == "tvm" and len(conditions["untuned"]) > 3
-    assert result.manifest["layers"] == []
+    layers = result.manifest["layers"]
+    assert {"Conv", "Gemm"} <= {one["op"] for one in layers}
     page = (tmp_path / "run" / "report.html").read_text()
     assert "kernels without a tuned schedule" in page
 

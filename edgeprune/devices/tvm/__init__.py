@@ -5,7 +5,6 @@ TVM itself is an optional extra and is imported when one of these is called.
 
 from edgeprune.devices.tvm.compile import CompileReport, compile_library, compile_tuned
 from edgeprune.devices.tvm.host import require_tvm, target_of
-from edgeprune.devices.tvm.kernels import KernelTime, time_kernels
 from edgeprune.devices.tvm.network import KernelTask, kernel_tasks
 from edgeprune.devices.tvm.rpc import RemoteLibrary, loopback
 from edgeprune.devices.tvm.tuning import TuningReport, new_kernels, tune
@@ -13,7 +12,6 @@ from edgeprune.devices.tvm.tuning import TuningReport, new_kernels, tune
 __all__ = [
     "CompileReport",
     "KernelTask",
-    "KernelTime",
     "RemoteLibrary",
     "TuningReport",
     "compile_library",
@@ -23,6 +21,5 @@ __all__ = [
     "new_kernels",
     "require_tvm",
     "target_of",
-    "time_kernels",
     "tune",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 from edgeprune.config import TargetConfig
 from edgeprune.devices.artifacts import Artifact, Note, quiet
 from edgeprune.devices.tvm.compile import compile_tuned
+from edgeprune.devices.tvm.database import ONE_KERNEL
 from edgeprune.devices.tvm.host import require_tvm, target_of
 from edgeprune.devices.tvm.library import header_of
 from edgeprune.devices.tvm.tuning import new_kernels, tune
@@ -69,7 +70,8 @@ def tuning_folder(target: dict[str, Any]) -> Path:
     """
     from edgeprune.history.keys import digest
 
-    return user_data() / "tvm" / digest({"tvm": require_tvm().__version__, "target": target})
+    made_by = {"tvm": require_tvm().__version__, "kernels": ONE_KERNEL}
+    return user_data() / "tvm" / digest({**made_by, "target": target})
 
 
 def _artifact(content: bytes, untuned: Any) -> Artifact:

@@ -18,6 +18,8 @@ _TARGET, _FINISHED, _LOCK = "target.json", "finished.json", ".lock"
 #: Databases that stay read, by folder: reading some hundred records takes seconds.
 _KEPT = 2
 _kept: OrderedDict[Path, "tuple[str, TuningDatabase]"] = OrderedDict()
+#: What TVM holds to be one kernel, whatever is fused behind it (decision 020).
+ONE_KERNEL = "anchor-block"
 #: TVM notes a schedule that could not be built or run as one of 1e10 seconds.
 _FAILED_S = 1e9
 
@@ -33,7 +35,7 @@ class TuningDatabase:
 
         self._folder, self._target = folder, target
         self.records: Any = meta_schedule.database.JSONDatabase(
-            str(folder / _WORKLOADS), str(folder / _RECORDS)
+            str(folder / _WORKLOADS), str(folder / _RECORDS), module_equality=ONE_KERNEL
         )
 
     def best_ms(self, task: Any) -> float | None:

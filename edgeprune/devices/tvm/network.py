@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 import onnx
 
+from edgeprune.devices.tvm.database import ONE_KERNEL
 from edgeprune.devices.tvm.host import first_line, require_tvm, tvm_target
 from edgeprune.errors import MeasurementError
 
 
 @dataclass(frozen=True)
 class KernelTask:
-    """A kernel of a network: one fused loop nest, of one shape.
+    """A kernel of a network: one loop nest of one shape, whatever is fused behind it.
 
     Attributes:
         name: what TVM calls it, such as ``fused_conv2d_add_relu``.
-        workload: hash of its loops and shapes: equal ones are one kernel, whatever the network.
-        weight: how often the network calls it.
+        workload: hash of the loops that take its time: equal ones are one kernel, whatever the
+            network.
+        weight: how often the network calls it, by TVM's count.
     """
 
     name: str
@@ -77,7 +79,6 @@ def read_network(model: bytes, target: Mapping[str, object]) -> Network:
 @lru_cache(maxsize=4)
 def _read(model: bytes, described: str) -> Network:
     tvm, target = require_tvm(), tvm_target(json.loads(described))
-    import tvm_ffi
     from tvm import relax
     from tvm.relax.frontend.onnx import from_onnx
     from tvm.s_tir import meta_schedule
@@ -93,15 +94,26 @@ def _read(model: bytes, described: str) -> Network:
             steps = [transform.DecomposeOpsForInference(), transform.CanonicalizeBindings()]
             module = tvm.transform.Sequential(steps)(module)
             fused = relax.get_pipeline("zero")(module)
-        found = meta_schedule.relax_integration.extract_tasks(fused, target)
+        found = meta_schedule.relax_integration.extract_tasks(
+            fused, target, module_equality=ONE_KERNEL
+        )
     except Exception as error:
         msg = f"TVM cannot read the model: {first_line(error)}"
         raise MeasurementError(msg) from error
-    tasks = []
-    for task in found:
-        workload = f"{tvm_ffi.structural_hash(task.dispatched[0]) & (2**64 - 1):016x}"
-        tasks.append((KernelTask(str(task.task_name), workload, int(task.weight)), task))
+    tasks = [
+        (KernelTask(str(one.task_name), _workload(one.dispatched[0]), int(one.weight)), one)
+        for one in found
+    ]
     return Network(module, tuple(tasks), tuple(inputs))
+
+
+def _workload(loops: Any) -> str:
+    import tvm_ffi
+    from tvm.s_tir.analysis import find_anchor_sblock
+
+    anchor = find_anchor_sblock(loops)
+    whole = loops if anchor is None else anchor
+    return f"{tvm_ffi.structural_hash(whole, map_free_vars=True) & (2**64 - 1):016x}"
 
 
 def _folded(model: bytes) -> bytes:

@@ -16,6 +16,7 @@ import platform
 import shutil
 import struct
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,12 @@ from .failures import BuildFailed, RuntimeMissing
 HEADER, LIBRARY = "library.json", "library.so"
 #: ELF's ``e_machine`` -> what `platform.machine` says.
 _MACHINES = {62: "x86_64", 183: "aarch64", 40: "armv7l", 3: "i686", 243: "riscv64"}
+#: What TVM's virtual machine calls beside kernels: to reserve memory, to give a tensor a shape.
+_BUILTIN = "vm.builtin."
+#: What it is told before and after a call, to go on as it would.
+_GO_ON = 0
+#: Runs of a profile that are not counted.
+_WARM_UP = 5
 _ALSO_CALLED = {"arm64": "aarch64", "amd64": "x86_64", "armv8l": "armv7l"}
 
 
@@ -69,32 +76,13 @@ class Runtime:
 
     def build(self, model: bytes) -> Callable[[], object]:
         """Load a library; the result runs it once on fixed inputs."""
-        header, main = self.load(model)
-        device = self._library.cpu()
-        inputs = [
-            self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]
-        ]
-        return functools.partial(main, *inputs)
+        header, machine = self._open(model)
+        return self._run(header, machine)
 
     def load(self, model: bytes) -> tuple[dict[str, Any], Callable[..., Any]]:
         """Load a library: its header, and the function that runs it on tensors."""
-        header, content = unpack(model)
-        self._check_version(str(header["tvm"]))
-        _check_machine(machine_of(content))
-        folder = tempfile.mkdtemp(prefix="edgeprune-")
-        try:
-            path = os.path.join(folder, LIBRARY)
-            with open(path, "wb") as file:
-                file.write(content)
-            try:
-                module = self._library.runtime.load_module(path)
-                main = self._vm.VirtualMachine(module, self._library.cpu())["main"]
-            except Exception as error:
-                raise BuildFailed("tvm cannot load the library: " + str(error)) from error
-        finally:
-            # What has been loaded stays; the file is not needed any more.
-            shutil.rmtree(folder, ignore_errors=True)
-        return header, main
+        header, machine = self._open(model)
+        return header, machine["main"]
 
     def outputs(self, model: bytes) -> list[Any]:
         """What a library computes from the fixed inputs."""
@@ -102,12 +90,31 @@ class Runtime:
         several = found if not hasattr(found, "numpy") else [found]
         return [one.numpy() for one in several]
 
-    def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[int]]]:
-        """Nothing: TVM 0.27 does not tell the times of single kernels inside a network.
+    def profile(self, model: bytes, runs: int, folder: str) -> list[tuple[str, str, list[float]]]:
+        """Kernel times of single runs: TVM's virtual machine says what it calls, and when.
 
-        The times found while tuning are on the host, in its database.
+        Args:
+            model: library.
+            runs: how many runs, after five that are not counted.
+            folder: not needed.
+
+        Returns:
+            For each kernel, in execution order, its function's name, the shapes of what it is
+            given and fills ("1,3,8,8 8,3,3,3 1,8,8,8"), and microseconds per run.
         """
-        return []
+        header, machine = self._open(model)
+        calls = _Calls()
+        machine.set_instrument(calls.note)
+        run = self._run(header, machine)
+        times: list[list[float]] = []
+        for _ in range(runs + _WARM_UP):
+            del calls.kernels[:]
+            run()
+            times.append([microseconds for _, _, microseconds in calls.kernels])
+        return [
+            (name, _shapes(given), [one[place] for one in times[_WARM_UP:]])
+            for place, (name, given, _) in enumerate(calls.kernels)
+        ]
 
     def memory(self, model: bytes, folder: str) -> int:
         """Bytes of the storages that activations lie in, as TVM has planned them.
@@ -125,6 +132,32 @@ class Runtime:
             raise RuntimeMissing(msg)
         return int(header["planned_bytes"])
 
+    def _open(self, model: bytes) -> tuple[dict[str, Any], Any]:
+        """A library's header, and the virtual machine that runs it."""
+        header, content = unpack(model)
+        self._check_version(str(header["tvm"]))
+        _check_machine(machine_of(content))
+        folder = tempfile.mkdtemp(prefix="edgeprune-")
+        try:
+            path = os.path.join(folder, LIBRARY)
+            with open(path, "wb") as file:
+                file.write(content)
+            try:
+                module = self._library.runtime.load_module(path)
+                return header, self._vm.VirtualMachine(module, self._library.cpu())
+            except Exception as error:
+                raise BuildFailed("tvm cannot load the library: " + str(error)) from error
+        finally:
+            # What has been loaded stays; the file is not needed any more.
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _run(self, header: dict[str, Any], machine: Any) -> Callable[[], object]:
+        device = self._library.cpu()
+        inputs = [
+            self._library.runtime.tensor(example_input(one), device) for one in header["inputs"]
+        ]
+        return functools.partial(machine["main"], *inputs)
+
     def _check_version(self, compiled: str) -> None:
         here = self._library.__version__
         if compiled.split(".")[:2] != here.split(".")[:2]:
@@ -136,6 +169,28 @@ class Runtime:
                 + "; install the same: python3 -m pip install apache-tvm=="
                 + compiled
             )
+
+
+class _Calls:
+    """The kernels that a virtual machine calls, one after another.
+
+    Attributes:
+        kernels: name, tensors and microseconds of each call that called nothing in turn.
+    """
+
+    def __init__(self) -> None:
+        self.kernels: list[tuple[str, tuple[Any, ...], float]] = []
+        self._begun: int | None = None
+
+    def note(self, function: Any, name: str, before: bool, result: Any, *given: Any) -> int:
+        """What TVM calls before and after each call."""
+        now = time.perf_counter_ns()
+        if before:
+            self._begun = None if name.startswith(_BUILTIN) else now
+        elif self._begun is not None:
+            self.kernels.append((name, given, (now - self._begun) / 1e3))
+            self._begun = None
+        return _GO_ON
 
 
 def unpack(model: bytes) -> tuple[dict[str, Any], bytes]:
@@ -176,6 +231,11 @@ def _check_machine(wanted: str) -> None:
             "the library is for " + wanted + ", this device is " + here + "; compile it for "
             "the device's own triple (tvm.target.mtriple)"
         )
+
+
+def _shapes(tensors: tuple[Any, ...]) -> str:
+    shapes = [one.shape for one in tensors if hasattr(one, "shape")]
+    return " ".join(",".join(str(int(size)) for size in shape) for shape in shapes)
 
 
 def example_input(entry: dict[str, Any]) -> Any:

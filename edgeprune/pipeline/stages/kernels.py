@@ -5,6 +5,7 @@ missing is profiled now, kept for later runs, and recorded in the run itself, so
 predicts what the interrupted one did whatever other runs have measured since.
 """
 
+from edgeprune.devices.runtimes import runtime_of
 from edgeprune.errors import MeasurementError
 from edgeprune.history import History, target_facts, target_key
 from edgeprune.history.exchange import Records
@@ -26,9 +27,9 @@ def learn_kernels(session: Session) -> NetModel | None:
         session: the open run.
 
     Returns:
-        The model's latency from its kernels; None where the runtime cannot tell layers apart, no
-        time is given for it, the history is switched off, no latency is asked for, or a profile
-        does not show the kernels that are measured.
+        The model's latency from its kernels; None where the runtime cannot tell layers apart or
+        tunes what is new to it, no time is given for it, the history is switched off, no latency
+        is asked for, or a profile does not show the kernels that are measured.
 
     Raises:
         HistoryError: it is no history, or of a newer version.
@@ -36,6 +37,8 @@ def learn_kernels(session: Session) -> NetModel | None:
     """
     limit_s, space = session.target.measure.probe_s, session.channels
     if session.history is None or limit_s == 0 or session.counted is not None:
+        return None
+    if runtime_of(session.target).tunes:
         return None
     called: dict[str, str] | None = None
     if (files := session.artifact) is not None:
