@@ -74,7 +74,7 @@ def read_steps(model: bytes, layers: Sequence[Layer]) -> tuple[Step, ...]:
         layers: its layers, by `read_layers`.
 
     Raises:
-        MeasurementError: not an ONNX file, or a shape in it cannot be inferred.
+        MeasurementError: not an ONNX file, or one whose nodes do not fit together.
     """
     try:
         parsed = onnx.load_model_from_string(model)
@@ -121,10 +121,16 @@ def _steps(
         if folded or node.op_type in _NOTHING:
             writers[node.output[0]] = writers[read[0]]
             continue
-        largest = max((math.prod(shapes[name]) for name in read), default=1)
-        growth = math.prod(shapes[node.output[0]]) / max(largest, 1)
-        yield Step(kind, tuple(writers[name] for name in read), place, growth)
+        yield Step(kind, tuple(writers[name] for name in read), place, _growth(node, read, shapes))
         writers.update(dict.fromkeys(node.output, len(kinds)))
         kinds.append(kind)
     for value in graph.output:
         yield Step(Kind.OUTPUT, (writers[value.name],))
+
+
+def _growth(node: onnx.NodeProto, read: Sequence[str], shapes: Shapes) -> float:
+    """Elements written for each of the largest source's; 1 where nobody can tell."""
+    if not all(name in shapes for name in (*read, node.output[0])):
+        return 1.0
+    largest = max((math.prod(shapes[name]) for name in read), default=1)
+    return math.prod(shapes[node.output[0]]) / max(largest, 1)

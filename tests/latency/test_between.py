@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import onnx
 import pytest
 
 from edgeprune.devices import Device, open_device
@@ -10,7 +11,7 @@ from edgeprune.latency import random_widths
 from edgeprune.latency.alignment import ALIGNED, FEW, UNALIGNED, Alignment
 from edgeprune.latency.between import beside
 from edgeprune.latency.features import Shapes
-from edgeprune.latency.graph import Kind, Step
+from edgeprune.latency.graph import Kind, Step, read_steps
 from edgeprune.latency.kernels import Kernel
 from edgeprune.pruning import ChannelSpace
 from tests.devices.targets import local
@@ -37,6 +38,21 @@ _BLOCK = (
     Step(Kind.ACTIVATION, (6,)),
     Step(Kind.OUTPUT, (7,)),
 )
+
+
+def test_a_node_whose_shape_nobody_can_tell_is_as_large_as_its_source() -> None:
+    value = onnx.helper.make_tensor_value_info
+    nodes = [
+        onnx.helper.make_node("Mystery", ["x"], ["y"], domain="elsewhere"),
+        onnx.helper.make_node("Relu", ["y"], ["z"]),
+    ]
+    x, z = (value(name, onnx.TensorProto.FLOAT, [1, 4, 2, 2]) for name in "xz")
+    opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("elsewhere", 1)]
+    graph = onnx.helper.make_graph(nodes, "net", [x], [z])
+    model = onnx.helper.make_model(graph, opset_imports=opsets)
+    steps = read_steps(model.SerializeToString(), [])
+    assert [one.kind for one in steps] == [Kind.INPUT, Kind.OTHER, Kind.ACTIVATION, Kind.OUTPUT]
+    assert [one.growth for one in steps] == [1.0] * 4
 
 
 @pytest.mark.parametrize(
