@@ -76,6 +76,7 @@ _OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": Fal
 #: Sampler, options, and which sources it gets.
 ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "all": ("history", {}, "both"),
+    "unassisted": ("history", {"assistant": False}, "both"),
     "shuffled": ("history", {}, "shuffled"),
     "inverted": ("history", {}, "inverted"),
     "replay": ("history", {**_OFF, "replay": True}, "both"),

@@ -112,7 +112,8 @@ class RecoverConfig(Section):
 
     reconstruction: Literal["least_squares", "none"] = Field(
         "least_squares",
-        description="How the layers that read a cut group are refitted to the base model.",
+        description="How what is left is refitted to the base model: the layers that read a cut "
+        "group, or, with single weights, every layer.",
     )
     recalibrate_bn: bool = Field(
         True, description="Whether batch-norm statistics are estimated again."

@@ -36,7 +36,7 @@ def recalibrate(
         batches: what the model is given, in random order.
         execution: layout and precision; contiguous float32 unless given.
     """
-    norms = list(_norms(model).values())
+    norms = list(running_norms(model).values())
     model.eval()
     if not norms:
         return
@@ -87,7 +87,7 @@ class Recalibration:
             pruned: a model that `plan` made of the original.
             plan: says which channels of each batch-norm stayed.
         """
-        norms = _norms(pruned)
+        norms = running_norms(pruned)
         if not norms:
             pruned.eval()
             return
@@ -109,7 +109,9 @@ class Recalibration:
         recalibrate(few, self._batches or (), self._execution)
         recalibrate(many, _shuffled(self._many), self._execution)
         offsets = {}
-        for (name, one), other in zip(_norms(few).items(), _norms(many).values(), strict=True):
+        for (name, one), other in zip(
+            running_norms(few).items(), running_norms(many).values(), strict=True
+        ):
             mean, variance, true_mean, true_variance = _statistics(one) + _statistics(other)
             varies = (variance > 0) & (true_variance > 0)
             deviation = torch.where(varies, variance.sqrt(), torch.inf)
@@ -131,8 +133,12 @@ def _correct(
     variance *= factor
 
 
-def _norms(model: nn.Module) -> dict[str, _BatchNorm]:
-    """Batch-norms with running statistics, by name."""
+def running_norms(model: nn.Module) -> dict[str, _BatchNorm]:
+    """Batch-norms with running statistics, by name.
+
+    Args:
+        model: whose they are.
+    """
     return {
         name: module
         for name, module in model.named_modules()

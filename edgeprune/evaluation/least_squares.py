@@ -71,7 +71,7 @@ class Reconstruction:
         self._split = split.subset(min(images, len(split)), seed)
         example, _ = next(iter(self._split.batches(1)))
         found = find_consumers(model, example)
-        self.skipped = _too_large(found)
+        self.skipped = too_large(found)
         self.consumers = {name: found[name] for name in found if name not in self.skipped}
         self._moments: dict[str, Moments] = {}
         if self.skipped:
@@ -190,8 +190,12 @@ def compensation(
     return torch.cholesky_solve(target.double(), factor).T.float()
 
 
-def _too_large(consumers: Mapping[str, Consumer]) -> dict[str, str]:
-    """Layers that would need too much memory, with the reason."""
+def too_large(consumers: Mapping[str, Consumer]) -> dict[str, str]:
+    """Layers that would need too much memory, with the reason.
+
+    Args:
+        consumers: by name.
+    """
     sizes = {c.source: c.columns for c in consumers.values()}
     dropped: dict[str, str] = {}
     total = 0

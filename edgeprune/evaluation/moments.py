@@ -57,8 +57,8 @@ def gather_moments(
     sums = {}
     hooks = []
     for consumer in consumers:
-        points = max(MIN_POINTS, -(-ROWS_PER_COLUMN * consumer.columns // images))
-        generator = _generator(seed, consumer.source)
+        points = points_of(consumer.columns, images)
+        generator = position_generator(seed, consumer.source)
         sums[consumer.source] = _Sums(consumer.columns, points, generator)
         layer = mixer(model, consumer.name)
         hooks.append(layer.register_forward_pre_hook(sums[consumer.source].add))
@@ -100,6 +100,22 @@ class _Sums:
         return Moments(covariance, self._origin + offset)
 
 
-def _generator(seed: int, name: str) -> torch.Generator:
+def points_of(columns: int, images: int) -> int:
+    """Patches of each image that a layer is fitted to.
+
+    Args:
+        columns: length of a patch.
+        images: how many there are.
+    """
+    return max(MIN_POINTS, -(-ROWS_PER_COLUMN * columns // images))
+
+
+def position_generator(seed: int, name: str) -> torch.Generator:
+    """Draws the positions of a layer's patches, whatever else is drawn.
+
+    Args:
+        seed: of the run.
+        name: of the layer.
+    """
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7]))

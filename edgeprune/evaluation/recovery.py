@@ -11,7 +11,9 @@ from torch import nn
 from edgeprune.evaluation.batch_norm import Recalibration
 from edgeprune.evaluation.execution import Execution, flush_denormals
 from edgeprune.evaluation.least_squares import Reconstruction
+from edgeprune.evaluation.thinned import ThinnedReconstruction
 from edgeprune.pruning.plan import Plan
+from edgeprune.pruning.spaces.weights import WeightPlan
 
 if TYPE_CHECKING:
     from edgeprune.config import RecoverConfig
@@ -25,7 +27,8 @@ class Recovery:
     Attributes:
         model: the trained original.
         execution: layout and precision that suit the model's forward passes.
-        reconstruction: the least-squares step; None when switched off.
+        reconstruction: the least-squares step where channels go; None when switched off.
+        thinned: the same where single weights go.
         recalibration: the batch-norm step; None when switched off.
     """
 
@@ -45,6 +48,7 @@ class Recovery:
         example, _ = next(iter(split.batches(1)))
         self.execution = Execution.for_model(model, example)
         self.reconstruction: Reconstruction | None = None
+        self.thinned: ThinnedReconstruction | None = None
         self.recalibration: Recalibration | None = None
         if config.reconstruction == "least_squares":
             self.reconstruction = Reconstruction(
@@ -54,6 +58,13 @@ class Recovery:
                 seed=seed,
                 recalibrated=config.recalibrate_bn,
                 execution=self.execution,
+            )
+            self.thinned = ThinnedReconstruction(
+                model,
+                split,
+                images=config.images,
+                seed=seed,
+                recalibrated=config.recalibrate_bn,
             )
         if config.recalibrate_bn:
             self.recalibration = Recalibration(
@@ -75,9 +86,10 @@ class Recovery:
         pruned = plan.apply(self.model).eval()
         if plan.whole:
             return pruned
-        # Least squares refits the readers of channels that are gone.
         if self.reconstruction is not None and isinstance(plan, Plan):
             self.reconstruction.apply(pruned, plan)
+        if self.thinned is not None and isinstance(plan, WeightPlan):
+            self.thinned.apply(pruned, plan)
         if self.recalibration is not None:
             self.recalibration.apply(pruned, plan)
         return pruned

@@ -4,7 +4,7 @@ from torch import nn
 
 from edgeprune.config import DataConfig, ModelConfig, RecoverConfig, WorkloadConfig
 from edgeprune.evaluation import Recovery, accuracy
-from edgeprune.pruning import ChannelSpace
+from edgeprune.pruning import ChannelSpace, WeightSpace
 from edgeprune.training import fit
 from edgeprune.workloads import Workload, load_workload
 
@@ -79,3 +79,18 @@ def test_the_model_comes_in_eval_mode_and_can_be_trained(
     assert not any(module.training for module in model.modules())
     model.train()(workload.example_input.expand(4, -1, -1, -1)).sum().backward()
     assert all(weight.grad is not None for weight in model.parameters())
+
+
+def test_single_weights_are_refitted(workload: Workload) -> None:
+    space, splits = WeightSpace(workload.model), workload.splits
+    plan = space.plan(space.by_magnitude(0.08))
+    plain, refitted = (
+        Recovery(workload.model, splits.train, RecoverConfig(reconstruction=how))
+        for how in ("none", "least_squares")
+    )
+    found = refitted.recover(plan)
+    gain = accuracy(found, splits.reward) - accuracy(plain.recover(plan), splits.reward)
+    assert gain > 0.05
+    refitted.recover(space.plan(space.by_magnitude(0.5)))
+    again = refitted.recover(plan).state_dict()
+    assert all(torch.equal(one, again[name]) for name, one in found.state_dict().items())

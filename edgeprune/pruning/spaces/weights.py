@@ -83,7 +83,7 @@ class WeightPlan:
     def cut(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The base model's weights and buffers with the other weights at zero."""
         masked = {
-            f"{name}.weight": state[f"{name}.weight"].masked_fill(self._gone(name), 0.0)
+            f"{name}.weight": state[f"{name}.weight"].masked_fill(self.gone(name), 0.0)
             for name in self.kept
         }
         return {**state, **masked}
@@ -95,7 +95,7 @@ class WeightPlan:
             for name in self.kept:
                 weight = modules[name].weight
                 if isinstance(weight, torch.Tensor):
-                    weight.masked_fill_(self._gone(name).to(weight.device), 0.0)
+                    weight.masked_fill_(self.gone(name).to(weight.device), 0.0)
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON, atomically."""
@@ -119,7 +119,15 @@ class WeightPlan:
         written = read_plan(path, WeightPlanFile, "edgeprune plan of single weights")
         return cls(written.densities, written.kept, written.full, written.fingerprint)
 
-    def _gone(self, name: str) -> torch.Tensor:
+    def gone(self, name: str) -> torch.Tensor:
+        """Which weights of a layer go; known once the plan has been applied.
+
+        Args:
+            name: of the layer.
+
+        Returns:
+            Bool, of the weights' shape.
+        """
         return self.ranks[name] >= self.kept[name]
 
 
