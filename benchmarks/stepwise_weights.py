@@ -6,12 +6,13 @@
 
 Protocol, written before the first full run. The task is a shared CIFAR-10 ResNet; a candidate is
 pruned by magnitude, what is left is refitted to 512 training images, its batch norms are estimated
-again, and it is scored on 400 reward images. Searches choose on those. What they choose, and what the baselines give, is then
-fine-tuned alike: one epoch over ``--images`` training images (2,000, the same for all arms of a
-seed), learning rate 0.01, batches of 64, zeros held after every step. The issue asks for three
-epochs of all 50,000; that is days on this machine; this is 1/75 of it, and weak fine-tuning favours
-whoever keeps the accuracy before it. Reported is the accuracy on 1,000 *other* images, of the test
-split, which no search sees: after fine-tuning, and (``_masked``) before it.
+again, and it is scored on 400 reward images. Searches choose on those. What they choose, and what
+the baselines give, is then fine-tuned alike: one epoch over ``--images`` training images (2,000,
+the same for all arms of a seed), learning rate 0.01, batches of 64, zeros held after every step.
+The issue asks for three epochs of all 50,000; that is days on this machine; this is 1/75 of it, and
+weak fine-tuning favours whoever keeps the accuracy before it. Reported is the accuracy on 1,000
+*other* images, of the test split, which no search sees: after fine-tuning, and (``_masked``) before
+it.
 
 Every search has ``--trials`` evaluations a sparsity. ``qlp`` is one search over all sparsities
 that are asked for, its regimes, with as many evaluations as the other arms' searches together.
