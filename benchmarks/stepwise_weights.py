@@ -5,7 +5,7 @@
                       [--arm NAME ...]
 
 Protocol, written before the first full run. The task is a shared CIFAR-10 ResNet; a candidate is
-pruned by magnitude, what is left is refitted to 512 training images, its batch norms are estimated
+pruned by magnitude, what is left is refitted to 128 training images, its batch norms are estimated
 again, and it is scored on 400 reward images. Searches choose on those. What they choose, and what
 the baselines give, is then fine-tuned alike: one epoch over ``--images`` training images (2,000,
 the same for all arms of a seed), learning rate 0.01, batches of 64, zeros held after every step.
