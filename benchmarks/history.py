@@ -21,14 +21,15 @@ Protocol, fixed before the first run:
 - Figure: trials until the best reward within the measured budget has gone 95 % of the way from
   uniform's reward to the cold AMC's final best, the median over the seeds. A search that does not
   get there counts as N + 1 trials. A speedup is the median of cold over the median of the arm.
-  Searches other than cold and all end when they are there.
-- Arms: cold (AMC by its default critic); transfer (its actor and critic, one source); augmented
-  (in place of transfer's one source); assistant (augmented, and its pick);
-  replay (cold AMC, but the best of the sources first); all; random_assistant (no agent);
-  shuffled (all, with the sources' rewards shuffled: the negative control); inverted (all, and
-  the sources praise what was worst: harder, their rewards do follow from their widths);
-  cold_gp (Optuna's Gaussian process without any source: how much of it is the model, not the
-  history).
+  Searches other than cold and shipped end when they are there.
+- Arms: cold (AMC by its default critic); shipped (the sampler as it is); transfer (one source's
+  actor and critic); augmented (those of all, which is what is shipped: other networks' best are
+  not replayed); assistant (augmented, and its pick); unassisted (augmented, and the best of the
+  sources first); three (all of these); replay (cold AMC, but the best of the sources first);
+  random_assistant (no agent); shuffled (shipped, with the sources' rewards shuffled: the negative
+  control); inverted (shipped, and the sources praise what was worst: harder, their rewards do
+  follow from their widths); cold_gp (Optuna's Gaussian process without any source: how much of
+  it is the model, not the history).
 - Every search is kept in DIR as it ends, and a second start goes on from there; what is missing
   is said in ``missing``. Rows without a shared checkpoint are skipped and named.
 """
@@ -73,13 +74,16 @@ ROWS = (
 )
 _COLD: tuple[str, dict[str, Any], str] = ("amc", {}, "none")
 _OFF = {"transfer": False, "augmented": False, "assistant": False, "replay": False}
+#: The paper's three mechanisms and ours.
+_THREE = {"assistant": True, "replay_others": True}
 #: Sampler, options, and which sources it gets.
 ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "all": ("history", {}, "both"),
-    "unassisted": ("history", {"assistant": False}, "both"),
+    "shipped": ("history", {}, "both"),
+    "three": ("history", _THREE, "both"),
+    "unassisted": ("history", {"replay_others": True}, "both"),
     "shuffled": ("history", {}, "shuffled"),
     "inverted": ("history", {}, "inverted"),
-    "replay": ("history", {**_OFF, "replay": True}, "both"),
+    "replay": ("history", {**_OFF, "replay": True, "replay_others": True}, "both"),
     "assistant": ("history", {**_OFF, "augmented": True, "assistant": True}, "both"),
     "random_assistant": ("history", {**_OFF, "assistant": True, "proposer": "random"}, "both"),
     "augmented": ("history", {**_OFF, "augmented": True}, "both"),
@@ -87,7 +91,7 @@ ARMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "cold_gp": ("optuna:GPSampler", {}, "none"),
 }
 Evaluate = Callable[[Widths], Outcome]
-_TO_THE_END = {"cold", "all"}
+_TO_THE_END = {"cold", "shipped"}
 
 
 class _ThereError(Exception):
@@ -103,7 +107,7 @@ class Bench:
         trials: of one search.
         seeds: of the searches.
         tasks: open ones by model and budget.
-        arms: those that are run; all others, and cold, only if they were before.
+        arms: those that are run; others, and cold, only if they were before.
     """
 
     keep: Path
@@ -213,7 +217,7 @@ class Bench:
 
 
 def real_gains(bench: Bench, rows: list[str]) -> dict[str, float]:
-    """How much better the plans that all ends with are than cold's, evaluated for real."""
+    """How much better the plans that shipped ends with are than cold's, evaluated for real."""
     gains = {}
     for row in rows:
         _, target, budget = parts_of(row)
@@ -221,7 +225,7 @@ def real_gains(bench: Bench, rows: list[str]) -> dict[str, float]:
         if not path.exists():
             evaluate = bench.tasks(target, budget)[0].evaluator()
             pairs = [
-                (bench.arm(row, seed, "all", None), bench.cold(target, budget, seed))
+                (bench.arm(row, seed, "shipped", None), bench.cold(target, budget, seed))
                 for seed in bench.seeds
             ]
             found = [[evaluate(one["widths"]).accuracy for one in pair] for pair in pairs]

@@ -13,7 +13,7 @@ WAY = 0.95
 #: Running bests by row (``SOURCE:TARGET:BUDGET``), arm and seed.
 Curves = dict[str, dict[str, dict[int, list[float]]]]
 #: Figures with names of their own.
-_SPEEDUPS = {"all": "history_speedup_{row}", "transfer": "transfer_alone_speedup_{row}"}
+_SPEEDUPS = {"shipped": "history_speedup_{row}", "transfer": "transfer_alone_speedup_{row}"}
 _CONTROLS = ("shuffled", "inverted")
 
 
@@ -80,19 +80,19 @@ def _row_figures(
         for arm, found in counts.items()
         if arm != "cold"
     }
-    if "all" in arms:
+    if "shipped" in arms:
         ends = {
             arm: statistics.median(curve[-1] for curve in arms[arm].values())
-            for arm in ("all", "cold")
+            for arm in ("shipped", "cold")
         }
-        figures[f"better_best_{name}"] = round(ends["all"] - ends["cold"], 4)
+        figures[f"better_best_{name}"] = round(ends["shipped"] - ends["cold"], 4)
     return figures
 
 
 def draw(curves: Curves, path: Path, trials: int) -> None:
     """The running best of every arm, medians over the seeds, one panel a row.
 
-    Arms other than cold and all are drawn until their last seed is there: they end at the goal.
+    Arms other than cold and shipped are drawn until their last seed is there: they end at the goal.
     """
     columns = min(2, len(curves))
     figure = make_subplots(-(-len(curves) // columns), columns, subplot_titles=list(curves))
@@ -110,7 +110,7 @@ def draw(curves: Curves, path: Path, trials: int) -> None:
                 name=arm,
                 legendgroup=arm,
                 showlegend=arm not in shown,
-                line={"color": colours[arm], "width": 3 if arm in ("cold", "all") else 1.5},
+                line={"color": colours[arm], "width": 3 if arm in ("cold", "shipped") else 1.5},
                 row=row,
                 col=column,
             )

@@ -62,7 +62,7 @@ class TestTransferAlone(_WithSource):
 
 
 class TestReplayAlone(_WithSource):
-    options: ClassVar[dict[str, Any]] = {**OFF, "replay": True}
+    options: ClassVar[dict[str, Any]] = {**OFF, "replay": True, "replay_others": True}
 
 
 class TestRandomWithAssistant(_WithSource):
@@ -77,11 +77,20 @@ def test_without_history_it_is_amc_proposal_for_proposal() -> None:
 
 @pytest.mark.parametrize("mechanism", ["transfer", "augmented", "assistant", "replay"])
 def test_each_mechanism_changes_what_is_proposed(mechanism: str) -> None:
-    known = (_deep(),)
+    # Replay is of the same network alone.
+    known = (source(NET, trials=30) if mechanism == "replay" else _deep(),)
     with_it = search(NET, "history", 8, known, **{**OFF, mechanism: True})[1]
     without = search(NET, "history", 8, known, **OFF)[1]
     assert _widths(with_it) != _widths(without)
     assert _widths(without) == _widths(search(NET, "amc", 8)[1])
+
+
+def test_other_networks_best_are_replayed_where_that_is_asked_for() -> None:
+    known = (_deep(),)
+    without = search(NET, "history", 4, known, **OFF)[1]
+    own = search(NET, "history", 4, known, **{**OFF, "replay": True})[1]
+    others = search(NET, "history", 4, known, **{**OFF, "replay": True, "replay_others": True})[1]
+    assert _widths(own) == _widths(without) != _widths(others)
 
 
 def _shuffled() -> SourceRun:
@@ -151,9 +160,9 @@ def test_an_alike_source_finds_the_cold_best_sooner() -> None:
 
 def test_the_assistant_says_what_it_expects() -> None:
     problem = replace(NET.problem(), sources=(_deep(),))
-    sampler = make_sampler("history", problem, 0, 12, {})
+    sampler = make_sampler("history", problem, 0, 12, {"assistant": True})
     assert isinstance(sampler, HistorySampler) and sampler.predicted_reward is None
-    _, _, done = search(NET, "history", 12, (_deep(),))
+    _, _, done = search(NET, "history", 12, (_deep(),), assistant=True)
     assert 0 < done.predicted_reward < 1.5
 
 

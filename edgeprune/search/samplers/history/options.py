@@ -16,8 +16,9 @@ class HistoryOptions(AmcOptions):
         transfer: an earlier search's actor and critic propose.
         augmented: those of all of them, pooled; takes the place of `transfer`'s one source.
         assistant: a model picks which of the proposals is evaluated, in place of the critic.
-        replay: the best of earlier searches are evaluated first.
-        replayed: how many of those.
+        replay: the best of earlier searches of the same network are evaluated first.
+        replay_others: those of other networks, too.
+        replayed: how many of them.
         proposer: whose proposals are picked from: ``agent``, or ``random`` for none.
         proposals: how many the proposer makes for one evaluation.
         variations: how many more are made by changing the best that were evaluated.
@@ -29,8 +30,9 @@ class HistoryOptions(AmcOptions):
 
     transfer: bool = True
     augmented: bool = True
-    assistant: bool = True
+    assistant: bool = False
     replay: bool = True
+    replay_others: bool = False
     replayed: Few = 3
     proposer: Literal["agent", "random"] = "agent"
     proposals: Few = 16

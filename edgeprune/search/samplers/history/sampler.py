@@ -26,7 +26,7 @@ from edgeprune.search.samplers.history.assistant import (
 from edgeprune.search.samplers.history.options import HistoryOptions
 from edgeprune.search.samplers.history.transfer_walk import TransferWalk, source_episodes
 from edgeprune.search.samplers.seen import Seen, seen_keys
-from edgeprune.search.sources import Floats, usable
+from edgeprune.search.sources import Floats, SourceRun, usable
 from edgeprune.search.translation import best_points
 
 #: Candidates that are varied, and the share of their groups that is.
@@ -51,9 +51,10 @@ class HistorySampler(WidthSampler):
       this search's trials as they come in;
     - *augmented*: the same with all earlier searches, with rewards standardised source by source;
     - *assistant*: a model of the earlier and the current trials picks in the critic's place
-      (`Assistant`);
-    - *replay* (not the paper's): the best of earlier searches, translated by relative depth and
-      kind of group, are evaluated first.
+      (`Assistant`). Off: since the critic is one of whole plans, it picks worse than that;
+    - *replay* (not the paper's): the best of earlier searches of the same network are evaluated
+      first; with ``replay_others`` those of other networks too, translated by relative depth and
+      kind of group. Off: variations of them keep the critic from the actor's own proposals.
 
     A DDPG agent that was trained on the sources, or started from their replay buffer, transferred
     nothing (docs/results.md): what it had learnt was about its own raw actions, and 0.5 of noise
@@ -96,8 +97,10 @@ class HistorySampler(WidthSampler):
         self._model = Assistant(problem, [model for _, model in earned]) if earned else None
         self._queue: list[Widths] = []
         if self.history.replay:
+            others = self.history.replay_others
+            told = [one for one in self._sources if others or self._same_network(one)]
             wanted = self.history.replayed if self._sources else 1
-            self._queue = best_points(problem, [*self._sources, *short], wanted)
+            self._queue = best_points(problem, [*told, *short], wanted)
         self._replayed = 0
         self._taught: list[Episode] = []
         self._critic: PlanCritic | None = None
@@ -166,6 +169,11 @@ class HistorySampler(WidthSampler):
         self._model.learn(*self._evaluated([*others, told]))
         if self._model.refuted:
             self._drop()
+
+    def _same_network(self, source: SourceRun) -> bool:
+        return source.feature_names == self.problem.feature_names and np.array_equal(
+            source.features, self.problem.features
+        )
 
     def _start_transferred(self) -> None:
         nearest = min(self._sources, key=lambda one: abs(one.budget - self.problem.target))
