@@ -96,3 +96,17 @@ def test_large_tensors_get_fewer_images(monkeypatch: pytest.MonkeyPatch) -> None
     plan, left = _thin(model, 0.5)
     ThinnedReconstruction(model, split).apply(left, plan)
     assert max(seen) == 10
+
+
+def test_what_takes_too_long_to_solve_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, split = _model(), noise_split(64)
+    plan, left = _thin(model, 0.5)
+    monkeypatch.setattr(thinned, "_MAX_OPERATIONS", 8 * 14**3 / 3)
+    ThinnedReconstruction(model, split).apply(left, plan)
+    masked = plan.apply(model)
+    changed = [
+        name
+        for name in plan.kept
+        if not torch.equal(left.get_submodule(name).weight, masked.get_submodule(name).weight)
+    ]
+    assert changed == ["first", "last"]
