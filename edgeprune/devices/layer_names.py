@@ -45,17 +45,29 @@ def layer_times(
     Raises:
         MeasurementError: the runtime took the file, but it is no ONNX file.
     """
-    try:
-        names = _Names(onnx.load_model_from_string(model).graph)
-    except DecodeError as error:
-        msg = f"the model is not an ONNX file whose layers have names: {error}"
-        raise MeasurementError(msg) from error
+    names = _Names(parsed(model).graph)
     found: dict[str, LayerTime] = {}
     for kernel, operator, microseconds in kernels:
         name, layer_operator = names.resolve(kernel, operator)
         before = found[name].ms if name in found else 0.0
         found[name] = LayerTime(name, layer_operator, before + mean_ms(microseconds))
     return list(found.values())
+
+
+def parsed(model: bytes) -> onnx.ModelProto:
+    """An ONNX file that a runtime has taken.
+
+    Args:
+        model: the file.
+
+    Raises:
+        MeasurementError: it is no ONNX file.
+    """
+    try:
+        return onnx.load_model_from_string(model)
+    except DecodeError as error:
+        msg = f"the model is not an ONNX file whose layers have names: {error}"
+        raise MeasurementError(msg) from error
 
 
 def node_name(node: onnx.NodeProto) -> str:

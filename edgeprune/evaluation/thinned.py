@@ -9,10 +9,10 @@ section 3.2) do so for channels. For channels, fine-tuning makes up for what it 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -91,17 +91,20 @@ class ThinnedReconstruction:
 
     def _solvable(self, plan: "WeightPlan") -> list[str]:
         """The layers that can be refitted in reasonable time."""
-        operations = {
-            name: (plan.kept[name] * one.columns / plan.full[name]) ** 3
-            / 3
-            # A whole layer is one system, else every output has its own.
-            * (1 if plan.kept[name] == plan.full[name] else plan.full[name] // one.columns)
-            for name, one in self._consumers.items()
-            if name in plan.kept
-        }
-        ordered = sorted(operations, key=lambda name: operations[name])
-        total = np.cumsum([operations[name] for name in ordered])
-        return [name for name, sum_ in zip(ordered, total, strict=True) if sum_ <= _MAX_OPERATIONS]
+        operations: dict[str, float] = {}
+        for name, consumer in self._consumers.items():
+            if name in plan.kept:
+                kept, full = plan.kept[name], plan.full[name]
+                # A whole layer is one system, else every output has its own.
+                systems = 1 if kept == full else full // consumer.columns
+                operations[name] = systems * (consumer.columns * kept / full) ** 3 / 3
+        quickest_first = sorted(operations, key=lambda name: operations[name])
+        totals = accumulate(operations[name] for name in quickest_first)
+        return [
+            name
+            for name, total in zip(quickest_first, totals, strict=True)
+            if total <= _MAX_OPERATIONS
+        ]
 
     def _gather(self) -> Inputs:
         """The images, and what the original network's layers make of them."""
@@ -180,13 +183,10 @@ def _largest_output(model: nn.Module, example: Inputs) -> int:
         if isinstance(output, torch.Tensor):
             sizes.append(output.numel())
 
-    hooks = [module.register_forward_hook(note) for module in model.modules()]
-    try:
-        with torch.inference_mode():
-            call(model, example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with ExitStack() as hooks, torch.inference_mode():
+        for module in model.modules():
+            hooks.enter_context(module.register_forward_hook(note))
+        call(model, example)
     return max(sizes)
 
 
@@ -195,9 +195,7 @@ def _before(
     layers: Iterable[Mixer], work: Callable[[Mixer, tuple[torch.Tensor, ...]], None]
 ) -> Iterator[None]:
     """Have something done before each of some layers runs."""
-    hooks = [layer.register_forward_pre_hook(work) for layer in layers]
-    try:
+    with ExitStack() as hooks:
+        for layer in layers:
+            hooks.enter_context(layer.register_forward_pre_hook(work))
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()

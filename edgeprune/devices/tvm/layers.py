@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 import onnx
-from google.protobuf.message import DecodeError
 
-from edgeprune.devices.layer_names import mean_ms, node_name
+from edgeprune.devices.layer_names import mean_ms, node_name, parsed
 from edgeprune.devices.measurement import LayerTime
 from edgeprune.devices.tensor_shapes import read_shapes
 from edgeprune.errors import MeasurementError
@@ -35,13 +34,9 @@ def tvm_layer_times(
         none.
 
     Raises:
-        MeasurementError: it is no ONNX file.
+        MeasurementError: it is no ONNX file, or onnx cannot follow its shapes.
     """
-    try:
-        layers = _layers(onnx.load_model_from_string(model))
-    except DecodeError as error:
-        msg = f"the model is not an ONNX file whose layers have names: {error}"
-        raise MeasurementError(msg) from error
+    layers = _layers(parsed(model))
     found: dict[str, LayerTime] = {}
     for function, text, microseconds in kernels:
         name, operator = function, function.removeprefix("fused_")
@@ -57,7 +52,11 @@ def tvm_layer_times(
 def _layers(model: onnx.ModelProto) -> dict[_Shape, list[tuple[str, str]]]:
     """Names and operators of the layers of each shape."""
     nodes = [node for node in model.graph.node if node.op_type in _WEIGHTED]
-    shapes, weights = read_shapes(model)
+    try:
+        shapes, weights = read_shapes(model)
+    except Exception as error:
+        msg = f"the layers of the model cannot be read: {error}"
+        raise MeasurementError(msg) from error
     found: dict[_Shape, list[tuple[str, str]]] = {}
     for node in nodes:
         if node.input[1] in weights and node.output[0] in shapes:
