@@ -15,6 +15,8 @@ _TOP = 0.1
 #: How far in relative depth groups resemble each other, and how much each is on its own.
 _REACH = 0.1
 _OWN = 0.3
+#: Share of a problem's groups of whose kind a source must have some.
+_ALIKE = 0.5
 
 
 def kinds(names: tuple[str, ...], features: Floats) -> list[tuple[float, bool]]:
@@ -96,6 +98,26 @@ def translated(source: SourceRun, problem: SearchProblem, ratios: Floats) -> Flo
     return ratios @ found
 
 
+def comparable(problem: SearchProblem, sources: Sequence[SourceRun]) -> tuple[SourceRun, ...]:
+    """The sound sources (`usable`) that can tell of this problem: most kinds are theirs as well.
+
+    What the inner groups of residual blocks like says nothing of streams through depthwise
+    convolutions: over a cold search's trials, what ResNets promise of MobileNetV1's plans and
+    what these earn go together as often as not (docs/results.md, "What history saves").
+
+    Args:
+        problem: what is searched.
+        sources: earlier searches.
+    """
+    groups = kinds(problem.feature_names, problem.features)
+
+    def shared(source: SourceRun) -> float:
+        known = set(kinds(source.feature_names, source.features))
+        return sum(group in known for group in groups) / len(groups)
+
+    return tuple(one for one in usable(sources) if shared(one) >= _ALIKE)
+
+
 def best_points(problem: SearchProblem, sources: Sequence[SourceRun], count: int) -> list[Widths]:
     """The best of earlier searches, as candidates of this problem: replay the best.
 
@@ -104,13 +126,14 @@ def best_points(problem: SearchProblem, sources: Sequence[SourceRun], count: int
 
     Args:
         problem: what is searched; points are scaled to its budget.
-        sources: earlier searches; broken ones are left out.
+        sources: earlier searches; broken ones and those that are not `comparable` are left out.
         count: how many points at most.
 
     Returns:
         Different allowed widths inside the budget.
     """
-    nearest_first = sorted(usable(sources), key=lambda one: abs(one.budget - problem.target))
+    told = comparable(problem, sources)
+    nearest_first = sorted(told, key=lambda one: abs(one.budget - problem.target))
     rows = [translated(one, problem, _best_rows(one, count)) for one in nearest_first]
     found: dict[tuple[int, ...], Widths] = {}
     for place in range(count):

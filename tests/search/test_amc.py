@@ -99,6 +99,17 @@ def test_the_raw_action_is_stored_not_the_clipped_one() -> None:
     assert (kept < raw - 0.1).any()
 
 
+def test_states_are_those_of_the_plan_that_is_evaluated() -> None:
+    problem = replace(PROBLEM, target=0.2)
+    sampler = AmcSampler(problem, 0, 80)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    trial = study.ask(distributions(problem))
+    study.tell(trial, 0.5)
+    stored = sampler.state_dict()["agent"]["replay"]["observations"].numpy()
+    followed = Walk(problem, identity=True).retrace(trial.params).states
+    np.testing.assert_allclose(stored.reshape(followed.shape), followed)
+
+
 def test_states_are_in_macs_from_the_first_to_the_last() -> None:
     walk = Walk(PROBLEM, identity=True)
     half = {group: PROBLEM.full[group] // 2 for group in PROBLEM.groups}

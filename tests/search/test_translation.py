@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,14 @@ from edgeprune.search import SourceRun
 from edgeprune.search.samplers.history.assistant import Assistant, coherent_models
 from edgeprune.search.samplers.history.gaussian import GaussianProcess
 from edgeprune.search.sources import usable
-from edgeprune.search.translation import best_points, blend, kinds, overlap, translated
+from edgeprune.search.translation import (
+    best_points,
+    blend,
+    comparable,
+    kinds,
+    overlap,
+    translated,
+)
 from edgeprune.testing.samplers import SmallNet
 from tests.search.sources import DEEP, source
 
@@ -39,6 +48,19 @@ def test_kinds_come_from_features_by_name() -> None:
     features = np.array([[2.0, 2.0], [5.0, 0.0]])
     assert kinds(("layers", "kind"), features) == [(2.0, False), (0.0, True)]
     assert kinds(("other", "more"), features) == [CONV, CONV]
+
+
+def test_a_network_of_other_kinds_of_groups_tells_nothing() -> None:
+    problem, one = SmallNet().problem(), source(DEEP, trials=3)
+    names = (*one.feature_names, "kind")
+
+    def of_kinds(*kind: float) -> SourceRun:
+        column = np.resize(kind, len(one.features))
+        return replace(one, feature_names=names, features=np.column_stack([one.features, column]))
+
+    assert len(comparable(problem, [one, of_kinds(0.0), of_kinds(0.0, 2.0)])) == 3
+    assert comparable(problem, [of_kinds(2.0)]) == ()
+    assert best_points(problem, [of_kinds(2.0)], 3) == []
 
 
 def test_blended_neighbours_are_near_and_kinds_stay_apart() -> None:

@@ -1,6 +1,7 @@
 """AMC: a DDPG agent walks over the channel groups and chooses how much of each to keep."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ class AmcSampler(WidthSampler):
 
     The state is the problem's features, each scaled to 0..1 over the groups, one input per group
     that tells it from all others, and three run-time inputs (`amc_episode.RUNTIME_INPUTS`), all
-    in MACs over all groups, from the first step on. The terminal step bootstraps from nothing.
+    in MACs over all groups, from the first step on. What is remembered is the states of the plan
+    that is evaluated, after the budget. The terminal step bootstraps from nothing.
 
     Differences from the released code, for reasons: channel groups take the place of layers; the
     wall holds any cost, measured latency included (`edgeprune.search.wall`); widths are the
@@ -95,7 +97,10 @@ class AmcSampler(WidthSampler):
         if self._relative:
             return episode.widths
         if not self.options.wall:
-            return fit_to_budget(self.problem, self._allowed(episode.actions))
+            fitted = fit_to_budget(self.problem, self._allowed(episode.actions))
+            followed = self._walk.retrace(fitted)
+            self._open[trial.number] = replace(episode, states=followed.states)
+            return fitted
         widths = episode.widths
         if self.options.spend_budget and self.problem.fits(widths):
             widths = fit_to_budget(self.problem, keep_ratios(self.problem, widths))

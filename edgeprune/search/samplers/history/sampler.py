@@ -26,8 +26,8 @@ from edgeprune.search.samplers.history.assistant import (
 from edgeprune.search.samplers.history.options import HistoryOptions
 from edgeprune.search.samplers.history.transfer_walk import TransferWalk, source_episodes
 from edgeprune.search.samplers.seen import Seen, seen_keys
-from edgeprune.search.sources import Floats, SourceRun, usable
-from edgeprune.search.translation import best_points
+from edgeprune.search.sources import Floats, SourceRun
+from edgeprune.search.translation import best_points, comparable
 
 #: Candidates that are varied, and the share of their groups that is.
 _PARENTS = 4
@@ -60,9 +60,10 @@ class HistorySampler(WidthSampler):
     nothing (docs/results.md): what it had learnt was about its own raw actions, and 0.5 of noise
     drowned it.
 
-    Earlier searches (`SearchProblem.sources`) have to earn trust. One whose rewards do not follow
-    from its own widths is left out. When the trials of this search speak clearly against those
-    that are left, all are dropped, and the search goes on as AMC's that has seen the same trials.
+    Earlier searches (`SearchProblem.sources`) have to earn trust. Those of networks with other
+    kinds of groups (`comparable`) are left out, and those whose rewards do not follow from their
+    own widths. When the trials of this search speak clearly against the others, all are dropped,
+    and the search goes on as AMC's that has seen the same trials.
     Without any, this is `amc`, proposal for proposal, by the critic of `AmcOptions`. Short ones, of
     fewer than 8 trials, only have their best replayed.
 
@@ -88,7 +89,7 @@ class HistorySampler(WidthSampler):
         self.history = options or HistoryOptions()
         self._seed, self._trials, self._finished = seed, trials, 0
         self._cold = amc_sampler(problem, seed, trials, self.history)
-        sources = usable(problem.sources)
+        sources = comparable(problem, problem.sources)
         earned = coherent_models(problem, sources)
         self._sources = [source for source, _ in earned]
         short = [one for one in sources if one.trials < FEWEST_TRIALS] if not earned else []
