@@ -1,19 +1,22 @@
 """How many trials a search saves by what was searched on the same device before.
 
     python benchmarks/history.py [--quick] [--json] [--keep DIR] [--plot FILE.html]
-                                 [--trials N] [--seeds N] [--first-seed N] [--real]
+                                 [--trials N] [--seeds N] [--first-seed N] [--real] [--told]
                                  [--row SOURCE:TARGET:BUDGET ...] [--arm NAME ...]
 
 Protocol, fixed before the first run:
 
 - Rows: one network's searches help another's, on the simulated target, at one latency budget.
-  Every search begins with the widest uniform plan. The task is that of `benchmarks/task.py`, with
+  Every search begins with the widest uniform plan. Accuracy before fine-tuning is what is
+  searched for: capacity is worth nothing. The task is that of `benchmarks/task.py`, with
   accuracies from `benchmarks/surrogate.py`: fitted to real evaluations, without the noise of few
   reward images. The fit is a Gaussian process, and so is the assistant, which favours it: the
   plans that cold and all end with are therefore evaluated for real (``real_gain_...``, median over
   the seeds of the difference in accuracy on 500 reward images).
 - ``--real`` searches with real weights on 500 reward images instead, also for MobileNetV1 x0.5,
   which has no fitted accuracies.
+- ``--told``: all searches are told the target's sensitivity curves, as a pipeline's are, and begin
+  with uniform and the allocation; the way is counted from the better of both.
 - Seeds are 10 to 14; the sampler was developed on 0 to 3, with 60 trials.
 - The source of seed s: the cold AMC searches of the source network at the same budget with seeds
   s and s+1 (cyclic); the first for *transfer* alone, both otherwise. Their trials are counted
@@ -42,6 +45,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,7 @@ from edgeprune.search import (
     make_sampler,
     run_search,
 )
+from edgeprune.search.allocation import Allocator
 
 IMAGES = 500
 ROWS = (
@@ -108,6 +113,7 @@ class Bench:
         seeds: of the searches.
         tasks: open ones by model and budget.
         arms: those that are run; others, and cold, only if they were before.
+        told: searches know the curves.
     """
 
     keep: Path
@@ -115,6 +121,12 @@ class Bench:
     seeds: range
     tasks: Callable[[str, float], tuple[Task, Evaluate]]
     arms: tuple[str, ...] = tuple(ARMS)
+    told: bool = False
+
+    @property
+    def given(self) -> int:
+        """Plans that every search begins with."""
+        return 2 if self.told else 1
 
     def cold(self, model: str, budget: float, seed: int) -> dict[str, Any]:
         """A cold AMC search; it is also a source of the other network's."""
@@ -162,7 +174,9 @@ class Bench:
         if path.exists():
             return dict(json.loads(path.read_text()))
         task, evaluate = self.tasks(model, budget)
-        problem = replace(task.problem(), sources=sources)
+        # What is compared is the accuracy before fine-tuning: capacity is worth nothing here.
+        problem = replace(task.problem(), sources=sources, worths=(0.0,))
+        allocated = [Allocator(problem).widths()] if self.told else []
         sampler: Any = make_sampler(spec[0], problem, seed, self.trials, spec[1])
         found: list[SearchTrial] = []
         expected = []
@@ -188,7 +202,7 @@ class Bench:
                     trials=self.trials,
                     directory=Path(folder),
                     on_trial=on_trial,
-                    enqueue=[task.uniform()],
+                    enqueue=[task.uniform(), *allocated],
                 )
             except _ThereError:
                 pass
@@ -246,7 +260,7 @@ def run_rows(bench: Bench, rows: list[str], report: Callable[[Curves], None]) ->
         curves[row] = {"cold": dict(zip(bench.seeds, cold, strict=True))}
     for arm in ARMS:
         for row in rows:
-            goal = goal_of(list(curves[row]["cold"].values()))
+            goal = goal_of(list(curves[row]["cold"].values()), bench.given)
             for seed in bench.seeds:
                 if arm not in bench.arms and not bench.path(row, seed, arm).exists():
                     continue
@@ -269,7 +283,9 @@ def _without_data(row: str, *, real: bool) -> list[str]:
 
 
 @contextmanager
-def _open_tasks(*, real: bool) -> Iterator[Callable[[str, float], tuple[Task, Evaluate]]]:
+def _open_tasks(
+    *, real: bool, curves: Path | None
+) -> Iterator[Callable[[str, float], tuple[Task, Evaluate]]]:
     opened: dict[tuple[str, float], tuple[Task, Evaluate]] = {}
     with ExitStack() as stack:
 
@@ -279,6 +295,8 @@ def _open_tasks(*, real: bool) -> Iterator[Callable[[str, float], tuple[Task, Ev
                 task = stack.enter_context(
                     open_task(model, budget=budget, images=IMAGES, folder=folder)
                 )
+                if curves is not None:
+                    task.know_curves(curves / f"curves-{model}.json")
                 evaluate = task.evaluator() if real else surrogate_evaluator(task, model)
                 opened[model, budget] = (task, evaluate)
             return opened[model, budget]
@@ -296,6 +314,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=10)
     parser.add_argument("--real", action="store_true", help="real weights")
+    parser.add_argument("--told", action="store_true", help="searches are told the curves")
     parser.add_argument("--row", action="append", help="SOURCE:TARGET:BUDGET; default: all")
     parser.add_argument("--arm", action="append", choices=tuple(ARMS), help="default: all")
     options = parser.parse_args()
@@ -311,21 +330,33 @@ def main() -> None:
         for row, missing in without.items()
         if missing
     }
-    with tempfile.TemporaryDirectory() as scratch, _open_tasks(real=options.real) as tasks:
-        keep = (options.keep or Path(scratch)) / ("real" if options.real else "")
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        keep = options.keep or scratch
+        for kind in (one for one in ("told", "real") if getattr(options, one)):
+            keep /= kind
         keep.mkdir(parents=True, exist_ok=True)
-        bench = Bench(keep, trials, range(first, first + seeds), tasks, tuple(options.arm or ARMS))
+        told = keep if options.told else None
+        tasks = stack.enter_context(_open_tasks(real=options.real, curves=told))
+        arms = tuple(options.arm or ARMS)
+        bench = Bench(keep, trials, range(first, first + seeds), tasks, arms, options.told)
         found: Curves = {}
+        figures_of = partial(
+            summary,
+            rows=rows,
+            wanted=tuple(ARMS),
+            trials=trials,
+            seeds=bench.seeds,
+            given=bench.given,
+        )
 
         def report(curves: Curves) -> None:
             found.update(curves)
             if options.keep:
-                write_json(
-                    keep / "summary.json", summary(curves, rows, tuple(ARMS), trials, bench.seeds)
-                )
+                write_json(keep / "summary.json", figures_of(curves))
 
         run_rows(bench, rows, report)
-        record = {**summary(found, rows, tuple(ARMS), trials, bench.seeds), "skipped": skipped}
+        record = {**figures_of(found), "skipped": skipped}
         if not options.real:
             record["figures"].update(real_gains(bench, rows))
         if options.keep:

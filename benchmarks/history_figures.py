@@ -17,10 +17,15 @@ _SPEEDUPS = {"shipped": "history_speedup_{row}", "transfer": "transfer_alone_spe
 _CONTROLS = ("shuffled", "inverted")
 
 
-def goal_of(cold: list[list[float]]) -> float:
-    """95 % of the way from uniform's reward to the median of the cold searches' best."""
-    uniform = cold[0][0]
-    return uniform + WAY * (statistics.median(curve[-1] for curve in cold) - uniform)
+def goal_of(cold: list[list[float]], given: int) -> float:
+    """95 % of the way from the best given plan's reward to the median of the cold searches' best.
+
+    Args:
+        cold: running bests of the cold searches, which all begin with the same plans.
+        given: how many those are.
+    """
+    start = cold[0][given - 1]
+    return start + WAY * (statistics.median(curve[-1] for curve in cold) - start)
 
 
 def trials_to(curve: list[float], goal: float, trials: int) -> int:
@@ -29,7 +34,12 @@ def trials_to(curve: list[float], goal: float, trials: int) -> int:
 
 
 def summary(
-    curves: Curves, rows: list[str], wanted: tuple[str, ...], trials: int, seeds: range
+    curves: Curves,
+    rows: list[str],
+    wanted: tuple[str, ...],
+    trials: int,
+    seeds: range,
+    given: int = 1,
 ) -> dict[str, Any]:
     """Figures of all arms that have all their seeds; what lacks some is in ``missing``.
 
@@ -39,18 +49,20 @@ def summary(
         wanted: all arms that there should be, without cold.
         trials: of one search.
         seeds: of each arm.
+        given: plans that every search begins with.
     """
     figures: dict[str, float] = {"trials": trials, "seeds": len(seeds)}
     lines: dict[str, Any] = {}
     for row, arms in curves.items():
         whole = {arm: found for arm, found in arms.items() if len(found) == len(seeds)}
-        goal = goal_of([arms["cold"][seed] for seed in seeds])
+        goal = goal_of([arms["cold"][seed] for seed in seeds], given)
         counts = {
             arm: [trials_to(found[seed], goal, trials) for seed in seeds]
             for arm, found in whole.items()
         }
         figures |= _row_figures(name_of(row), whole, counts)
-        lines[row] = {"goal": goal, "uniform": arms["cold"][seeds[0]][0], "trials": counts}
+        first = arms["cold"][seeds[0]][given - 1]
+        lines[row] = {"goal": goal, "start": first, "trials": counts}
     speedups = [figures.get(f"history_speedup_{name_of(row)}") for row in curves]
     if found := [one for one in speedups if one is not None]:
         figures["history_speedup_min"] = min(found)

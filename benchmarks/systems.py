@@ -37,27 +37,13 @@ from systems_arms import ARMS, BLACK_BOX, PAIRS, SYSTEMS, Arm
 from task import Task, open_task
 
 from edgeprune.files import write_json
-from edgeprune.pipeline.stages.curves import learn_curves
-from edgeprune.pipeline.stages.search import worth_measuring
-from edgeprune.records import read_record, write_record
 from edgeprune.search import Outcome, SearchProblem, Widths, fill, make_reward, run_search
 from edgeprune.search.allocation import allocations
 from edgeprune.search.samplers import make_sampler, sampler_spec
-from edgeprune.sensitivity import Curves
 
 CHANCE = 0.1
 IMAGES = 400
 Evaluate = Callable[[Widths], Outcome]
-
-
-def know_curves(task: Task, path: Path) -> None:
-    """Measure the curves of the task's network, or read those of an earlier start."""
-    if path.is_file():
-        task.session.curves = read_record(path, Curves)
-        return
-    curves = learn_curves(task.session, lambda: worth_measuring(task.session, task.probe, None))
-    assert curves is not None
-    write_record(path, curves)
 
 
 def begun_with(arm: Arm, problem: SearchProblem, uniform: Widths) -> list[Widths]:
@@ -189,7 +175,7 @@ def main() -> None:
             folder=Path(folder) / "task",
             branches=options.branches,
         ) as task:
-            know_curves(task, keep / f"curves-{model}{'-branches' * options.branches}.json")
+            task.know_curves(keep / f"curves-{model}{'-branches' * options.branches}.json")
             evaluate = task.evaluator() if options.real else surrogate_evaluator(task, model)
             for seed in range(options.first_seed, options.first_seed + seeds):
                 for name in options.arm or ARMS:

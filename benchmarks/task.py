@@ -20,9 +20,12 @@ from edgeprune.pipeline.problems import search_problem
 from edgeprune.pipeline.progress import Reporter
 from edgeprune.pipeline.run_directory import RunDirectory
 from edgeprune.pipeline.session import Session, open_session
+from edgeprune.pipeline.stages.curves import learn_curves
 from edgeprune.pipeline.stages.probe import Probe, probe
-from edgeprune.pipeline.stages.search import session_evaluator, uniform_widths
+from edgeprune.pipeline.stages.search import session_evaluator, uniform_widths, worth_measuring
+from edgeprune.records import read_record, write_record
 from edgeprune.search import Outcome, SearchProblem, Widths
+from edgeprune.sensitivity import Curves
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("EDGEPRUNE_SHARED", ROOT.parent / "shared"))
@@ -58,6 +61,15 @@ class Task:
     def evaluator(self) -> "Memory":
         """Evaluates widths; equal widths are evaluated once."""
         return Memory(self.session)
+
+    def know_curves(self, path: Path) -> None:
+        """Measure the network's sensitivity curves, or read those of an earlier start."""
+        if path.is_file():
+            self.session.curves = read_record(path, Curves)
+            return
+        curves = learn_curves(self.session, lambda: worth_measuring(self.session, self.probe, None))
+        assert curves is not None
+        write_record(path, curves)
 
     def uniform(self) -> Widths:
         """The widest uniform plan within the budget, by the estimator."""
