@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import optuna
 import pytest
 from scipy.stats import spearmanr
 
 from edgeprune.errors import SearchError
 from edgeprune.search import SourceRun, make_sampler
+from edgeprune.search.distributions import distributions
 from edgeprune.search.samplers import HistorySampler
 from edgeprune.search.samplers.history.agent import Actor, PlanCritic, elite
 from edgeprune.search.samplers.history.assistant import coherent_models
@@ -217,3 +219,18 @@ def test_the_critic_ranks_plans_of_this_net_by_trials_of_another() -> None:
     # Trials of its own that say the opposite change its mind.
     critic.learn(ratios[:50], -np.array(real[:50]))
     assert spearmanr(critic.predict(ratios)[0], real).statistic < 0
+
+
+def test_where_capacity_is_worth_something_larger_plans_are_proposed() -> None:
+    def macs(worth: float) -> float:
+        problem = replace(NET.problem(), sources=(_deep(),), worths=(worth,))
+        sampler = make_sampler("history", problem, 0, 12, {})
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        found = []
+        for _ in range(12):
+            trial = study.ask(distributions(problem))
+            study.tell(trial, NET.accuracy(trial.params))
+            found.append(problem.macs(trial.params))
+        return float(np.mean(found))
+
+    assert macs(10.0) > 1.02 * macs(0.0)

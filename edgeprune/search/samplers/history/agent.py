@@ -94,6 +94,7 @@ class PlanCritic:
         self._blend = blend(kinds(problem.feature_names, problem.features))
         plans = [translated(one, problem, one.ratios) @ self._blend for one in sources]
         scores = [standardised(one.rewards) for one in sources]
+        self._spread = float(np.median([one.rewards.std() for one in sources])) or 1.0
         self._plans, self._scores = np.concatenate(plans), np.concatenate(scores)
         self._critics: Ensemble | None = None
         self.learn(np.empty((0, len(problem.groups))), np.empty(0))
@@ -109,12 +110,17 @@ class PlanCritic:
         self._critics = None
 
     def predict(self, ratios: Floats) -> tuple[Floats, Floats]:
-        """Means and standard deviations for plans (n, groups), standardised: two (n,)."""
+        """Means and standard deviations for plans (n, groups): two (n,).
+
+        In units of the reward, as far as its spread is known; 0 is the mean of a search's trials.
+        """
         if self._critics is None:
             own = self.trials if self.trials >= _FEWEST else 0
+            self._scale = (float(self._rewards.std()) if own else self._spread) or 1.0
             left = min(len(self._plans), max(_MOST - 2 * own, 0))
             rows = np.random.default_rng(self._seed).permutation(len(self._plans))[:left]
             plans = np.concatenate([self._plans[rows], self._own[:own]])
             scores = np.concatenate([self._scores[rows], standardised(self._rewards[:own])])
             self._critics = Ensemble(plans, scores, self._seed)
-        return self._critics.predict(ratios @ self._blend)
+        mean, deviation = self._critics.predict(ratios @ self._blend)
+        return self._scale * mean, self._scale * deviation

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,32 +9,25 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from edgeprune.search.filling import fill
-from edgeprune.search.fitting import asked_ratios, fit_to_budget
-from edgeprune.search.problem import Key, SearchProblem, Widths
+from edgeprune.search.problem import SearchProblem, Widths
+from edgeprune.search.promise import promise
 from edgeprune.search.reward_noise import LATENCY_RATIO
 from edgeprune.search.samplers.amc.critics import amc_sampler
-from edgeprune.search.samplers.amc.episode import Episode
-from edgeprune.search.samplers.amc.sampler import truncated_normal
 from edgeprune.search.samplers.base import WidthSampler
-from edgeprune.search.samplers.history.agent import Actor, PlanCritic, elite
+from edgeprune.search.samplers.history.agent import PlanCritic
 from edgeprune.search.samplers.history.assistant import (
     FEWEST_TRIALS,
     Assistant,
     coherent_models,
 )
 from edgeprune.search.samplers.history.options import HistoryOptions
-from edgeprune.search.samplers.history.transfer_walk import TransferWalk, source_episodes
+from edgeprune.search.samplers.history.proposals import Proposals
 from edgeprune.search.samplers.seen import Seen, seen_keys
 from edgeprune.search.sources import Floats, SourceRun
 from edgeprune.search.translation import best_points, comparable
 
-#: Candidates that are varied, and the share of their groups that is.
+#: Plans that are varied.
 _PARENTS = 4
-_CHANGED = 0.3
-#: Deviation of the logarithm of a keep ratio that is varied.
-_CHANGE = 0.3
-#: Own trials below which the actor is regressed on earlier searches alone.
-_FEWEST_OWN = 10
 
 
 class HistorySampler(WidthSampler):
@@ -59,6 +51,8 @@ class HistorySampler(WidthSampler):
     A DDPG agent that was trained on the sources, or started from their replay buffer, transferred
     nothing (docs/results.md): what it had learnt was about its own raw actions, and 0.5 of noise
     drowned it.
+
+    As with `PlanSampler`, what is best is asked by each of several promises in turns.
 
     Earlier searches (`SearchProblem.sources`) have to earn trust. Those of networks with other
     kinds of groups (`comparable`) are left out, and those whose rewards do not follow from their
@@ -103,10 +97,8 @@ class HistorySampler(WidthSampler):
             wanted = self.history.replayed if self._sources else 1
             self._queue = best_points(problem, [*told, *short], wanted)
         self._replayed = 0
-        self._taught: list[Episode] = []
+        self._proposals = Proposals(problem, self.history, seed)
         self._critic: PlanCritic | None = None
-        self._actor: tuple[tuple[int, ...], Actor] | None = None
-        self._walk = TransferWalk(problem)
         if self._sources and (self.history.transfer or self.history.augmented):
             self._start_transferred()
 
@@ -180,8 +172,7 @@ class HistorySampler(WidthSampler):
         nearest = min(self._sources, key=lambda one: abs(one.budget - self.problem.target))
         taught = self._sources if self.history.augmented else [nearest]
         for source in taught:
-            rows = elite(source.rewards, source.costs, source.budget)
-            self._taught += source_episodes(source, self.problem.feature_names, rows)
+            self._proposals.teach(source)
         self._critic = PlanCritic(self.problem, taught, self._seed)
 
     def _drop(self) -> None:
@@ -195,48 +186,19 @@ class HistorySampler(WidthSampler):
         ratios, rewards = self._evaluated(done)
         if judge.trials != len(done):
             judge.learn(ratios, rewards)
-        candidates = self._proposed(done, ratios, rewards)
+        costs = np.array([float(one.user_attrs.get(LATENCY_RATIO, 0.0)) for one in done])
+        candidates = self._proposals.drawn(self.rng, ratios, rewards, costs)
         known = [dict(one.params) for one in done]
         known = [widths for widths in known if self.problem.fits(widths)]
         # Only what was evaluated is varied: far from it a model of this many ratios is a guess.
-        candidates += self._variations(self._ranked(known, judge, 0.0)[:_PARENTS])
+        worth = self.problem.worths[len(done) % len(self.problem.worths)]
+        parents = self._ranked(known, judge, 0.0, worth)[:_PARENTS]
+        candidates += self._proposals.varied(self.rng, [self._ratios(one) for one in parents])
         left = max(0.0, 1 - self._finished / self._trials)
-        ranked = self._ranked(candidates, judge, left * self.history.optimism)
+        ranked = self._ranked(candidates, judge, left * self.history.optimism, worth)
         filled = self._unknown(ranked, seen_keys(self.problem, study))
         self._expect(filled)
         return filled
-
-    def _proposed(self, done: list[FrozenTrial], ratios: Floats, rewards: Floats) -> list[Widths]:
-        """Draws around the actor, the first without noise; without an actor random ones."""
-        agent = self._critic is not None and self.history.proposer == "agent"
-        actor = self._regressed(done, ratios, rewards) if agent else None
-        found: dict[Key, Widths] = {}
-        for number in range(self.history.proposals):
-            if actor is None:
-                policy = self._draw
-            else:
-                noise = self.history.transferred_noise if number else 0.0
-                policy = partial(self._explore, actor, noise)
-            asked = asked_ratios(self.problem, self._walk.act(policy))
-            # Filled once it is picked: filling 32 candidates would take longer than a trial.
-            widths = fit_to_budget(self.problem, asked, fill=False)
-            found[self.problem.key(widths)] = widths
-        return list(found.values())
-
-    def _regressed(self, done: list[FrozenTrial], ratios: Floats, rewards: Floats) -> Actor:
-        """The actor, regressed anew when the best of this search's own plans are others."""
-        rows: list[int] = []
-        costs = np.array([float(one.user_attrs.get(LATENCY_RATIO, 0.0)) for one in done])
-        if len(done) >= _FEWEST_OWN:
-            rows = elite(rewards, costs, self.problem.target)
-        if self._actor is None or self._actor[0] != tuple(rows):
-            own = [self._walk.retrace(ratios[row], float(costs[row])) for row in rows]
-            self._actor = tuple(rows), Actor([*self._taught, *own], self._seed)
-        return self._actor[1]
-
-    def _explore(self, actor: Actor, noise: float, state: np.ndarray) -> float:
-        centre = actor.act(state)
-        return truncated_normal(self.rng, centre, noise) if noise else centre
 
     def _unknown(self, ranked: list[Widths], seen: Seen) -> Widths:
         """The first candidate that is unknown once it is filled, so."""
@@ -247,34 +209,28 @@ class HistorySampler(WidthSampler):
         return fill(self.problem, ranked[0])
 
     def _ranked(
-        self, candidates: list[Widths], judge: Assistant | PlanCritic, optimism: float
+        self,
+        candidates: list[Widths],
+        judge: Assistant | PlanCritic,
+        optimism: float,
+        worth: float,
     ) -> list[Widths]:
-        """The most promising first."""
+        """The most promising first, with what their capacity is worth."""
         if not candidates:
             return []
         mean, deviation = judge.predict(np.array([self._ratios(one) for one in candidates]))
-        order = np.argsort(-(mean + optimism * deviation), kind="stable")
+        promised = [
+            promise(reward, max(self.problem.macs(one), 1.0), worth)
+            for reward, one in zip((mean + optimism * deviation).tolist(), candidates, strict=True)
+        ]
+        order = np.argsort(-np.array(promised), kind="stable")
         return [candidates[place] for place in order]
-
-    def _variations(self, parents: list[Widths]) -> list[Widths]:
-        """Candidates that differ from these in some groups."""
-        found = []
-        for place in range(self.history.variations if parents else 0):
-            ratios = self._ratios(parents[place % len(parents)])
-            changed = self.rng.uniform(size=len(ratios)) < _CHANGED
-            ratios = ratios * np.exp(_CHANGE * changed * self.rng.standard_normal(len(ratios)))
-            named = dict(zip(self.problem.groups, map(float, ratios), strict=True))
-            found.append(fit_to_budget(self.problem, named, fill=False))
-        return found
 
     def _expect(self, widths: Widths) -> None:
         """Note what the assistant expects of these widths, once it can know."""
         if self.history.assistant and self._model is not None and self._model.trials:
             mean, _ = self._model.predict(self._ratios(widths)[None])
             self.predicted_reward = float(mean[0])
-
-    def _draw(self, state: np.ndarray) -> float:
-        return float(self.rng.uniform())
 
     def _complete(self, study: Study) -> list[FrozenTrial]:
         """The finished trials that say something about all groups, in the order of numbers."""
