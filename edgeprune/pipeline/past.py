@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,12 @@ from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.pipeline.session import Session
 from edgeprune.pipeline.stages.probe import Probe
 from edgeprune.search import SearchTrial, SourceRun, Widths, sampler_spec
+from edgeprune.search.translation import alike, kinds
 
 #: Earlier searches that one learns from, and the most trials of each that are looked at.
 MOST_SOURCES, MOST_TRIALS = 4, 1000
+#: Earlier searches whose networks are looked at to find those.
+_LOOKED_AT = 32
 #: Trials are written at once where they come faster than this, seconds: a resumed search's do.
 _WRITTEN_EVERY_S = 1.0
 
@@ -181,24 +185,34 @@ def _settle(session: Session, past: Past, name: str) -> None:
 
 
 def _sources(history: History, session: Session, key: str, probe: Probe) -> list[SourceRun]:
-    """The most useful earlier searches: of this target, with this reward, of a budget near by."""
+    """The most useful earlier searches: of this target, with this reward, of a budget near by.
+
+    Networks that are not alike are passed over: they would take the place of those that are.
+    """
     ids = history.runs.useful(
         key,
         graph=graph_signature(_base(session)),
         reward=session.config.search.reward,
         budget=probe.budget,
         retrained=bool(session.retrain_images),
-        most=MOST_SOURCES,
+        most=_LOOKED_AT,
     )
-    found = (_source(history, run) for run in ids)
-    return [one for one in found if one is not None]
+    own = _kinds(_space(session))
+    lines = (history.runs.line(run_id) for run_id in ids)
+    # Those that are None somebody forgot just now.
+    told = (line.run for line in lines if line is not None and alike(_kinds(line.run.space), own))
+    return [_source(history, run) for run in islice(told, MOST_SOURCES)]
 
 
-def _source(history: History, run_id: str) -> SourceRun | None:
-    line = history.runs.line(run_id)
-    if line is None:  # somebody forgot it just now
-        return None
-    run, trials = line.run, history.runs.glances(run_id, MOST_TRIALS)
+def _kinds(space: RunSpace) -> list[tuple[float, bool]]:
+    """Kinds of the groups; none of a table that is broken, which tells nothing then."""
+    features = np.array(space.features, np.float64)
+    sound = features.shape == (len(space.groups), len(space.feature_names))
+    return kinds(space.feature_names, features) if sound else []
+
+
+def _source(history: History, run: RunRecord) -> SourceRun:
+    trials = history.runs.glances(run.id, MOST_TRIALS)
     full = np.array(run.space.full, np.float64)
     ratios = np.array([[one.widths[g] for g in run.space.groups] for one in trials]) / full
     actions = [

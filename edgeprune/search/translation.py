@@ -98,24 +98,31 @@ def translated(source: SourceRun, problem: SearchProblem, ratios: Floats) -> Flo
     return ratios @ found
 
 
-def comparable(problem: SearchProblem, sources: Sequence[SourceRun]) -> tuple[SourceRun, ...]:
-    """The sound sources (`usable`) that can tell of this problem: most kinds are theirs as well.
+def alike(source: Sequence[tuple[float, bool]], target: Sequence[tuple[float, bool]]) -> bool:
+    """Whether most groups of a network are of kinds that another has: else it tells nothing.
 
     What the inner groups of residual blocks like says nothing of streams through depthwise
     convolutions: over a cold search's trials, what ResNets promise of MobileNetV1's plans and
     what these earn go together as often as not (docs/results.md, "What history saves").
 
     Args:
+        source: kinds of the groups of the one that tells; see `kinds`.
+        target: those of the one that is told.
+    """
+    known = set(source)
+    return sum(group in known for group in target) >= _ALIKE * len(target)
+
+
+def comparable(problem: SearchProblem, sources: Sequence[SourceRun]) -> tuple[SourceRun, ...]:
+    """The sound sources (`usable`) of networks that are `alike`.
+
+    Args:
         problem: what is searched.
         sources: earlier searches.
     """
     groups = kinds(problem.feature_names, problem.features)
-
-    def shared(source: SourceRun) -> float:
-        known = set(kinds(source.feature_names, source.features))
-        return sum(group in known for group in groups) / len(groups)
-
-    return tuple(one for one in usable(sources) if shared(one) >= _ALIKE)
+    sound = usable(sources)
+    return tuple(one for one in sound if alike(kinds(one.feature_names, one.features), groups))
 
 
 def best_points(problem: SearchProblem, sources: Sequence[SourceRun], count: int) -> list[Widths]:

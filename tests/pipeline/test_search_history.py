@@ -1,6 +1,7 @@
 """What one run found serves the next: through the store, the samplers and the report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from edgeprune.history import History
 from edgeprune.pipeline import run
-from edgeprune.pipeline.past import Past
+from edgeprune.pipeline.past import MOST_SOURCES, Past
 from edgeprune.pipeline.run_history import RunHistory
 from edgeprune.search import read_trials
 from tests.history.example import RUN, remember, trial
@@ -67,6 +68,25 @@ def test_a_second_run_learns_from_the_first_and_measures_nothing_twice(
 
     third = _run(tiny_pipeline, tmp_path / "third", history, "search.remeasure=true")
     assert not any(one.outcome.details["reused"] for one in third)
+
+
+def test_networks_of_other_kinds_take_no_place(
+    tiny_pipeline: Path, tmp_path: Path, history: Path
+) -> None:
+    _run(tiny_pipeline, tmp_path / "first", history, "search.options={critic: step}")
+    with History.open(str(history)) as kept:
+        ours = kept.runs.lines()[0].run
+        kind = ours.space.feature_names.index("kind")
+        rows = [[*row[:kind], 9.0, *row[kind + 1 :]] for row in ours.space.features]
+        foreign = replace(ours.space, features=tuple(map(tuple, rows)))
+        for number in range(2 * MOST_SOURCES):
+            other = replace(ours, id=f"{number:032x}", space=foreign)
+            kept.runs.start(other)
+            for one in kept.runs.trials(ours.id):
+                kept.runs.add(foreign, replace(one, run=other.id))
+    _run(tiny_pipeline, tmp_path / "second", history, "search.sampler=history", "search.trials=2")
+    names = [one["name"] for one in _stage(tmp_path / "second", "history-search")["sources"]]
+    assert len(names) == 2 and any(ours.id[:12] in name for name in names)
 
 
 def test_warm_starts_begin_with_translated_points(
