@@ -234,3 +234,16 @@ def test_where_capacity_is_worth_something_larger_plans_are_proposed() -> None:
         return float(np.mean(found))
 
     assert macs(10.0) > 1.02 * macs(0.0)
+
+
+def test_amc_goes_on_by_itself_after_half_of_the_search() -> None:
+    problem = replace(NET.problem(), sources=(_deep(),))
+    sampler = make_sampler("history", problem, 0, 20, {})
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    led = []
+    for _ in range(20):
+        before = sampler._cold.rng.bit_generator.state
+        trial = study.ask(distributions(problem))
+        led.append(sampler._cold.rng.bit_generator.state == before)
+        study.tell(trial, NET.accuracy(trial.params))
+    assert led == [True] * 10 + [False] * 10

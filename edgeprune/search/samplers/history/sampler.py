@@ -28,6 +28,8 @@ from edgeprune.search.translation import best_points, comparable
 
 #: Plans that are varied.
 _PARENTS = 4
+#: Share of a search that earlier ones lead, and the trials from which on it is no longer.
+_LED, _LONGEST = 0.5, 80
 
 
 class HistorySampler(WidthSampler):
@@ -47,6 +49,10 @@ class HistorySampler(WidthSampler):
     - *replay* (not the paper's): the best of earlier searches of the same network are evaluated
       first; with ``replay_others`` those of other networks too, translated by relative depth and
       kind of group. Off: variations of them keep the critic from the actor's own proposals.
+
+    They lead for the first half of a search, 40 trials at most. Then AMC, whose critic has learned
+    from the same trials, goes on by itself: what is left to be found by then is this network's
+    own, and led to its end a search that is told the curves ended behind a cold one.
 
     A DDPG agent that was trained on the sources, or started from their replay buffer, transferred
     nothing (docs/results.md): what it had learnt was about its own raw actions, and 0.5 of noise
@@ -82,6 +88,7 @@ class HistorySampler(WidthSampler):
         super().__init__(problem, seed)
         self.history = options or HistoryOptions()
         self._seed, self._trials, self._finished = seed, trials, 0
+        self._led = round(_LED * min(trials, _LONGEST))
         self._cold = amc_sampler(problem, seed, trials, self.history)
         sources = comparable(problem, problem.sources)
         earned = coherent_models(problem, sources)
@@ -120,8 +127,10 @@ class HistorySampler(WidthSampler):
             self._expect(widths)
             return widths
         judge = self._model if self.history.assistant else self._critic
-        if judge is None:
-            return self._cold.propose(study, trial)
+        if judge is None or self._finished >= self._led:
+            widths = self._cold.propose(study, trial)
+            self._expect(widths)
+            return widths
         return self._picked(study, done, judge)
 
     def state_dict(self) -> dict[str, Any]:
