@@ -236,14 +236,13 @@ def test_where_capacity_is_worth_something_larger_plans_are_proposed() -> None:
     assert macs(10.0) > 1.02 * macs(0.0)
 
 
-def test_amc_goes_on_by_itself_after_half_of_the_search() -> None:
-    problem = replace(NET.problem(), sources=(_deep(),))
-    sampler = make_sampler("history", problem, 0, 20, {})
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    led = []
-    for _ in range(20):
-        before = sampler._cold.rng.bit_generator.state
-        trial = study.ask(distributions(problem))
-        led.append(sampler._cold.rng.bit_generator.state == before)
-        study.tell(trial, NET.accuracy(trial.params))
-    assert led == [True] * 10 + [False] * 10
+def test_told_the_curves_it_is_amc_and_replays_the_same_networks_best() -> None:
+    told = replace(NET, curves=True)
+    cold = _widths(search(told, "amc", 12)[1])
+    _, others, sampler = search(told, "history", 12, (_deep(),))
+    assert _widths(others) == cold and sampler.trusted == ()
+    own = source(NET, trials=30)
+    _, replayed, sampler = search(told, "history", 12, (own,))
+    assert _widths(replayed) != cold and sampler.trusted == ("earlier",)
+    best = max(one.reward for one in replayed.trials[:3])
+    assert best >= own.rewards[own.costs <= told.target].max()

@@ -8,7 +8,7 @@ SPECS = (
         "history",
         later("edgeprune.search.samplers.history.sampler", "HistorySampler", HistoryOptions),
         "AMC's agent, started and advised by the target's earlier searches (Mu et al.)",
-        when="other networks were searched on this device before",
+        when="networks alike were searched on this device before, and there are no curves",
         check=HistoryOptions.from_mapping,
         recalls=True,
     ),

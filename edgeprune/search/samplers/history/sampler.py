@@ -28,8 +28,6 @@ from edgeprune.search.translation import best_points, comparable
 
 #: Plans that are varied.
 _PARENTS = 4
-#: Share of a search that earlier ones lead, and the trials from which on it is no longer.
-_LED, _LONGEST = 0.5, 80
 
 
 class HistorySampler(WidthSampler):
@@ -50,10 +48,6 @@ class HistorySampler(WidthSampler):
       first; with ``replay_others`` those of other networks too, translated by relative depth and
       kind of group. Off: variations of them keep the critic from the actor's own proposals.
 
-    They lead for the first half of a search, 40 trials at most. Then AMC, whose critic has learned
-    from the same trials, goes on by itself: what is left to be found by then is this network's
-    own, and led to its end a search that is told the curves ended behind a cold one.
-
     A DDPG agent that was trained on the sources, or started from their replay buffer, transferred
     nothing (docs/results.md): what it had learnt was about its own raw actions, and 0.5 of noise
     drowned it.
@@ -63,7 +57,10 @@ class HistorySampler(WidthSampler):
     Earlier searches (`SearchProblem.sources`) have to earn trust. Those of networks with other
     kinds of groups (`comparable`) are left out, and those whose rewards do not follow from their
     own widths. When the trials of this search speak clearly against the others, all are dropped,
-    and the search goes on as AMC's that has seen the same trials.
+    and the search goes on as AMC's that has seen the same trials. Where there are curves, those
+    tell more than searches of other networks do: AMC goes on by itself, and only the best of the
+    same network's are replayed.
+
     Without any, this is `amc`, proposal for proposal, by the critic of `AmcOptions`. Short ones, of
     fewer than 8 trials, only have their best replayed.
 
@@ -88,9 +85,10 @@ class HistorySampler(WidthSampler):
         super().__init__(problem, seed)
         self.history = options or HistoryOptions()
         self._seed, self._trials, self._finished = seed, trials, 0
-        self._led = round(_LED * min(trials, _LONGEST))
         self._cold = amc_sampler(problem, seed, trials, self.history)
         sources = comparable(problem, problem.sources)
+        if problem.curves is not None:
+            sources = tuple(one for one in sources if self._same_network(one))
         earned = coherent_models(problem, sources)
         self._sources = [source for source, _ in earned]
         short = [one for one in sources if one.trials < FEWEST_TRIALS] if not earned else []
@@ -106,7 +104,8 @@ class HistorySampler(WidthSampler):
         self._replayed = 0
         self._proposals = Proposals(problem, self.history, seed)
         self._critic: PlanCritic | None = None
-        if self._sources and (self.history.transfer or self.history.augmented):
+        learns = self.history.transfer or self.history.augmented
+        if self._sources and learns and problem.curves is None:
             self._start_transferred()
 
     @property
@@ -127,10 +126,8 @@ class HistorySampler(WidthSampler):
             self._expect(widths)
             return widths
         judge = self._model if self.history.assistant else self._critic
-        if judge is None or self._finished >= self._led:
-            widths = self._cold.propose(study, trial)
-            self._expect(widths)
-            return widths
+        if judge is None:
+            return self._cold.propose(study, trial)
         return self._picked(study, done, judge)
 
     def state_dict(self) -> dict[str, Any]:
