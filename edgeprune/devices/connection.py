@@ -177,6 +177,7 @@ class Connection:
             yield
         except (OSError, EOFError, AssertionError, execnet.RemoteError) as error:
             fault = self._io.fault if self._io is not None else ""
+            error = self._last_words() or error
             how, lasting = self._end()
             how = how or plain(str(error))
             if isinstance(error, AssertionError):
@@ -193,6 +194,18 @@ class Connection:
             raise
         finally:
             timer.cancel()
+
+    def _last_words(self) -> execnet.RemoteError | None:
+        """What a worker said that ended before all was sent: sending tells only that it has."""
+        if self._channel is None:
+            return None
+        try:
+            self._channel.waitclose(0)
+        except execnet.RemoteError as error:
+            return error
+        except (OSError, EOFError):  # it said nothing; execnet's TimeoutError is an OSError
+            pass
+        return None
 
     def _end(self) -> tuple[str, bool]:
         """End the process; how it ended, and whether only a person can mend that."""

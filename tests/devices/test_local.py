@@ -3,12 +3,14 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
+from execnet.gateway_base import Channel
 
 from edgeprune.devices import Device, open_device, protocol
 from edgeprune.devices.connection import Connection
@@ -214,6 +216,20 @@ def test_no_worker_is_left_after_closing():
 
 def test_a_python_without_numpy_is_a_target_error():
     with pytest.raises(TargetError, match=r"'here'.*numpy"):
+        RemoteDevice(local(), python_command([sys.executable, "-S", "-E"]))
+
+
+def test_it_is_one_also_where_it_ended_before_all_was_sent(monkeypatch: pytest.MonkeyPatch):
+    send = Channel.send
+
+    def late(channel: Channel, item: object) -> None:
+        deadline = time.monotonic() + 30
+        while not channel.isclosed() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        send(channel, item)
+
+    monkeypatch.setattr(Channel, "send", late)
+    with pytest.raises(TargetError, match=r"No module named 'numpy'"):
         RemoteDevice(local(), python_command([sys.executable, "-S", "-E"]))
 
 
