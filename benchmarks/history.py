@@ -362,7 +362,7 @@ def main() -> None:
         if options.keep:
             write_json(keep / "summary.json", record)
         if options.plot:
-            draw(found, options.plot, trials)
+            draw(found, options.plot, trials, bench.given)
     if options.json:
         print(json.dumps(record, indent=2))
         return

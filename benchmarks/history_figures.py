@@ -39,7 +39,7 @@ def summary(
     wanted: tuple[str, ...],
     trials: int,
     seeds: range,
-    given: int = 1,
+    given: int,
 ) -> dict[str, Any]:
     """Figures of all arms that have all their seeds; what lacks some is in ``missing``.
 
@@ -101,7 +101,7 @@ def _row_figures(
     return figures
 
 
-def draw(curves: Curves, path: Path, trials: int) -> None:
+def draw(curves: Curves, path: Path, trials: int, given: int) -> None:
     """The running best of every arm, medians over the seeds, one panel a row.
 
     Arms other than cold and shipped are drawn until their last seed is there: they end at the goal.
@@ -127,7 +127,7 @@ def draw(curves: Curves, path: Path, trials: int) -> None:
                 col=column,
             )
             shown.add(arm)
-        goal = goal_of(list(found["cold"].values()))
+        goal = goal_of(list(found["cold"].values()), given)
         figure.add_hline(goal, line_dash="dot", line_color="grey", row=row, col=column)
     figure.update_xaxes(title_text="trials", range=[1, trials])
     figure.update_yaxes(title_text="best reward so far")
