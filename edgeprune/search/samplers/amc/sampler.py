@@ -97,10 +97,7 @@ class AmcSampler(WidthSampler):
         if self._relative:
             return episode.widths
         if not self.options.wall:
-            fitted = fit_to_budget(self.problem, self._allowed(episode.actions))
-            followed = self._walk.retrace(fitted)
-            self._open[trial.number] = replace(episode, states=followed.states)
-            return fitted
+            return fit_to_budget(self.problem, self._allowed(episode.actions))
         widths = episode.widths
         if self.options.spend_budget and self.problem.fits(widths):
             widths = fit_to_budget(self.problem, keep_ratios(self.problem, widths))
@@ -117,8 +114,11 @@ class AmcSampler(WidthSampler):
         episode = self._open.pop(trial.number, None)
         if state != TrialState.COMPLETE or not values:
             return
+        followed = self._walk.retrace({group: trial.params[group] for group in trial.params})
         if episode is None:
-            episode = self._walk.retrace({group: trial.params[group] for group in trial.params})
+            episode = followed
+        elif not self._relative:  # where states tell of actions, not of widths
+            episode = replace(episode, states=followed.states)
         self.last_actions = tuple(episode.actions)
         self._finished += 1
         self._take_in(episode, values[0])
