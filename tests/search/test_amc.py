@@ -99,9 +99,9 @@ def test_the_raw_action_is_stored_not_the_clipped_one() -> None:
     assert (kept < raw - 0.1).any()
 
 
-@pytest.mark.parametrize("wall", [False, True])
-def test_states_are_those_of_the_plan_that_is_evaluated(wall: bool) -> None:
-    problem = replace(PROBLEM, target=0.2)
+@pytest.mark.parametrize(("wall", "target"), [(False, 0.2), (True, 0.2), (True, 0.9)])
+def test_states_are_those_of_the_plan_that_is_evaluated(wall: bool, target: float) -> None:
+    problem = replace(PROBLEM, target=target)
     sampler = AmcSampler(problem, 0, 80, AmcOptions(wall=wall))
     study = optuna.create_study(direction="maximize", sampler=sampler)
     trial = study.ask(distributions(problem))
